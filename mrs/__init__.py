@@ -1,0 +1,1 @@
+"""Pretrained audio representations in music recommendation: data, recommenders, evaluation."""

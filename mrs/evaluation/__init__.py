@@ -1,0 +1,1 @@
+"""Ranking, metrics, chance levels and intervals."""

@@ -1,0 +1,1 @@
+"""Tables, figures and pages that the notebooks and the book show."""

@@ -1,0 +1,1 @@
+"""A study file, one run, the grid, the run store."""
