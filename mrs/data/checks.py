@@ -1,0 +1,125 @@
+"""Checks at the door: every file that enters the study is read through here.
+
+A mistake becomes one `InputError` that names the file, the row (counted from 0) and the remedy.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from mrs.errors import InputError
+
+VECTOR_BLOCK = 4096  # rows looked at together, so that checking a large file needs little memory
+
+
+def read_frame(path: Path, columns: dict[str, str]) -> pl.DataFrame:
+    """Read the named columns of a parquet file; others are ignored.
+
+    `columns` maps each name to the kind it must have: "id" (integer or string), "time"
+    (a datetime), "integer". Raises `InputError` for a missing, empty, truncated or foreign file,
+    a missing column, a wrong kind, or a null.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; put it there or choose another dataset")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty; copy or download it again")
+    try:
+        schema = pl.read_parquet_schema(path)
+        missing = [name for name in columns if name not in schema]
+        if missing:
+            raise InputError(
+                f"{path}: no column {', '.join(map(repr, missing))}; "
+                f"it has {', '.join(schema) or 'none'}: rename or add it"
+            )
+        frame = pl.read_parquet(path, columns=list(columns))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{path}: not a readable parquet file ({reason}); it may be truncated: copy it again"
+        ) from error
+    for name, kind in columns.items():
+        dtype = frame.schema[name]
+        fits = {
+            "id": dtype.is_integer() or dtype == pl.String,
+            "time": isinstance(dtype, pl.Datetime),
+            "integer": dtype.is_integer(),
+        }[kind]
+        if not fits:
+            wanted = {"id": "integers or strings", "time": "datetimes", "integer": "integers"}[kind]
+            raise InputError(
+                f"{path}: column {name!r} holds {dtype}, not {wanted}; convert it and write again"
+            )
+        nulls = frame[name].is_null()
+        if nulls.any():
+            raise InputError(
+                f"{path}: row {nulls.arg_true()[0]}: column {name!r} is null; "
+                "remove the row or fill it in"
+            )
+    return frame
+
+
+def refuse_duplicates(path: Path, frame: pl.DataFrame, columns: list[str]) -> None:
+    """Raise `InputError` at the first row whose `columns` repeat an earlier row's."""
+    repeated = ~frame.select(pl.struct(columns).is_first_distinct()).to_series()
+    if repeated.any():
+        row = int(repeated.arg_true()[0])
+        what = ", ".join(f"{name} {frame[name][row]}" for name in columns)
+        raise InputError(f"{path}: row {row}: {what} stands there twice; keep one row")
+
+
+def open_header(path: Path) -> tuple[int, int]:
+    """The shape of a .npy file of vectors (rows, width); raises as `open_vectors` does."""
+    vectors = _map_vectors(path)
+    return vectors.shape[0], vectors.shape[1]
+
+
+def open_vectors(path: Path, n_rows: int | None = None) -> np.ndarray:
+    """Open a .npy file of vectors [n_rows x width] without reading it whole.
+
+    Raises `InputError` for a missing, empty, truncated, pickled or non-numeric file, a wrong
+    shape, or a row with a value that is not finite. No pickle is ever loaded.
+    """
+    vectors = _map_vectors(path)
+    if n_rows is not None and len(vectors) != n_rows:
+        raise InputError(
+            f"{path}: has {len(vectors)} rows for {n_rows} tracks; "
+            "save one row a track in the order of tracks.parquet"
+        )
+    for start in range(0, len(vectors), VECTOR_BLOCK):
+        finite = np.isfinite(vectors[start : start + VECTOR_BLOCK]).all(axis=1)
+        if not finite.all():
+            row = start + int(np.argmin(finite))
+            raise InputError(
+                f"{path}: row {row}: a value is NaN or infinite; compute that track's vector "
+                "again or remove the track"
+            )
+    return vectors
+
+
+def _map_vectors(path: Path) -> np.ndarray:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; put the vectors there or choose another backend")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty; write the vectors again")
+    try:
+        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        text = str(error).lower()
+        if "object" in text or "pickle" in text:
+            raise InputError(
+                f"{path}: holds pickled objects, which are never loaded; "
+                "save a plain float32 array with numpy.save"
+            ) from error
+        raise InputError(
+            f"{path}: not a readable .npy file (truncated or of another format); "
+            "save the array again with numpy.save"
+        ) from error
+    if not isinstance(vectors, np.ndarray) or vectors.dtype.kind != "f":
+        kind = getattr(vectors, "dtype", "an archive")
+        raise InputError(f"{path}: holds {kind}, not floating-point numbers; save it as float32")
+    if vectors.ndim != 2 or vectors.shape[1] == 0:
+        raise InputError(
+            f"{path}: has shape {vectors.shape}; save one row a track: tracks x embedding size"
+        )
+    return vectors

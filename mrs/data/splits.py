@@ -1,0 +1,228 @@
+"""Splits as data: what was heard before the cut, what is to be predicted after it.
+
+Everything is in positions: a user is its place in `Split.users`, a track its row in
+`Dataset.tracks`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+
+from mrs.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Interactions:
+    """Pairs of a listener and a track, one row a pair, sorted by user, then time.
+
+    Four arrays [n]: `user` and `track` positions (int32), `timestamp` of the pair's first play
+    in this part of the split (int64, microseconds), `count` of its plays there (int32).
+    """
+
+    user: np.ndarray
+    track: np.ndarray
+    timestamp: np.ndarray
+    count: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A data split, in positions.
+
+    `users` are the raw ids of the train users, sorted [U]; `tracks` all raw track ids
+    [n_tracks]; `warm` the tracks with a train play [N] and `cold` those never played in train
+    that a cold recommendation chooses from [M], both ascending positions; `artists` a code a
+    track [n_tracks], or None where artists are unknown.
+    """
+
+    name: str
+    users: np.ndarray
+    tracks: np.ndarray
+    train: Interactions
+    val: Interactions
+    hot_test: Interactions
+    cold_test: Interactions
+    warm: np.ndarray
+    cold: np.ndarray
+    cold_val: Interactions | None = None
+    artists: np.ndarray | None = None
+
+    @cached_property
+    def matrix(self) -> sp.csr_matrix:
+        """Who played what in train: float32 [U x N], ones, columns in the order of `warm`."""
+        column = np.searchsorted(self.warm, self.train.track)
+        ones = np.ones(len(self.train), dtype=np.float32)
+        shape = (len(self.users), len(self.warm))
+        return sp.csr_matrix((ones, (self.train.user, column)), shape=shape)
+
+
+@dataclass(frozen=True)
+class TemporalRule:
+    """The temporal hot and cold split of arXiv 2604.23077 (its split.py).
+
+    Train plays lie in [train_start, test_start), test plays in [test_start, test_end). Plays are
+    compressed to pairs inside each part, so that no play after the cut reaches a train count;
+    test keeps the pairs whose first play in the window is on or after the cut. An iterative
+    `min_core` on train leaves users and tracks with at least that many pairs. Test users must be
+    train users. A pair is hot if its track was played in train and cold if nobody played it
+    there; tracks that only the core removed are neither. A `validation_share` of the test users
+    without cold pairs, drawn with `seed`, gives the validation pairs; hot test is the hot pairs
+    of all other users.
+
+    `source` is the file of plays. One that already holds one row a pair with a `count` is read
+    by its first plays alone: such a count covers the whole period, plays after the cut included.
+    """
+
+    test_start: datetime
+    train_start: datetime | None = None
+    test_end: datetime | None = None
+    validation_share: float = 0.3
+    seed: int = 42
+    min_core: int = 1
+    source: str = "listens.parquet"
+
+    @classmethod
+    def parse(cls, where: str, values: dict) -> "TemporalRule":
+        """Make a rule of a mapping such as dataset.json holds; `where` names it in errors."""
+        values = dict(values)
+        if values.pop("rule", "temporal") != "temporal":
+            raise InputError(f"{where}: unknown split rule; known: temporal")
+        unknown = set(values) - set(cls.__dataclass_fields__)
+        if unknown or "test_start" not in values:
+            wrong = f"unknown {sorted(unknown)}" if unknown else "no test_start"
+            known = ", ".join(cls.__dataclass_fields__)
+            raise InputError(f"{where}: {wrong}; a temporal rule has {known}")
+        try:
+            for name in ("train_start", "test_start", "test_end"):
+                if values.get(name) is not None:
+                    values[name] = datetime.fromisoformat(str(values[name]))
+        except ValueError as error:
+            raise InputError(f"{where}: {name}: {error}; write it as 2019-02-01") from error
+        return cls(**values)
+
+
+# Rules by name for files of a known layout that carry no dataset.json of their own.
+KNOWN_RULES: dict[str, TemporalRule] = {
+    # One real month, arXiv 2604.23077's public cold test pairs (February 2019), cut inside it.
+    "february-2019": TemporalRule(
+        test_start=datetime(2019, 2, 22),
+        validation_share=0.0,
+        min_core=5,
+        source="cold_test.pqt",
+    ),
+}
+
+
+def compress(plays: pl.DataFrame) -> pl.DataFrame:
+    """One row a (user_id, track_id) pair: its first timestamp and its number of plays."""
+    return (
+        plays.group_by("user_id", "track_id")
+        .agg(pl.col("timestamp").min(), pl.len().cast(pl.Int32).alias("count"))
+        .sort("user_id", "timestamp", "track_id")
+    )
+
+
+def core(pairs: pl.DataFrame, k: int) -> pl.DataFrame:
+    """The largest part of `pairs` in which every user and every track has at least k rows."""
+    while True:
+        kept = pairs.filter(
+            (pl.len().over("user_id") >= k) & (pl.len().over("track_id") >= k),
+        )
+        if len(kept) == len(pairs):
+            return kept
+        pairs = kept
+
+
+def temporal_split(plays: pl.DataFrame, rule: TemporalRule) -> dict[str, pl.DataFrame]:
+    """Cut plays (user_id, track_id, timestamp; one row a play) by the rule.
+
+    Returns frames of pairs (user_id, track_id, timestamp, count) for train, val, hot_test and
+    cold_test, and `dropped`: the track_id column of tracks that only the core removed.
+    """
+    if rule.train_start is not None:
+        plays = plays.filter(pl.col("timestamp") >= rule.train_start)
+    if rule.test_end is not None:
+        plays = plays.filter(pl.col("timestamp") < rule.test_end)
+    before = compress(plays.filter(pl.col("timestamp") < rule.test_start))
+    after = compress(plays.filter(pl.col("timestamp") >= rule.test_start))
+    train = core(before, rule.min_core) if rule.min_core > 1 else before
+    dropped = before.select("track_id").unique().join(train, on="track_id", how="anti")
+    test = (
+        after.join(before, on=["user_id", "track_id"], how="anti")
+        .join(train, on="user_id", how="semi")
+        .join(dropped, on="track_id", how="anti")
+    )
+    cold = test.join(train, on="track_id", how="anti")
+    hot = test.join(train, on="track_id", how="semi")
+    free = test.select("user_id").unique().join(cold, on="user_id", how="anti").sort("user_id")
+    n_val = int(rule.validation_share * len(free))
+    chosen = np.random.default_rng(rule.seed).permutation(len(free))[:n_val]
+    held = free[np.sort(chosen)]
+    order = ["user_id", "timestamp", "track_id"]
+    return {
+        "train": train,
+        "val": hot.join(held, on="user_id", how="semi").sort(order),
+        "hot_test": hot.join(held, on="user_id", how="anti").sort(order),
+        "cold_test": cold.sort(order),
+        "dropped": dropped,
+    }
+
+
+def to_split(
+    name: str,
+    parts: dict[str, pl.DataFrame],
+    tracks: pl.DataFrame,
+    cold_ids: pl.Series | None = None,
+) -> Split:
+    """Turn frames of pairs with raw ids into a `Split` of positions.
+
+    `parts` as from `temporal_split`, with `cold_val` where there is one; every id must be known:
+    users in train, tracks in `tracks` (track_id, and artist_id where known). `cold_ids` are the
+    cold candidates; None means every track that nobody played in train (but for `dropped`).
+    """
+    users = parts["train"]["user_id"].unique().sort()
+    user_at = pl.DataFrame({"user_id": users, "user": np.arange(len(users), dtype=np.int32)})
+    position = np.arange(len(tracks), dtype=np.int32)
+    track_at = tracks.select("track_id").with_columns(pl.Series("track", position))
+
+    def positions(frame: pl.DataFrame) -> Interactions:
+        frame = frame.join(user_at, on="user_id").join(track_at, on="track_id")
+        frame = frame.sort("user", "timestamp", "track")
+        return Interactions(
+            frame["user"].to_numpy(),
+            frame["track"].to_numpy(),
+            frame["timestamp"].dt.epoch("us").to_numpy(),
+            frame["count"].cast(pl.Int32).to_numpy(),
+        )
+
+    train = positions(parts["train"])
+    warm = np.unique(train.track)
+    if cold_ids is not None:
+        cold = tracks["track_id"].is_in(cold_ids.implode())
+    else:
+        cold = pl.Series(np.ones(len(tracks), dtype=bool))
+        if "dropped" in parts:
+            cold &= ~tracks["track_id"].is_in(parts["dropped"]["track_id"].implode())
+    artists = None
+    if "artist_id" in tracks.columns:
+        artists = tracks["artist_id"].rank("dense").cast(pl.Int32).fill_null(0).to_numpy() - 1
+    return Split(
+        name=name,
+        users=users.to_numpy(),
+        tracks=tracks["track_id"].to_numpy(),
+        train=train,
+        val=positions(parts["val"]),
+        hot_test=positions(parts["hot_test"]),
+        cold_test=positions(parts["cold_test"]),
+        warm=warm,
+        cold=np.setdiff1d(cold.arg_true().to_numpy(), warm).astype(np.int32),
+        cold_val=positions(parts["cold_val"]) if "cold_val" in parts else None,
+        artists=artists,
+    )

@@ -1,0 +1,51 @@
+"""History and vectors in, factors out: one module a recommender."""
+
+from typing import Any
+
+from mrs.errors import InputError
+from mrs.recommenders.base import Fitted, Recommender
+from mrs.recommenders.knn import KNN
+from mrs.recommenders.oracle import Oracle, OracleContent
+from mrs.recommenders.popularity import Popularity
+from mrs.recommenders.random import Random
+
+__all__ = ["RECOMMENDERS", "Fitted", "Recommender", "make_recommender"]
+
+RECOMMENDERS: dict[str, type[Recommender]] = {
+    kind.name: kind for kind in (KNN, Random, Popularity, Oracle, OracleContent)
+}
+
+
+def make_recommender(name: str, settings: dict[str, Any]) -> Recommender:
+    """A recommender by name with some of its hyper-parameters set.
+
+    Values may be text, as they come from a command line. Raises `InputError` for an unknown name
+    or hyper-parameter, or a value of another type.
+    """
+    if name not in RECOMMENDERS:
+        known = ", ".join(RECOMMENDERS)
+        raise InputError(f"recommender {name!r} is unknown; choose one of {known}")
+    kind = RECOMMENDERS[name]
+    defaults = kind().settings()
+    values = {}
+    for key, value in settings.items():
+        if key not in defaults:
+            known = ", ".join(defaults) or "none"
+            raise InputError(f"recommender {name}: no hyper-parameter {key!r}; known: {known}")
+        values[key] = _convert(f"recommender {name}: {key}", value, defaults[key])
+    return kind(**values)
+
+
+def _convert(what: str, value: Any, default: Any) -> Any:
+    """The value as the type of the default, "true" and "0.1" included."""
+    wanted = type(default)
+    if wanted is bool:
+        if str(value).lower() in ("true", "false"):
+            return str(value).lower() == "true"
+        raise InputError(f"{what}={value}: write true or false")
+    try:
+        if wanted is int and float(value) != int(float(value)):
+            raise ValueError
+        return wanted(float(value)) if wanted is int else wanted(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what}={value}: write it as {wanted.__name__}") from error

@@ -1,0 +1,191 @@
+"""The recommender contract: history and vectors in, factors out, score = dot product."""
+
+import json
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+
+from mrs.data.splits import Split
+from mrs.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Who was there in train and what they played: raw ids [U] and [N], float32 ones [U x N]."""
+
+    user_ids: np.ndarray
+    track_ids: np.ndarray
+    matrix: sp.csr_matrix
+
+    @classmethod
+    def of(cls, split: Split) -> Self:
+        """The train part of a split."""
+        return cls(split.users, split.tracks[split.warm], split.matrix)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted(ABC):
+    """A fitted recommender. A subclass adds its arrays as further fields.
+
+    `converged` is None where nothing is trained iteratively; `curve` holds one mapping an epoch.
+    """
+
+    history: History
+    converged: bool | None
+    curve: list[dict[str, float]]
+
+    @abstractmethod
+    def users(self) -> np.ndarray:
+        """User factors, float32 [U x d], in the order of `Split.users`."""
+
+    @abstractmethod
+    def items(self) -> np.ndarray:
+        """Factors of the train tracks, float32 [N x d], in the order of `Split.warm`."""
+
+    def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
+        """Factors of tracks never seen, float32 [M x d], from their vectors [M x width].
+
+        A recommender that reads no vectors takes an M x 0 array.
+        """
+        raise InputError(f"{type(self).__name__}: cannot represent tracks that train has not seen")
+
+    def recommend(
+        self,
+        users: list | np.ndarray,
+        k: int,
+        candidates: list | np.ndarray | None = None,
+        vectors: np.ndarray | None = None,
+    ) -> pl.DataFrame:
+        """The best k tracks for each user, their own history left out.
+
+        `users` and `candidates` are raw ids; None means every train track. With `vectors`
+        [len(candidates) x width] the candidates are new tracks, encoded from them. Returns
+        user_id, rank (from 1), track_id, score; equal scores keep the candidates' order.
+        """
+        from mrs.evaluation.ranking import factor_scores, top_k  # evaluation lies to the right
+
+        known = {user: row for row, user in enumerate(self.history.user_ids.tolist())}
+        rows = [_lookup(known, user, "user") for user in np.asarray(users).tolist()]
+        seen: sp.csr_matrix | None = None
+        if vectors is not None:
+            if candidates is None or len(candidates) != len(vectors):
+                raise InputError("recommend: give one candidate id a row of vectors")
+            ids, items = np.asarray(candidates), self.encode(vectors)
+        else:
+            ids, items, seen = self.history.track_ids, self.items(), self.history.matrix[rows]
+            if candidates is not None:
+                place = {track: row for row, track in enumerate(ids.tolist())}
+                wanted = np.asarray(candidates).tolist()
+                columns = [_lookup(place, track, "train track") for track in wanted]
+                ids, items, seen = ids[columns], items[columns], seen[:, columns]
+        score = factor_scores(self.users()[rows], items)
+        top = top_k(score, len(rows), len(ids), k, seen=seen)
+        user, rank = np.nonzero(top >= 0)
+        column = top[user, rank]
+        scores = np.einsum("nd,nd->n", self.users()[np.asarray(rows)[user]], items[column])
+        return pl.DataFrame(
+            {
+                "user_id": np.asarray(users)[user],
+                "rank": rank + 1,
+                "track_id": ids[column],
+                "score": scores,
+            }
+        )
+
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted recommender to a folder: arrays as .npz, the rest as JSON."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays: dict[str, np.ndarray] = {
+            "history.user_ids": _storable(self.history.user_ids),
+            "history.track_ids": _storable(self.history.track_ids),
+            "history.indices": self.history.matrix.indices,
+            "history.indptr": self.history.matrix.indptr,
+        }
+        rest: dict[str, Any] = {"class": type(self).__name__}
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if isinstance(value, np.ndarray):
+                arrays[entry.name] = value
+            elif entry.name != "history":
+                rest[entry.name] = value
+        np.savez(folder / "arrays.npz", allow_pickle=False, **arrays)
+        (folder / "fitted.json").write_text(json.dumps(rest, indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read what `save` wrote. Raises `InputError` for another class or a damaged folder."""
+        folder = Path(folder)
+        try:
+            rest = json.loads((folder / "fitted.json").read_text(encoding="utf-8"))
+            with np.load(folder / "arrays.npz", allow_pickle=False) as stored:
+                arrays = dict(stored)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{folder}: no saved recommender ({error}); save it again") from error
+        if rest.pop("class") != cls.__name__:
+            raise InputError(f"{folder}: holds another recommender than {cls.__name__}")
+        indices, indptr = arrays.pop("history.indices"), arrays.pop("history.indptr")
+        users, tracks = arrays.pop("history.user_ids"), arrays.pop("history.track_ids")
+        ones = np.ones(len(indices), dtype=np.float32)
+        matrix = sp.csr_matrix((ones, indices, indptr), shape=(len(users), len(tracks)))
+        return cls(history=History(users, tracks, matrix), **arrays, **rest)
+
+
+class Recommender(ABC):
+    """Hyper-parameters of a recommender; subclasses are frozen dataclasses.
+
+    `needs` names what `fit` reads beside the plays: "vectors", "truth" (a generated world's play
+    probabilities), "backbone", "artists", "order". `scenarios` are those that it can answer.
+    `stochastic` says whether the seed changes the result. `version` is raised when results
+    change.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    needs: ClassVar[frozenset[str]] = frozenset()
+    scenarios: ClassVar[tuple[str, ...]] = ("hot", "cold")
+    stochastic: ClassVar[bool] = True
+    version: ClassVar[int] = 1
+
+    @abstractmethod
+    def fit(
+        self,
+        split: Split,
+        vectors: np.ndarray | None = None,
+        *,
+        backbone: Fitted | None = None,
+        seed: int,
+    ) -> Fitted:
+        """Fit to a split's train part.
+
+        `vectors` are those of the train tracks [N x width] in the order of `split.warm`: cold
+        tracks take no part in any fit.
+        """
+
+    def settings(self) -> dict[str, Any]:
+        """The hyper-parameters by name."""
+        if not is_dataclass(self):
+            raise TypeError(f"{type(self).__name__} is not a dataclass")
+        return asdict(self)
+
+
+def normalise(rows: np.ndarray) -> np.ndarray:
+    """Rows scaled to length one, as float32; rows of zeros stay zero."""
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0).astype(np.float32)
+
+
+def _lookup(known: dict[Any, int], key: Any, what: str) -> int:
+    if key not in known:
+        raise InputError(f"recommend: {what} {key} is unknown")
+    return known[key]
+
+
+def _storable(ids: np.ndarray) -> np.ndarray:
+    """Ids of strings as fixed-width text, which needs no pickle."""
+    return ids.astype(str) if ids.dtype == object else ids

@@ -1,0 +1,62 @@
+"""Random: a row that should lie at chance."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from mrs.data.splits import Split
+from mrs.recommenders.base import Fitted, History, Recommender
+
+
+@dataclass(frozen=True, eq=False)
+class FittedRandom(Fitted):
+    """Factors drawn from a standard normal distribution: [U x d], [N x d]."""
+
+    user_factors: np.ndarray
+    item_factors: np.ndarray
+    seed: int
+
+    def users(self) -> np.ndarray:
+        """Random user factors."""
+        return self.user_factors
+
+    def items(self) -> np.ndarray:
+        """Random factors of the train tracks."""
+        return self.item_factors
+
+    def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
+        """Random factors of new tracks; only the number of rows of `vectors` is read."""
+        generator = np.random.default_rng([self.seed, 1])
+        size = (len(vectors), self.user_factors.shape[1])
+        return generator.standard_normal(size, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Random(Recommender):
+    """Dot products of random factors, so that each user sees another random order.
+
+    Its expected value is the closed-form chance level; what it adds is how far one draw strays.
+    """
+
+    name: ClassVar[str] = "random"
+    label: ClassVar[str] = "Random"
+
+    embedding_size: int = 32
+
+    def fit(
+        self,
+        split: Split,
+        vectors: np.ndarray | None = None,
+        *,
+        backbone: Fitted | None = None,
+        seed: int,
+    ) -> FittedRandom:
+        """Draw the factors from `seed`."""
+        generator = np.random.default_rng([seed, 0])
+
+        def draw(rows: int) -> np.ndarray:
+            return generator.standard_normal((rows, self.embedding_size), dtype=np.float32)
+
+        history = History.of(split)
+        return FittedRandom(history, None, [], draw(len(split.users)), draw(len(split.warm)), seed)

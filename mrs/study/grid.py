@@ -1,0 +1,128 @@
+"""The grid: every run that the store lacks, on a local Dask cluster."""
+
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from mrs.data.dataset import Dataset, open_dataset
+from mrs.errors import InputError
+from mrs.study.results import Results
+from mrs.study.run import run_fit
+from mrs.study.spec import RunSpec
+from mrs.study.store import Store
+from mrs.study.study import Study
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a grid has to do: the missing runs by fit, of how many, in about how many seconds.
+
+    `seconds` is one worker's, from earlier records of the same recommenders; `unknown` counts
+    fits of recommenders that no record tells about.
+    """
+
+    fits: list[list[RunSpec]]
+    n_runs: int
+    n_missing: int
+    seconds: float
+    unknown: int
+
+
+def make_plan(results: Results) -> Plan:
+    """Find the runs that the store lacks, grouped by the fit that they share."""
+    specs = results.specs()
+    missing: dict[RunSpec, list[RunSpec]] = defaultdict(list)
+    for spec in dict.fromkeys(specs):
+        if not results.store.has(results.key(spec)):
+            missing[spec.fit].append(spec)
+    known: dict[str, list[float]] = defaultdict(list)
+    if missing:
+        for key in results.store.keys():
+            record = results.store.read(key)
+            if record is not None:
+                known[record.info["recommender"]].append(sum(record.info["seconds"].values()))
+    costs = [
+        float(np.median(known[fit.recommender])) if known[fit.recommender] else None
+        for fit in missing
+    ]
+    return Plan(
+        fits=list(missing.values()),
+        n_runs=len(set(specs)),
+        n_missing=sum(map(len, missing.values())),
+        seconds=sum(cost for cost in costs if cost is not None),
+        unknown=sum(cost is None for cost in costs),
+    )
+
+
+@lru_cache(maxsize=2)
+def _dataset(spec: str) -> Dataset:
+    return open_dataset(spec)
+
+
+def _work(specs: Sequence[RunSpec], store: str, threads: int) -> None:
+    """One fit in a worker process."""
+    run_fit(specs, Store(store), _dataset(specs[0].dataset), threads=threads)
+
+
+def run_grid(study: Study, store: Store, workers: int | None = None) -> Results:
+    """Compute the runs of a study that the store lacks; progress goes to stderr.
+
+    `workers` processes (default: one a core) fit side by side. Raises `InputError` before
+    anything is computed, and `RuntimeError` at the end if a run failed; the others are kept.
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"workers {workers}: must be 1 or more")
+    results = Results(study, store)
+    store.sweep()
+    plan = make_plan(results)
+    if plan.fits:
+        failures = _compute(plan, study, store, workers or os.cpu_count() or 1)
+        if failures:
+            raise RuntimeError(
+                f"{len(failures)} of {len(plan.fits)} fits failed, the others are stored; "
+                f"the first: {failures[0]}"
+            )
+    return results
+
+
+def _compute(plan: Plan, study: Study, store: Store, workers: int) -> list[str]:
+    """Run the plan; returns a line a failed fit."""
+    import dask
+    from distributed import Client, LocalCluster, as_completed
+    from rich.console import Console
+    from rich.progress import Progress, TimeElapsedColumn, TimeRemainingColumn
+
+    threads = str(study.threads)
+    environment = {
+        name: threads for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    }
+    failures: list[str] = []
+    columns = (*Progress.get_default_columns()[:3], TimeElapsedColumn(), TimeRemainingColumn())
+    with (
+        dask.config.set(
+            {"distributed.nanny.pre-spawn-environ": environment, "distributed.worker.daemon": False}
+        ),
+        LocalCluster(
+            n_workers=min(workers, len(plan.fits)),
+            threads_per_worker=1,
+            dashboard_address=None,
+            silence_logs="ERROR",
+        ) as cluster,
+        Client(cluster) as client,
+        Progress(*columns, console=Console(file=sys.stderr)) as progress,
+    ):
+        task = progress.add_task(f"{plan.n_missing} runs", total=len(plan.fits))
+        futures = client.map(
+            _work, plan.fits, store=str(store.folder.resolve()), threads=study.threads, pure=False
+        )
+        for future in as_completed(futures):
+            if future.status == "error":
+                failures.append(str(future.exception()).splitlines()[0])
+            progress.advance(task)
+            future.release()
+    return failures

@@ -1,0 +1,128 @@
+"""A study's cells and their records: what tables and figures read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mrs.data.dataset import Card, Dataset, open_dataset
+from mrs.evaluation.bootstrap import Interval, interval
+from mrs.recommenders import RECOMMENDERS
+from mrs.study.spec import RunSpec, make_spec, run_key
+from mrs.study.store import Record, Store
+from mrs.study.study import Study, Variant
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One backend x recommender x scenario: its runs over seeds and its shuffled controls.
+
+    `backend` and `card` are None for a recommender that reads no vectors.
+    """
+
+    recommender: Variant
+    backend: str | None
+    card: Card | None
+    scenario: str
+    runs: tuple[RunSpec, ...]
+    shuffled: tuple[RunSpec, ...]
+
+    @property
+    def slug(self) -> str:
+        """The name of the cell's page."""
+        parts = [self.recommender.slug, self.backend or "", self.scenario]
+        return "-".join(part for part in parts if part)
+
+    @property
+    def title(self) -> str:
+        """What distinguishes the cell among its recommender's."""
+        return f"{self.card.label}, {self.scenario}" if self.card else self.scenario
+
+    @property
+    def provenance(self) -> str:
+        """Where the vectors came from: "audio", "file", "surrogate", or "none"."""
+        return self.card.origin if self.card else "none"
+
+
+class Results:
+    """A study's records in a store."""
+
+    def __init__(self, study: Study, store: Store, dataset: Dataset | None = None) -> None:
+        self.study = study
+        self.store = store
+        self.dataset = dataset or open_dataset(study.dataset)
+        self._cells = self._lay_out()
+
+    def _lay_out(self) -> list[Cell]:
+        study = self.study
+        backends = study.backends if study.backends is not None else self.dataset.backends()
+        cells = []
+        for variant in study.recommenders:
+            kind = RECOMMENDERS[variant.name]
+            reads = "vectors" in kind.needs
+            for backend in backends if reads else [None]:
+                for scenario in study.scenarios:
+                    if scenario in kind.scenarios:
+                        cells.append(self._cell(variant, backend, scenario))
+        return cells
+
+    def _cell(self, variant: Variant, backend: str | None, scenario: str) -> Cell:
+        seeds = self.study.seeds if RECOMMENDERS[variant.name].stochastic else self.study.seeds[:1]
+        first = make_spec(
+            self.dataset,
+            recommender=variant.name,
+            scenario=scenario,
+            backend=backend,
+            settings=dict(variant.settings),
+            split=self.study.split,
+            k=self.study.k,
+        )
+        return Cell(
+            recommender=variant,
+            backend=backend,
+            card=self.dataset.card(backend) if backend else None,
+            scenario=scenario,
+            runs=tuple(
+                replace(first, seed=seed if RECOMMENDERS[variant.name].stochastic else 0)
+                for seed in seeds
+            ),
+            shuffled=tuple(
+                replace(first, seed=seed, shuffled=True)
+                for seed in (self.study.shuffled_seeds if backend else ())
+            ),
+        )
+
+    def cells(self, scenario: str | None = None) -> list[Cell]:
+        """The study's cells in the order of the study file, of one scenario if asked for."""
+        return [cell for cell in self._cells if scenario in (None, cell.scenario)]
+
+    def cell(self, slug: str) -> Cell:
+        """The cell of that slug."""
+        return next(cell for cell in self._cells if cell.slug == slug)
+
+    def specs(self) -> list[RunSpec]:
+        """All runs of the study."""
+        return [spec for cell in self._cells for spec in (*cell.runs, *cell.shuffled)]
+
+    def key(self, spec: RunSpec) -> str:
+        """The key of a run."""
+        return run_key(spec, self.dataset, self.store.digests)
+
+    def record(self, spec: RunSpec) -> Record | None:
+        """The record of a run, None where it has not been computed."""
+        return self.store.read(self.key(spec))
+
+    def records(self, specs: Sequence[RunSpec]) -> list[Record]:
+        """The records of those runs that have one."""
+        found = (self.record(spec) for spec in specs)
+        return [record for record in found if record is not None]
+
+    def interval(self, specs: Sequence[RunSpec], metric: str) -> Interval | None:
+        """A metric's mean over users and seeds with its bootstrap interval; None without records.
+
+        Users and seeds are resampled together.
+        """
+        records = self.records(specs)
+        if not records:
+            return None
+        return interval(np.stack([record.values(metric) for record in records]))

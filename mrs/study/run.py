@@ -1,0 +1,259 @@
+"""One run: fit, rank, score each test user, write the record."""
+
+import importlib.metadata
+import platform
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+import torch
+from threadpoolctl import threadpool_limits
+
+from mrs.data.dataset import Dataset, open_dataset
+from mrs.data.splits import Interactions, Split
+from mrs.errors import InputError
+from mrs.evaluation.metrics import Judged, chance, evaluate
+from mrs.evaluation.ranking import factor_scores, top_k
+from mrs.recommenders import RECOMMENDERS, Fitted, make_recommender
+from mrs.study.spec import METRICS, RunSpec, run_key
+from mrs.study.store import Record, Store
+
+EXAMPLE_LISTENERS = 3
+EXAMPLE_TRACKS = 10
+DEPTH = 100  # ranks of hits are kept to this depth, or to the largest k
+
+
+@lru_cache(maxsize=2)
+def _cached_split(dataset: Dataset, name: str) -> Split:
+    return dataset.split(name)
+
+
+def run(spec: RunSpec, store: Store, dataset: Dataset | None = None, *, threads: int = 1) -> Record:
+    """The record of a run, from the store or computed now. See `run_fit`."""
+    return run_fit([spec], store, dataset, threads=threads)[0]
+
+
+def run_fit(
+    specs: Sequence[RunSpec], store: Store, dataset: Dataset | None = None, *, threads: int = 1
+) -> list[Record]:
+    """The records of runs that share one fit, in the order of `specs`.
+
+    Computes those that the store does not hold. `threads` is fixed by the study, since the
+    number of threads may change last digits. Raises `InputError`.
+    """
+    if len({spec.fit for spec in specs}) != 1:
+        raise ValueError("the runs do not share one fit")
+    dataset = dataset or open_dataset(specs[0].dataset)
+    keys = [run_key(spec, dataset, store.digests) for spec in specs]
+    missing = [(spec, key) for spec, key in zip(specs, keys, strict=True) if not store.has(key)]
+    if missing:
+        torch.set_num_threads(threads)
+        with threadpool_limits(threads):
+            _compute(missing, store, dataset)
+    return [Record(key, store.folder / key) for key in keys]
+
+
+def _compute(missing: list[tuple[RunSpec, str]], store: Store, dataset: Dataset) -> None:
+    spec = missing[0][0]
+    split = _cached_split(dataset, spec.split)
+    vectors = _vectors(spec, dataset, split)
+    recommender = make_recommender(spec.recommender, dict(spec.settings))
+    started = time.perf_counter()
+    fitted = recommender.fit(
+        split, None if vectors is None else vectors[split.warm], seed=spec.seed
+    )
+    fit_seconds = time.perf_counter() - started
+    for one, key in missing:
+        started = time.perf_counter()
+        users, examples = score(dataset, split, fitted, vectors, one)
+        info = _describe(one, dataset, fitted, users) | {
+            "seconds": {"fit": fit_seconds, "rank": time.perf_counter() - started},
+            "examples": examples,
+        }
+        store.write(key, info, users)
+
+
+def _vectors(spec: RunSpec, dataset: Dataset, split: Split) -> np.ndarray | None:
+    """What the recommender reads of all tracks [n_tracks x width], shuffled where asked for.
+
+    The control permutes rows among the train tracks and, apart from them, among the cold ones, so
+    that each scenario keeps its own set of vectors.
+    """
+    if "truth" in RECOMMENDERS[spec.recommender].needs:
+        return _truth(spec, dataset, split)
+    if spec.backend is None:
+        return None
+    vectors = dataset.vectors(spec.backend)
+    if spec.shuffled:
+        for part, positions in enumerate((split.warm, split.cold)):
+            generator = np.random.default_rng([spec.seed, part])
+            vectors[positions] = vectors[generator.permutation(positions)]
+    return vectors
+
+
+def _truth(spec: RunSpec, dataset: Dataset, split: Split) -> np.ndarray:
+    """The known play probabilities, one row a track, one column a train user."""
+    truth = dataset.truth(spec.recommender)
+    assert truth is not None
+    everyone = np.unique(
+        pl.read_parquet(dataset.folder / "listens.parquet", columns=["user_id"])["user_id"]
+    )
+    return np.ascontiguousarray(truth[np.searchsorted(everyone, split.users)].T)
+
+
+def candidates_and_truth(
+    dataset: Dataset, split: Split, scenario: str
+) -> tuple[np.ndarray, np.ndarray, sp.csr_matrix, sp.csr_matrix | None]:
+    """What distinguishes hot from cold.
+
+    Returns the test users' positions [T], the candidates' track positions in the order in which
+    ties are broken [C], the truth [T x C] without tracks that the user played in train, and the
+    candidates that the user played in train [T x C] (None in the cold scenario). Users with no
+    truth left are left out.
+    """
+    hot = scenario == "hot"
+    test: Interactions = split.hot_test if hot else split.cold_test
+    pool = split.warm if hot else split.cold
+    rank = np.empty(len(dataset.tie_order), dtype=np.int64)
+    rank[dataset.tie_order] = np.arange(len(rank))
+    candidates = pool[np.argsort(rank[pool])]
+    column = np.full(len(split.tracks), -1)
+    column[candidates] = np.arange(len(candidates))
+    shape = (len(split.users), len(candidates))
+    ones = np.ones(len(test), dtype=np.float32)
+    truth = sp.csr_matrix((ones, (test.user, column[test.track])), shape=shape)
+    seen = split.matrix[:, np.searchsorted(split.warm, candidates)] if hot else None
+    if seen is not None:
+        truth = (truth - truth.multiply(seen)).tocsr()
+        truth.eliminate_zeros()
+    users = np.flatnonzero(np.diff(truth.indptr))
+    if not len(users):
+        raise InputError(f"split {split.name}: has no {scenario} test rows; choose hot or another")
+    return users, candidates, truth[users], None if seen is None else seen[users]
+
+
+def score(
+    dataset: Dataset, split: Split, fitted: Fitted, vectors: np.ndarray | None, spec: RunSpec
+) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
+    """Rank the candidates for every test user and score the lists.
+
+    Returns the frame of a record's users.parquet, and the top lists of a few listeners of a
+    generated world (none for real ones).
+    """
+    users, candidates, truth, seen = candidates_and_truth(dataset, split, spec.scenario)
+    if spec.scenario == "hot":
+        items = fitted.items()[np.searchsorted(split.warm, candidates)]
+    else:
+        unread = np.empty((len(candidates), 0), dtype=np.float32)
+        artists = None if split.artists is None else split.artists[candidates]
+        items = fitted.encode(unread if vectors is None else vectors[candidates], artists)
+    depth = max(DEPTH, *spec.k)
+    scores = factor_scores(fitted.users()[users], items)
+    lists = top_k(scores, len(users), len(candidates), depth, seen=seen)
+    padding = np.full((len(users), depth - lists.shape[1]), -1, dtype=lists.dtype)
+    lists = np.hstack([lists, padding])
+    judged = Judged.from_lists(lists, truth)
+    n_seen = np.zeros(len(users), int) if seen is None else np.diff(seen.indptr)
+    n_candidates, n_relevant = len(candidates) - n_seen, np.diff(truth.indptr)
+    by_chance = chance(n_candidates, n_relevant, METRICS, spec.k)
+    row, rank = np.nonzero(judged.hits)
+    ranks = np.split((rank + 1).astype(np.uint32), np.searchsorted(row, np.arange(1, len(users))))
+    frame = pl.DataFrame(
+        {
+            "user_id": split.users[users],
+            "n_relevant": n_relevant.astype(np.int32),
+            "n_candidates": n_candidates.astype(np.int32),
+            "hit_ranks": pl.Series([r.tolist() for r in ranks], dtype=pl.List(pl.UInt32)),
+        }
+        | evaluate(judged, METRICS, spec.k)
+        | {f"chance:{name}": values for name, values in by_chance.items()}
+    )
+    examples = _examples(dataset, split, users, candidates, lists, judged.hits)
+    return frame, examples if dataset.generated else []
+
+
+def _examples(
+    dataset: Dataset,
+    split: Split,
+    users: np.ndarray,
+    candidates: np.ndarray,
+    lists: np.ndarray,
+    hits: np.ndarray,
+) -> list[dict[str, Any]]:
+    """The best tracks of the first test users in both scenarios, beside what they played most."""
+    both = np.intersect1d(split.hot_test.user, split.cold_test.user)
+    chosen = [user for user in both if user in users][:EXAMPLE_LISTENERS]
+    artists, titles = dataset.artist_names(), dataset.titles()
+
+    def name(position: int) -> dict[str, str]:
+        return {"artist": artists[position], "title": titles[position]}
+
+    examples = []
+    for user in chosen:
+        row = int(np.searchsorted(users, user))
+        mine = split.train.user == user
+        most = split.train.track[mine][np.argsort(-split.train.count[mine], kind="stable")]
+        top = [column for column in lists[row, :EXAMPLE_TRACKS] if column >= 0]
+        examples.append(
+            {
+                "user_id": str(split.users[user]),
+                "history": [name(position) for position in most[:EXAMPLE_TRACKS]],
+                "top": [
+                    name(candidates[column]) | {"hit": bool(hits[row, place])}
+                    for place, column in enumerate(top)
+                ],
+            }
+        )
+    return examples
+
+
+def _describe(
+    spec: RunSpec, dataset: Dataset, fitted: Fitted, users: pl.DataFrame
+) -> dict[str, Any]:
+    """What a record's run.json says beside its times and examples."""
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes there, KiB here
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+    return {
+        "dataset": {"spec": spec.dataset, "name": dataset.name},
+        "split": spec.split,
+        "recommender": spec.recommender,
+        "settings": dict(spec.settings),
+        "backend": spec.backend,
+        "shuffled": spec.shuffled,
+        "seed": spec.seed,
+        "scenario": spec.scenario,
+        "k": list(spec.k),
+        "protocol": spec.protocol,
+        "command": spec.command(),
+        "n_users": len(users),
+        "n_candidates": int(users["n_candidates"].max()),  # type: ignore[arg-type]
+        "converged": fitted.converged,
+        "curve": fitted.curve,
+        "peak_memory_mb": round(peak),
+        "provenance": {
+            "listens": "generated" if dataset.generated else "real",
+            "vectors": dataset.card(spec.backend).origin if spec.backend else None,
+        },
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": f"{platform.system()} {platform.machine()}, {_processor()}",
+        "versions": {
+            name: importlib.metadata.version(name) for name in ("mrs", "torch", "numpy", "polars")
+        }
+        | {"python": platform.python_version()},
+    }
+
+
+def _processor() -> str:
+    """The processor's name where the system tells."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123
+            return next(line.split(":")[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor() or "unknown processor"

@@ -1,0 +1,106 @@
+"""The study file: which backends, recommenders and scenarios are run on which data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from mrs.errors import InputError
+from mrs.recommenders import RECOMMENDERS, make_recommender
+from mrs.study.spec import DEFAULT_K, SCENARIOS, check_k
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A recommender with the hyper-parameters that a study sets."""
+
+    name: str
+    settings: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The name that tables show, with the settings that differ from the defaults."""
+        changed = ", ".join(f"{name}={str(value).lower()}" for name, value in self.settings)
+        return RECOMMENDERS[self.name].label + (f" ({changed})" if changed else "")
+
+    @property
+    def slug(self) -> str:
+        """The name in file names."""
+        return "-".join(
+            [self.name, *(f"{name}-{str(value).lower()}" for name, value in self.settings)]
+        )
+
+
+class Study(BaseModel):
+    """What a study file holds.
+
+    `backends` None means all that the dataset has vectors of. `seeds` are those of the fits,
+    `shuffled_seeds` those of the control with shuffled vectors. `threads` is the number of threads
+    of each fit: part of the study, since it may change last digits.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    dataset: str = "demo"
+    split: str | None = None
+    backends: tuple[str, ...] | None = None
+    recommenders: tuple[Variant, ...]
+    scenarios: tuple[str, ...] = SCENARIOS
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    shuffled_seeds: tuple[int, ...] = ()
+    k: tuple[int, ...] = DEFAULT_K
+    threads: int = Field(default=1, ge=1)
+
+    @field_validator("recommenders", mode="before")
+    @classmethod
+    def _variants(cls, entries: Any) -> list[Variant]:
+        if not isinstance(entries, list) or not entries:
+            raise ValueError("list at least one recommender")
+        variants = []
+        for entry in entries:
+            name, settings = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
+            full = make_recommender(name, settings or {}).settings()
+            chosen = {key: full[key] for key in sorted(settings or {})}
+            variants.append(Variant(name, tuple(chosen.items())))
+        return variants
+
+    @field_validator("scenarios")
+    @classmethod
+    def _scenarios(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in SCENARIOS:
+                raise ValueError(f"scenario {name!r} is unknown; known: {', '.join(SCENARIOS)}")
+        return names
+
+    @field_validator("k")
+    @classmethod
+    def _list_lengths(cls, k: tuple[int, ...]) -> tuple[int, ...]:
+        return check_k(k)
+
+
+def load_study(path: str | Path, dataset: str | None = None) -> Study:
+    """Read a study file; `dataset` replaces the one it names. Raises `InputError`."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such study file; those that come with mrs lie in studies/")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        row = f"row {where.line}: " if where else ""
+        raise InputError(f"{path}: {row}not readable YAML; mend it") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: holds no mapping; write `title:`, `recommenders:` and so on")
+    if dataset is not None:
+        values["dataset"] = dataset
+    try:
+        return Study(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "study"
+        raise InputError(f"{path}: {where}: {first['msg']}; correct it") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
