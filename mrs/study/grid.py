@@ -42,10 +42,8 @@ def make_plan(results: Results) -> Plan:
             missing[spec.fit].append(spec)
     known: dict[str, list[float]] = defaultdict(list)
     if missing:
-        for key in results.store.keys():
-            record = results.store.read(key)
-            if record is not None:
-                known[record.info["recommender"]].append(sum(record.info["seconds"].values()))
+        for record in results.store.records():
+            known[record.info["recommender"]].append(sum(record.info["seconds"].values()))
     costs = [
         float(np.median(known[fit.recommender])) if known[fit.recommender] else None
         for fit in missing
@@ -98,9 +96,8 @@ def _compute(plan: Plan, study: Study, store: Store, workers: int) -> list[str]:
     from rich.progress import Progress, TimeElapsedColumn, TimeRemainingColumn
 
     threads = str(study.threads)
-    environment = {
-        name: threads for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    }
+    variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    environment = dict.fromkeys(variables, threads)
     failures: list[str] = []
     columns = (*Progress.get_default_columns()[:3], TimeElapsedColumn(), TimeRemainingColumn())
     with (

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mrs.data.dataset import Card, Dataset, open_dataset
-from mrs.evaluation.bootstrap import Interval, interval
 from mrs.recommenders import RECOMMENDERS
 from mrs.study.spec import RunSpec, make_spec, run_key
 from mrs.study.store import Record, Store
@@ -117,12 +116,13 @@ class Results:
         found = (self.record(spec) for spec in specs)
         return [record for record in found if record is not None]
 
-    def interval(self, specs: Sequence[RunSpec], metric: str) -> Interval | None:
-        """A metric's mean over users and seeds with its bootstrap interval; None without records.
+    def values(self, specs: Sequence[RunSpec], metrics: Sequence[str]) -> np.ndarray | None:
+        """Per-user values [runs x users x metrics] of those runs that have a record.
 
-        Users and seeds are resampled together.
+        None where there is none. Every run of a cell ranks for the same users.
         """
         records = self.records(specs)
         if not records:
             return None
-        return interval(np.stack([record.values(metric) for record in records]))
+        rows = [record.users.select(metrics).to_numpy() for record in records]
+        return np.stack(rows)

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -105,6 +104,7 @@ class Store:
         for leftover in self.folder.glob(".new-*"):
             shutil.rmtree(leftover, ignore_errors=True)
 
-    def keys(self) -> Sequence[str]:
-        """The keys of all whole records, sorted."""
-        return sorted(p.name for p in self.folder.glob("[!.]*") if self.has(p.name))
+    def records(self) -> list[Record]:
+        """All whole records, sorted by key."""
+        keys = sorted(path.name for path in self.folder.glob("[!.]*"))
+        return [record for record in map(self.read, keys) if record is not None]

@@ -1,0 +1,199 @@
+"""The command line: `python -m mrs` or `mrs`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mrs.errors import InputError
+
+app = typer.Typer(
+    help="Pretrained audio representations in music recommendation.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="Look at a dataset folder.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+DatasetOption = Annotated[str, typer.Option(help="a folder, `demo`, or `demo:seed=1,n_users=400`")]
+StoreOption = Annotated[Path, typer.Option(help="the run store")]
+StudyOption = Annotated[Path, typer.Option(help="the study file")]
+WorkersOption = Annotated[int | None, typer.Option(help="worker processes; default: one a core")]
+
+
+@app.command()
+def run(
+    recommender: Annotated[str, typer.Option(help="knn, popularity ...")],
+    scenario: Annotated[str, typer.Option(help="hot or cold")],
+    dataset: DatasetOption = "demo",
+    backend: Annotated[str | None, typer.Option(help="whose vectors are read")] = None,
+    split: Annotated[str | None, typer.Option(help="a split; default: the first")] = None,
+    seed: Annotated[int, typer.Option(help="draws the fit and the shuffling")] = 0,
+    shuffled: Annotated[bool, typer.Option("--shuffled", help="permute the vectors")] = False,
+    protocol: Annotated[str, typer.Option(help="corrected")] = "corrected",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="a hyper-parameter, name=value")
+    ] = None,
+    k: Annotated[str, typer.Option(help="list lengths")] = "10,20,50",
+    store: StoreOption = Path("results"),
+    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
+    """Run one recommender in one scenario and print its metrics beside chance."""
+    from mrs.data.dataset import open_dataset
+    from mrs.study.run import run as run_one
+    from mrs.study.spec import check_k, check_names, make_spec
+    from mrs.study.store import Store
+
+    check_names(recommender, scenario, protocol)
+    lengths = check_k(_integers(k))
+    opened = open_dataset(dataset)
+    spec = make_spec(
+        opened,
+        recommender=recommender,
+        scenario=scenario,
+        backend=backend,
+        settings=dict(_assignment(text) for text in set_ or []),
+        split=split,
+        seed=seed,
+        shuffled=shuffled,
+        k=lengths,
+        protocol=protocol,
+    )
+    summary = _summary(run_one(spec, Store(store), opened))
+    print(json.dumps(summary, indent=1) if json_ else _as_text(summary, spec.command()))
+
+
+@app.command()
+def grid(
+    study: StudyOption,
+    workers: WorkersOption = None,
+    store: StoreOption = Path("results"),
+    dataset: Annotated[str | None, typer.Option(help="in place of the study's dataset")] = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="only say what is missing")] = False,
+) -> None:
+    """Compute the runs of a study that the store lacks."""
+    from mrs.study.grid import make_plan, run_grid
+    from mrs.study.results import Results
+    from mrs.study.store import Store
+    from mrs.study.study import load_study
+
+    loaded = load_study(study, dataset)
+    if estimate:
+        plan = make_plan(Results(loaded, Store(store)))
+        share = plan.seconds / (workers or os.cpu_count() or 1)
+        print(f"{plan.n_missing} of {plan.n_runs} runs missing, in {len(plan.fits)} fits")
+        print(f"about {share:.0f} s by the store's records")
+        if plan.unknown:
+            print(f"and {plan.unknown} fits of recommenders that the store has no times of")
+        return
+    results = run_grid(loaded, Store(store), workers)
+    print(f"{len(results.specs())} runs of {study} are in {store}")
+
+
+@app.command()
+def book(
+    study: StudyOption = Path("studies/demo.yaml"),
+    workers: WorkersOption = None,
+    store: StoreOption = Path("results"),
+    strict: Annotated[bool, typer.Option("--strict", help="warnings are errors")] = False,
+) -> None:
+    """Compute what is missing, execute the notebooks and build the book."""
+    from mrs.report.book import build_book
+    from mrs.study.store import Store
+    from mrs.study.study import load_study
+
+    index = build_book(load_study(study), Store(store), workers=workers, strict=strict)
+    print(f"the book: {index}")
+
+
+@data_app.command()
+def verify(dataset: Annotated[str, typer.Argument(help="a folder or a name")]) -> None:
+    """Check every file of a dataset."""
+    from mrs.data.dataset import open_dataset
+    from mrs.data.describe import verify as verify_files
+
+    for line in verify_files(open_dataset(dataset)):
+        print(line)
+
+
+@data_app.command()
+def describe(dataset: Annotated[str, typer.Argument(help="a folder or a name")]) -> None:
+    """Print a dataset's card: origin, licence, splits, backends."""
+    import polars as pl
+
+    from mrs.data import describe as card
+    from mrs.data.dataset import open_dataset
+
+    opened = open_dataset(dataset)
+    with pl.Config(
+        tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True
+    ):
+        for fact, value in card.facts(opened).iter_rows():
+            print(f"{fact}: {value}")
+        for name in opened.splits():
+            print(f"\nsplit {name}\n{card.split_table(opened.split(name))}")
+        print(f"\n{card.backend_table(opened)}")
+
+
+def _integers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise InputError(f"k={text}: write list lengths as 10,20,50") from error
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"--set {text}: write name=value")
+    return name.strip(), value.strip()
+
+
+def _summary(record: Any) -> dict[str, Any]:
+    """What `--json` prints of a record."""
+    import numpy as np
+
+    from mrs.evaluation.bootstrap import interval
+
+    names = record.metrics
+    bounds = interval(np.stack([record.values(name) for name in names], axis=-1)[None])
+    means, lows, highs = (np.atleast_1d(part) for part in (bounds.mean, bounds.low, bounds.high))
+    return {
+        "metrics": {
+            name: {"mean": float(means[i]), "low": float(lows[i]), "high": float(highs[i])}
+            for i, name in enumerate(names)
+        },
+        "chance": {name: record.chance(name) for name in names},
+        "n_users": record.info["n_users"],
+        "seconds": sum(record.info["seconds"].values()),
+        "converged": record.info["converged"],
+        "key": record.key,
+    }
+
+
+def _as_text(summary: dict[str, Any], command: str) -> str:
+    lines = [command, f"{'metric':14}{'mean':>9}{'low':>9}{'high':>9}{'chance':>9}"]
+    for name, value in summary["metrics"].items():
+        numbers = (value["mean"], value["low"], value["high"], summary["chance"][name])
+        lines.append(f"{name:14}" + "".join(f"{number:9.4f}" for number in numbers))
+    lines.append(f"{summary['n_users']} users, {summary['seconds']:.1f} s, key {summary['key']}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the command line; a mistake in the input ends in one line and status 2."""
+    try:
+        app()
+    except InputError as error:
+        print(f"mrs: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except RuntimeError as error:
+        if os.environ.get("MRS_DEBUG"):
+            raise
+        print(f"mrs: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,139 @@
+"""Frames that tables and figures show, made of a study's records."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from mrs.evaluation.bootstrap import interval
+from mrs.study.results import Cell, Results
+from mrs.study.spec import METRICS, PRIMARY
+
+# Blocks in which rows are ranked and compared; never across them.
+BLOCKS = {
+    "none": "No vectors",
+    "audio": "Vectors computed from audio",
+    "file": "Vectors brought as files",
+    "surrogate": "Surrogate vectors (sim:), generated, not the models' output",
+}
+
+
+def metric_names(ks: Sequence[int]) -> list[str]:
+    """All metric names at these list lengths, "hitrate@10" and so on."""
+    return [f"{metric}@{k}" for metric in METRICS for k in ks]
+
+
+def primary(results: Results, scenario: str) -> str:
+    """The scenario's primary metric, at the nearest list length that the study has."""
+    metric, k = PRIMARY[scenario].split("@")
+    return f"{metric}@{min(results.study.k, key=lambda length: abs(length - int(k)))}"
+
+
+def cell_summary(results: Results, cell: Cell) -> pl.DataFrame | None:
+    """One row a metric of a cell; None where the store has no record of it.
+
+    Columns: metric, mean, low, high (95 % bootstrap over users and seeds), chance, and, where
+    the control was run, shuffled (mean over permutations), shuffled_low and shuffled_high (the
+    least and the greatest permutation).
+    """
+    names = metric_names(results.study.k)
+    values = results.values(cell.runs, names)
+    if values is None:
+        return None
+    bounds = interval(values)
+    record = results.records(cell.runs)[0]
+    frame = {
+        "metric": names,
+        "mean": bounds.mean,
+        "low": bounds.low,
+        "high": bounds.high,
+        "chance": [record.chance(name) for name in names],
+    }
+    control = results.values(cell.shuffled, names)
+    columns: dict[str, np.ndarray | list[None]] = dict.fromkeys(
+        ("shuffled", "shuffled_low", "shuffled_high"), [None] * len(names)
+    )
+    if control is not None:
+        means = control.mean(axis=1)
+        columns = {
+            "shuffled": means.mean(axis=0),
+            "shuffled_low": means.min(axis=0),
+            "shuffled_high": means.max(axis=0),
+        }
+    return pl.DataFrame(frame | columns, schema_overrides=dict.fromkeys(columns, pl.Float64))
+
+
+def summary(results: Results, scenario: str | None = None) -> pl.DataFrame:
+    """`cell_summary` of all cells, with what tells them apart.
+
+    Further columns: recommender, backend (as shown; null without one), block (a key of BLOCKS),
+    scenario, slug, n_users, converged.
+    """
+    frames = []
+    for cell in results.cells(scenario):
+        frame = cell_summary(results, cell)
+        if frame is None:
+            continue
+        records = results.records(cell.runs)
+        ends = [record.info["converged"] for record in records]
+        frames.append(
+            frame.with_columns(
+                recommender=pl.lit(cell.recommender.label),
+                backend=pl.lit(cell.card.label if cell.card else None, dtype=pl.String),
+                block=pl.lit(cell.provenance),
+                scenario=pl.lit(cell.scenario),
+                slug=pl.lit(cell.slug),
+                n_users=pl.lit(records[0].info["n_users"]),
+                converged=pl.lit(
+                    None if all(end is None for end in ends) else all(ends), dtype=pl.Boolean
+                ),
+            )
+        )
+    return pl.concat(frames) if frames else pl.DataFrame()
+
+
+def leaderboard(frame: pl.DataFrame, block: str, metrics: Sequence[str]) -> pl.DataFrame:
+    """One row a cell of a block, best first by the first metric.
+
+    Columns: recommender, backend, the first metric's mean, low, high, chance and shuffled mean,
+    then the other metrics' means.
+    """
+    mine = frame.filter(pl.col("block") == block)
+    first, *others = metrics
+    table = mine.filter(pl.col("metric") == first).select(
+        "slug",
+        "recommender",
+        "backend",
+        pl.col("mean").alias(first),
+        "low",
+        "high",
+        "chance",
+        "shuffled",
+        "converged",
+    )
+    for name in others:
+        other = mine.filter(pl.col("metric") == name).select("slug", pl.col("mean").alias(name))
+        table = table.join(other, on="slug", how="left")
+    table = table.sort(first, descending=True)
+    table = table.with_columns(page=pl.format("runs/{}.html", "slug")).drop("slug")
+    empty = [name for name in ("backend", "shuffled", "converged") if table[name].is_null().all()]
+    return table.drop(empty)
+
+
+def provenance_sentence(results: Results) -> str:
+    """What every page says of where its numbers come from."""
+    origins = {cell.provenance for cell in results.cells()}
+    parts = []
+    if results.dataset.generated:
+        parts.append("Listeners, tracks and plays are generated: nobody listened to this.")
+    else:
+        parts.append(f"Plays are real ({results.dataset.name}).")
+    if "surrogate" in origins:
+        parts.append(
+            "Rows marked `sim:` rest on surrogate vectors, generated views of the tracks' traits: "
+            "they show what a protocol can tell apart and say nothing about the models whose "
+            "names they bear."
+        )
+    if results.dataset.generated:
+        parts.append("No conclusion about a published claim is drawn from them.")
+    return " ".join(parts)
