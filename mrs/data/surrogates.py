@@ -1,0 +1,146 @@
+"""Surrogate vectors: generated views of the audible traits, in place of audio models.
+
+A surrogate stands where a model's vectors would and says nothing about the model. It is a fixed
+random view of the traits at the model's true width: the traits, weighted by a profile of what it
+hears, beside dimensions without any content, with white noise in all of them, rotated by a
+semi-orthogonal matrix. The rotation keeps every dot product, so cosines and ridge regressions do
+not depend on the width: width alone buys no signal. The noise of each is calibrated so that a ridge
+regression recovers the traits of held-out artists with the R2 of its rung on a ladder. Rungs are
+dealt to names by the seed, not by any published result. There is no common offset; real vectors
+have one that can hide their content from a raw cosine.
+"""
+
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.optimize import brentq
+
+from mrs.backends import BACKENDS
+from mrs.data.catalogue import TRAIT_NAMES
+
+LOWEST, HIGHEST = 0.1, 0.8  # held-out R2 of the lowest and the highest rung
+STAND_INS = ("mfcc", "musicnn")  # models that can be run everywhere; these rows wait for them
+
+_EMPTY = 48  # latent dimensions without content, which a trained projection can learn to ignore
+_PROFILE_SIGMA = 0.3  # sd of the logarithm of a profile's weights
+_FOLDS = 4
+_ALPHAS = np.logspace(-1, 5, 13)  # of the ridge regression; the best on held-out artists counts
+
+_NOTE = (
+    "Generated from the audible traits of the demo world; says nothing about the model whose name "
+    "and width it carries."
+)
+
+
+def ladder(seed: int) -> dict[str, float]:
+    """Held-out R2 that each backend's surrogate is calibrated to.
+
+    The backends but `STAND_INS` share an evenly spaced ladder; the stand-ins lie half-way between
+    two of its rungs.
+    """
+    rng = np.random.default_rng(seed)
+    names = [name for name in BACKENDS if name not in STAND_INS]
+    rungs = np.linspace(LOWEST, HIGHEST, len(names))
+    between = (rungs[1:] + rungs[:-1]) / 2
+    dealt = dict(zip(names, rng.permutation(rungs), strict=True))
+    dealt |= dict(zip(STAND_INS, rng.choice(between, len(STAND_INS), replace=False), strict=True))
+    return {name: round(float(dealt[name]), 4) for name in BACKENDS}
+
+
+def draw_surrogates(
+    traits: np.ndarray, artist: np.ndarray, seed: int
+) -> Iterator[tuple[dict[str, object], np.ndarray]]:
+    """Draw a surrogate for every backend, one at a time.
+
+    `traits` [T, 16] is the standardised matrix of the audible traits, `artist` [T] their artists'
+    codes, which hold artists together in the folds of the calibration. Yields cards, as written
+    beside the vectors, and vectors, float32 [T, embedding_size].
+    """
+    folds = np.random.default_rng([seed, 1]).integers(0, _FOLDS, int(artist.max()) + 1)[artist]
+    for name, target in ladder(seed).items():
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        weights = np.exp(rng.normal(0, _PROFILE_SIGMA, len(TRAIT_NAMES)))
+        weights /= np.sqrt((weights**2).mean())
+        # Mode is one column, key, the last of the names, is two.
+        signal = np.pad(traits * np.append(weights, weights[-1]), ((0, 0), (0, _EMPTY)))
+        noise = rng.normal(0, 1, signal.shape)
+        scale, achieved = _calibrate(signal, noise, traits, folds, target)
+        width = BACKENDS[name].embedding_size
+        rotation = np.linalg.qr(rng.normal(0, 1, (width, signal.shape[1])))[0]
+        latent = (signal + scale * noise).astype(np.float32)
+        yield (
+            {
+                "backend": name,
+                "origin": "surrogate",
+                "embedding_size": width,
+                "created_by": "mrs.data.surrogates",
+                "note": _NOTE,
+                "rung": _rung(name),
+                "heldout_r2_target": target,
+                "heldout_r2": round(achieved, 4),
+                "noise_scale": round(scale, 4),
+                "mean_offset": "none; real models have one",
+                "profile": {
+                    trait: round(float(weight), 3)
+                    for trait, weight in zip(TRAIT_NAMES, weights, strict=True)
+                },
+                "seed": seed,
+            },
+            latent @ rotation.T.astype(np.float32),
+        )
+
+
+def _rung(name: str) -> str:
+    if name in STAND_INS:
+        return "a rung of its own, between two of the ladder; stands in until the model is run"
+    return "one of the ladder, dealt by the seed"
+
+
+def _calibrate(
+    signal: np.ndarray, noise: np.ndarray, traits: np.ndarray, folds: np.ndarray, target: float
+) -> tuple[float, float]:
+    """Scale of the noise at which the held-out R2 meets `target`, and the R2 there.
+
+    All that a ridge regression needs are second moments; those of signal + scale * noise follow
+    from those of signal and noise, which are computed once.
+    """
+    stacked = np.column_stack([signal, noise, traits, np.ones(len(traits))])
+    moments = [stacked[folds == fold].T @ stacked[folds == fold] for fold in range(_FOLDS)]
+    m = signal.shape[1]
+
+    def heldout(log_scale: float) -> float:
+        scale = np.exp(log_scale)
+        combine = np.zeros((stacked.shape[1], stacked.shape[1] - m))
+        combine[:m, :m] = np.eye(m)
+        combine[m : 2 * m, :m] = scale * np.eye(m)
+        combine[2 * m :, m:] = np.eye(stacked.shape[1] - 2 * m)
+        return _heldout_r2([combine.T @ moment @ combine for moment in moments], m)
+
+    log_scale = float(brentq(lambda x: heldout(x) - target, -6.0, 6.0, xtol=1e-3))
+    return float(np.exp(log_scale)), heldout(log_scale)
+
+
+def _heldout_r2(moments: list[np.ndarray], m: int) -> float:
+    """Mean R2 over the traits of a ridge regression, cross-validated, at the best penalty.
+
+    Each fold's moments are those of [m inputs, traits, 1]. Inputs and traits are centred by the
+    means of the other folds; R2 is relative to the variance around the overall mean.
+    """
+    total = np.sum(moments, 0)
+    error = np.zeros((len(_ALPHAS), total.shape[0] - m - 1))
+    for test in moments:
+        train = total - test
+        mean = train[-1, :-1] / train[-1, -1]
+        centred = train[:-1, :-1] - train[-1, -1] * np.outer(mean, mean)
+        sums = test[-1, :-1]
+        held = test[:-1, :-1] - np.outer(mean, sums) - np.outer(sums, mean)
+        held += test[-1, -1] * np.outer(mean, mean)
+        values, vectors = np.linalg.eigh(centred[:m, :m])
+        projected = vectors.T @ centred[:m, m:]
+        for i, alpha in enumerate(_ALPHAS):
+            beta = vectors @ (projected / (values + alpha)[:, None])
+            error[i] += np.diag(held)[m:]
+            error[i] += (beta * (held[:m, :m] @ beta - 2 * held[:m, m:])).sum(0)
+    around_mean = np.diag(total)[m:-1] - total[-1, m:-1] ** 2 / total[-1, -1]
+    return float((1 - error / around_mean).mean(1).max())
