@@ -1,0 +1,129 @@
+"""What the two chapters of published numbers show, and that their notebooks run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import papermill
+import polars as pl
+import pytest
+
+from mrs.published import results
+from mrs.report import cold_at_20, published
+from mrs.report.style import use_style
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+@pytest.fixture(autouse=True)
+def _style() -> Iterator[None]:
+    use_style()
+    yield
+    plt.close("all")
+
+
+def test_the_tables_show_every_number_once():
+    shown = sum(
+        published.values_table(scenario)[column].count()
+        for scenario in results.SCENARIOS
+        for column in ("real, mean", "shuffled, mean")
+    )
+    assert shown == len(results.tables())
+    again = published.repeats_table()
+    assert shown + len(again) == len(results.load())
+    widths = sum(
+        published.values_table(scenario)[column].count()
+        for scenario in results.SCENARIOS
+        for column in ("real, CI ±", "shuffled, CI ±")
+    )
+    assert widths + again["CI ±"].count() == results.load()["ci95"].count()
+
+
+def test_cold_tables_say_both():
+    cold = published.values_table("cold")
+    assert cold["k printed"].unique().to_list() == [20]
+    assert cold["k computed"].unique().to_list() == [50]
+    assert published.K_LABELS["cold"] == "printed @20, computed @50"
+
+
+def test_heat_maps_hold_the_published_values():
+    figure = published.heat_maps("cold", ["recall"])
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert len(texts) == 60
+    expected = results.ranks("recall").filter(pl.col("scenario") == "cold")["mean"]
+    assert sorted(texts) == sorted(f"{value:.4f}"[1:] for value in expected)
+    assert "printed @20, computed @50" in figure.axes[0].get_title()
+
+
+def test_the_rank_map_puts_backend_and_table_together():
+    axis = published.rank_map("recall").axes[0]
+    backends = [label.get_text() for label in axis.get_yticklabels()]
+    columns = [label.get_text() for label in axis.get_xticklabels()]
+    assert (len(backends), len(columns)) == (10, 16)
+    texts = {
+        (int(text.get_position()[1]), int(text.get_position()[0])): text.get_text()
+        for text in axis.texts[:160]
+    }
+    row = backends.index("Jukebox")
+    cold_100 = len(columns) - 1 - columns[::-1].index("Bimodal content 100")
+    assert texts[row, cold_100] == "1"
+
+
+def test_hot_against_cold_names_every_point():
+    figure = published.hot_against_cold("ndcg")
+    assert len(figure.axes) == 6
+    for axis in figure.axes:
+        assert len({text.get_text() for text in axis.texts}) == 10
+
+
+def test_labels_keep_apart_where_there_is_room():
+    figure, axis = plt.subplots(figsize=(4, 4))
+    points = np.array([[0.0, 0.0], [0.0, 0.01], [0.01, 0.0], [1.0, 1.0]])
+    axis.scatter(*points.T)
+    axis.margins(0.3)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    texts = published.label_points(axis, points, ["one", "two", "three", "four"])
+    boxes = [text.get_window_extent() for text in texts]
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:i])
+
+
+def test_real_against_shuffled_has_a_panel_a_controlled_recommender():
+    assert len(published.real_against_shuffled("hot", "recall").axes) == 6
+    assert len(published.real_against_shuffled("cold", "recall").axes) == 4
+
+
+def test_the_controls_figure_draws_both_levels():
+    axis = cold_at_20.controls_figure().axes[1]
+    lines = {line.get_label(): line.get_xdata()[0] for line in axis.get_lines()}
+    assert lines["chance @20"] == pytest.approx(20 / 589)
+    assert lines["chance @50"] == pytest.approx(50 / 589)
+
+
+@pytest.mark.parametrize("name", ["published", "cold_at_20"])
+def test_templates_are_parameterised_and_hold_no_output(name):
+    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert sum("parameters" in cell.metadata.tags for cell in code) == 1
+    assert all("hide-input" in cell.metadata.tags and not cell.outputs for cell in code)
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "phrase"),
+    [
+        ("published", "printed @20, computed @50"),
+        ("cold_at_20", "The shuffled controls fit k = 50"),
+    ],
+)
+def test_notebooks_run(name, phrase, tmp_path):
+    target = tmp_path / f"{name}.ipynb"
+    papermill.execute_notebook(NOTEBOOKS / f"{name}.ipynb", target, progress_bar=False)
+    text = target.read_text()
+    assert phrase in text
+    assert results.SOURCE in text
+    assert len(text) < 3_000_000
