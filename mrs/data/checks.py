@@ -10,6 +10,7 @@ import polars as pl
 
 from mrs.errors import InputError
 
+NPY_MAGIC = b"\x93NUMPY"
 VECTOR_BLOCK = 4096  # rows looked at together, so that checking a large file needs little memory
 
 
@@ -102,7 +103,11 @@ def _map_vectors(path: Path) -> np.ndarray:
         raise InputError(f"{path}: no such file; put the vectors there or choose another backend")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty; write the vectors again")
+    with path.open("rb") as file:
+        start = file.read(len(NPY_MAGIC))
     try:
+        if start != NPY_MAGIC:
+            raise ValueError("pickle" if start[:1] == b"\x80" else "no .npy header")
         vectors = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         text = str(error).lower()
@@ -115,9 +120,10 @@ def _map_vectors(path: Path) -> np.ndarray:
             f"{path}: not a readable .npy file (truncated or of another format); "
             "save the array again with numpy.save"
         ) from error
-    if not isinstance(vectors, np.ndarray) or vectors.dtype.kind != "f":
-        kind = getattr(vectors, "dtype", "an archive")
-        raise InputError(f"{path}: holds {kind}, not floating-point numbers; save it as float32")
+    if vectors.dtype.kind != "f":
+        raise InputError(
+            f"{path}: holds {vectors.dtype}, not floating-point numbers; save it as float32"
+        )
     if vectors.ndim != 2 or vectors.shape[1] == 0:
         raise InputError(
             f"{path}: has shape {vectors.shape}; save one row a track: tracks x embedding size"

@@ -1,0 +1,204 @@
+"""The dataset folder in both layouts, and its checks at the door."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from worlds import random_parts, write_authors, write_own
+
+from mrs.data.dataset import open_dataset
+from mrs.data.digests import Digests
+from mrs.errors import InputError
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    write_own(tmp_path / "own", random_parts())
+    return tmp_path / "own"
+
+
+@pytest.fixture
+def authors(tmp_path: Path) -> Path:
+    write_authors(tmp_path / "m4a", random_parts())
+    return tmp_path / "m4a"
+
+
+def test_own_layout(own: Path) -> None:
+    dataset = open_dataset(own)
+    assert (dataset.name, dataset.generated, dataset.splits()) == ("own", False, ["mine"])
+    assert dataset.backends() == ["mert"]
+    card = dataset.card("mert")
+    assert (card.label, card.origin, card.embedding_size) == ("MERT", "file", 7)
+    split = dataset.split()
+    parts = random_parts()
+    assert len(split.train) == len(parts["train"])
+    # raw ids come back, whatever the positions
+    raw = set(zip(split.users[split.train.user], split.tracks[split.train.track], strict=True))
+    assert raw == set(parts["train"].select("user_id", "track_id").iter_rows())
+    assert set(split.tracks[split.cold]) == set(dataset.tracks["track_id"]) - set(
+        parts["train"]["track_id"]
+    )
+
+
+def test_vectors_follow_the_order_of_tracks(own: Path) -> None:
+    stored = np.load(own / "embeddings" / "mert.npy")
+    dataset = open_dataset(own)
+    assert np.array_equal(dataset.vectors("mert"), stored)
+    assert np.array_equal(dataset.vectors("mert", np.array([4, 1])), stored[[4, 1]])
+
+
+def test_authors_layout_reads_rows_by_raw_track_id(authors: Path) -> None:
+    stored = np.load(authors / "embeddings" / "mert.npy")
+    dataset = open_dataset(authors)
+    assert dataset.splits() == ["temporal"]
+    raw = dataset.tracks["track_id"].to_numpy()
+    assert np.array_equal(dataset.vectors("mert"), stored[raw])
+    split = dataset.split()
+    parts = random_parts()
+    assert set(split.tracks[split.cold]) == set(parts["cold_test"]["track_id"])
+    assert set(split.tracks[split.warm]) == set(parts["train"]["track_id"])
+
+
+def test_authors_vectors_with_too_few_rows(authors: Path) -> None:
+    path = authors / "embeddings" / "mert.npy"
+    np.save(path, np.load(path)[:30])
+    with pytest.raises(InputError, match="30 rows, none for track 31"):
+        open_dataset(authors).vectors("mert")
+
+
+def test_surrogates_are_marked(own: Path) -> None:
+    card = own / "embeddings" / "mert.json"
+    card.write_text(json.dumps({"origin": "surrogate", "rung": 3}))
+    read = open_dataset(own).card("mert")
+    assert read.label == "sim:MERT"
+    assert read.details == {"rung": 3}
+
+
+def test_ties_are_broken_by_a_fixed_permutation(own: Path, authors: Path) -> None:
+    order = open_dataset(own).tie_order
+    assert sorted(order) == list(range(len(order)))
+    assert np.array_equal(order, open_dataset(own).tie_order)
+    assert abs(np.corrcoef(order, np.arange(len(order)))[0, 1]) < 0.5
+    assert not np.array_equal(order, open_dataset(authors).tie_order)
+
+
+Change = Callable[[Path], None]
+
+
+def edit(part: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Change:
+    def apply(folder: Path) -> None:
+        path = folder / "splits" / "mine" / f"{part}.parquet"
+        change(pl.read_parquet(path)).write_parquet(path)
+
+    return apply
+
+
+def copy_cold_into_train(folder: Path) -> None:
+    splits = folder / "splits" / "mine"
+    train, cold = (pl.read_parquet(splits / f"{p}.parquet") for p in ("train", "cold_test"))
+    row = train.head(1).with_columns(track_id=cold["track_id"][3:4])
+    pl.concat([train, row]).write_parquet(splits / "train.parquet")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (edit("train", lambda f: f.drop("timestamp")), ["train.parquet", "'timestamp'"]),
+        (edit("val", lambda f: f.drop("count")), ["val.parquet", "'count'"]),
+        (edit("train", lambda f: f.clear()), ["train.parquet", "no rows"]),
+        (edit("train", lambda f: pl.concat([f, f[7:8]])), ["train.parquet", "twice"]),
+        (
+            edit("hot_test", lambda f: f.with_columns(track_id=pl.col("track_id") + 1)),
+            ["hot_test.parquet", "row 0", "not among the tracks"],
+        ),
+        (
+            edit("hot_test", lambda f: f.with_columns(user_id=pl.col("user_id") + 1)),
+            ["hot_test.parquet", "row 0", "not among the train users"],
+        ),
+        (
+            edit("hot_test", lambda f: f.with_columns(pl.col("timestamp") - pl.duration(days=40))),
+            ["hot_test.parquet", "row", "before the last train play"],
+        ),
+        (
+            edit("train", lambda f: f.with_columns(pl.col("track_id").cast(pl.String))),
+            ["train.parquet", "same kind of id"],
+        ),
+        (copy_cold_into_train, ["cold_test.parquet", "row", "is played in train"]),
+        (lambda f: (f / "splits/mine/val.parquet").unlink(), ["val.parquet", "no such file"]),
+    ],
+)
+def test_wrong_splits(own: Path, change: Change, words: list[str]) -> None:
+    change(own)
+    with pytest.raises(InputError) as caught:
+        open_dataset(own).split()
+    assert "\n" not in str(caught.value)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_hot_pair_of_a_cold_track(own: Path) -> None:
+    splits = own / "splits" / "mine"
+    cold = pl.read_parquet(splits / "cold_test.parquet")
+    hot = pl.read_parquet(splits / "hot_test.parquet")
+    pl.concat([hot, cold[:1]]).write_parquet(splits / "hot_test.parquet")
+    with pytest.raises(InputError, match=f"row {len(hot)}: track .* is not played in train"):
+        open_dataset(own).split()
+
+
+def test_unknown_names(own: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(own)
+    with pytest.raises(InputError, match="no backend 'mert2' .*mert"):
+        dataset.vectors("mert2")
+    with pytest.raises(InputError, match="no split 'yours'; known: mine"):
+        dataset.split("yours")
+    with pytest.raises(InputError, match="no such dataset"):
+        open_dataset(tmp_path / "nowhere")
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(InputError, match=r"neither tracks.parquet nor train.pqt"):
+        open_dataset(tmp_path / "bare")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "not readable JSON"), ('{"origin": "heard"}', "audio, file")]
+)
+def test_wrong_card(own: Path, text: str, message: str) -> None:
+    (own / "embeddings" / "mert.json").write_text(text)
+    with pytest.raises(InputError, match=message):
+        open_dataset(own).card("mert")
+
+
+def test_a_rule_in_dataset_json(own: Path) -> None:
+    parts = random_parts()
+    plays = pl.concat([f.select("user_id", "track_id", "timestamp") for f in parts.values()])
+    plays.write_parquet(own / "listens.parquet")
+    rule = {"rule": "temporal", "test_start": "2019-02-01", "validation_share": 0}
+    info = {"name": "own", "splits": {"cut": rule}}
+    (own / "dataset.json").write_text(json.dumps(info))
+    split = open_dataset(own).split("cut")
+    assert len(split.train) == len(parts["train"])
+    assert len(split.hot_test) == len(parts["hot_test"]) + len(parts["val"])
+    assert len(split.cold_test) == len(parts["cold_test"])
+
+
+def test_digests_follow_content(own: Path, tmp_path: Path) -> None:
+    digests = Digests(tmp_path / "cache.json")
+    dataset = open_dataset(own)
+    split, vectors = dataset.split_digest("mine", digests), dataset.vector_digest("mert", digests)
+    again = Digests(tmp_path / "cache.json")
+    assert dataset.split_digest("mine", again) == split
+    path = own / "embeddings" / "mert.npy"
+    np.save(path, np.load(path) + 1)
+    assert dataset.vector_digest("mert", again) != vectors
+    assert dataset.split_digest("mine", again) == split
+    edit("val", lambda f: f[1:])(own)
+    assert dataset.split_digest("mine", again) != split
+
+
+def test_digest_is_the_sha256_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "abc"
+    path.write_bytes(b"abc")
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert Digests().of_file(path) == known
