@@ -43,10 +43,12 @@ bench: setup  ## the benchmarks
 	@set -e; for file in benchmarks/*.py; do echo "$$file"; $(PY) "$$file"; done
 
 setup: $(STAMP) $(MATHJAX)  ## only the environment (.venv); PYTHON=... chooses the Python, TORCH_LINKS=... a page of torch wheels
+	@:
 
 clean:  ## remove the built book and the executed notebooks; results/, data/ and .venv stay
-	rm -rf book/_build book/_toc.yml book/assets
+	rm -rf build book/_build book/_toc.yml book/assets
 	find book -name '*.ipynb' -exec rm -f {} +
+	find book -mindepth 1 -type d -empty -delete
 
 clean-all: clean  ## also remove .venv, .cache, results/ and data/, after asking (YES=1: without asking)
 	@if [ -z "$(YES)" ]; then \
@@ -71,7 +73,7 @@ FIND_PYTHON = reasons=; \
 
 # pip with its progress bars on a terminal, and its errors alone otherwise. The filter drops the line that pip prints
 # for every package that a file index in the user's pip configuration does not hold. The status is pip's.
-pip = @exec 3>&1; [ -t 1 ] || quiet=--quiet; \
+pip = @exec 3>&1; [ -t 1 ] || quiet=--quiet; export PYTHONWARNINGS=ignore; \
   status=$$( { { $(PY) -m pip --disable-pip-version-check $$quiet $(1) 2>&1 >&3 3>&- 4>&-; echo $$? >&4; } \
     | grep -v 'is ignored: it is neither a file nor a directory' >&2; } 4>&1 ); \
   exit $${status:-1}
