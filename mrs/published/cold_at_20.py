@@ -96,33 +96,33 @@ def summary(distance: pl.DataFrame) -> pl.DataFrame:
 
 
 def verdict(distance: pl.DataFrame) -> str:
-    """Return the finding as sentences, all numbers computed.
+    """Return one sentence: which k the controls fit.
 
     A k fits if the interval of the mean control covers its chance level for every metric; the
-    verdict names a k only if that one fits and the other fits for no metric.
+    verdict names a k only if that one fits and the other is covered for no metric.
     """
     rows = summary(distance)
+    for k, other in (KS, KS[::-1]):
+        if rows[f"covers_{k}"].all() and not rows[f"covers_{other}"].any():
+            return f"The shuffled controls fit k = {k}, not k = {other}."
+    return "The shuffled controls do not decide between k = 20 and k = 50."
+
+
+def evidence(distance: pl.DataFrame) -> str:
+    """Return the numbers behind the verdict as sentences."""
+    rows = summary(distance)
     n_cells = rows["n"][0]
-    n_values = rows["n"].sum()
-    fits = [
-        k
-        for k, other in (KS, KS[::-1])
-        if rows[f"covers_{k}"].all() and not rows[f"covers_{other}"].any()
-    ]
-    if fits:
-        opening = f"The shuffled controls fit k = {fits[0]}, not k = {sum(KS) - fits[0]}."
-    else:
-        opening = "The shuffled controls do not decide between k = 20 and k = 50."
     means = "; ".join(
         f"{METRIC_LABELS[row['metric']]} {row['mean']:.4f} [{row['low']:.4f}, {row['high']:.4f}] "
         f"against {row['chance_20']:.4f} at 20 and {row['chance_50']:.4f} at 50"
         for row in rows.iter_rows(named=True)
     )
-    counts = {k: (rows[f"nearer_{k}"].sum(), rows[f"cells_covering_{k}"].sum()) for k in KS}
+    nearer = {k: rows[f"nearer_{k}"].sum() for k in KS}
+    covered = {k: rows[f"cells_covering_{k}"].sum() for k in KS}
     return (
-        f"{opening} Mean of the {n_cells} cells, with its 95 % interval over the cells, against "
-        f"chance: {means}. Of the {n_values} values ({n_cells} cells, {len(rows)} metrics), "
-        f"{counts[50][0]} are nearer to chance at 50 and {counts[20][0]} to chance at 20; the "
-        f"interval printed with the value covers chance at 50 in {counts[50][1]} and chance at 20 "
-        f"in {counts[20][1]}."
+        f"Mean of the {n_cells} cells, with its 95 % interval over the cells, against chance: "
+        f"{means}. Of the {len(distance)} values ({n_cells} cells, {len(rows)} metrics), "
+        f"{nearer[50]} are nearer to chance at 50 and {nearer[20]} to chance at 20; the interval "
+        f"printed with the value covers chance at 50 in {covered[50]} and chance at 20 in "
+        f"{covered[20]}."
     )

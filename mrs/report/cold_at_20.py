@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 from mrs.published import cold_at_20
 from mrs.published.cold_at_20 import KS, N_COLD_TRACKS
 from mrs.published.results import METRIC_LABELS, RECOMMENDER_LABELS, SOURCE, tables
-from mrs.report.published import backend_label, show_figure
+from mrs.report.published import backend_label, show_figure, show_table
 from mrs.report.style import WIDTH
-from mrs.report.tables import show
 
 COLOURS = {20: "#d55e00", 50: "#0072b2"}  # Okabe and Ito's vermilion and blue
 MARKERS = {20: "--", 50: "-"}
@@ -23,8 +22,9 @@ def computed_distances() -> pl.DataFrame:
 
 
 def show_verdict() -> None:
-    """Display the computed verdict."""
-    display(Markdown(f"**{cold_at_20.verdict(computed_distances())}**"))
+    """Display the computed verdict and the numbers that it rests on."""
+    distance = computed_distances()
+    display(Markdown(f"**{cold_at_20.verdict(distance)}** {cold_at_20.evidence(distance)}"))
 
 
 def show_truth() -> None:
@@ -44,42 +44,46 @@ def show_truth() -> None:
     )
 
 
+def levels_table() -> pl.DataFrame:
+    """Return the mean control beside both chance levels as it is shown, one row a metric."""
+    return cold_at_20.summary(computed_distances()).select(
+        pl.col("metric").replace_strict(METRIC_LABELS),
+        *[pl.col(f"chance_{k}").alias(f"chance @{k}") for k in KS],
+        pl.col("mean").alias("mean control"),
+        pl.format(
+            "{} to {}", *[pl.col(end).round(4).cast(pl.String) for end in ("low", "high")]
+        ).alias("95 % interval"),
+        *[pl.col(f"nearer_{k}").alias(f"nearer @{k}") for k in KS],
+        *[pl.col(f"cells_covering_{k}").alias(f"covers @{k}") for k in KS],
+    )
+
+
 def show_levels() -> None:
     """Display the mean control beside both chance levels."""
-    rows = cold_at_20.summary(computed_distances())
-    show(
-        rows.select(
-            pl.col("metric").replace_strict(METRIC_LABELS),
-            pl.col("n").alias("cells"),
-            *[pl.col(f"chance_{k}").alias(f"chance @{k}") for k in KS],
-            pl.col("mean").alias("mean control"),
-            pl.col("low").alias("95 % from"),
-            pl.col("high").alias("95 % to"),
-            *[pl.col(f"nearer_{k}").alias(f"nearer @{k}") for k in KS],
-            *[pl.col(f"cells_covering_{k}").alias(f"interval covers @{k}") for k in KS],
-        ),
-        f"Exact chance at 20 and at 50 and the shuffled cold controls ({SOURCE}, printed @20). The "
-        "95 % interval is a t interval of the mean over the cells.",
-        sortable=True,
+    n_cells = len(cold_at_20.controls()) // len(METRIC_LABELS)
+    show_table(
+        levels_table(),
+        f"Exact chance at 20 and at 50 and the mean of the {n_cells} shuffled cold controls "
+        f"({SOURCE}, printed @20), with a 95 % t interval over the cells. Nearer: cells closer to "
+        "that level than to the other. Covers: cells whose own printed interval holds that level.",
     )
 
 
 def show_cells() -> None:
     """Display every control and its distance to both chance levels."""
-    show(
+    show_table(
         computed_distances().select(
             pl.col("recommender").replace_strict(RECOMMENDER_LABELS),
             pl.col("backend").map_elements(backend_label, return_dtype=pl.String),
             pl.col("metric").replace_strict(METRIC_LABELS),
             pl.col("mean").alias("control"),
-            pl.col("ci95").alias("CI ±"),
-            *[pl.col(f"distance_{k}").alias(f"to chance @{k}, in CI") for k in KS],
+            pl.col("ci95").alias("±"),
+            *[pl.col(f"distance_{k}").alias(f"to chance @{k}") for k in KS],
             pl.col("nearer").alias("nearer @"),
         ),
         f"Shuffled cold controls ({SOURCE}, printed @20): distance to chance in units of each "
         "value's own printed 95 % half-width; between −1 and 1 the interval covers that level.",
-        sortable=True,
-        decimals={f"to chance @{k}, in CI": 2 for k in KS},
+        decimals={f"to chance @{k}": 2 for k in KS},
     )
 
 

@@ -4,7 +4,7 @@ Each `show_*` displays one table or figure with its caption, each other function
 Figures are tall rather than wide, so that they can be read on a telephone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -37,6 +37,12 @@ def table_label(recommender: str, variant: str) -> str:
     return label if variant == "base" else f"{label} {variant}"
 
 
+def show_table(frame: pl.DataFrame, caption: str, *, decimals: int | Mapping[str, int] = 4) -> None:
+    """Display a sortable table below its caption, which wraps where a wide table scrolls."""
+    display(Markdown(caption))
+    show(frame, sortable=True, decimals=decimals)
+
+
 # Tables
 
 
@@ -47,21 +53,21 @@ def values_table(scenario: str) -> pl.DataFrame:
         *_label_columns(),
         pl.col("k_printed").alias("k printed"),
         pl.col("k_computed").alias("k computed"),
-        pl.col("real").alias("real, mean"),
-        pl.col("real_ci95").alias("real, CI ±"),
-        pl.col("shuffled").alias("shuffled, mean"),
-        pl.col("shuffled_ci95").alias("shuffled, CI ±"),
-        pl.col("improvement_over_shuffle_pct").alias("improvement, %"),
+        pl.col("real"),
+        pl.col("real_ci95").alias("± real"),
+        pl.col("shuffled"),
+        pl.col("shuffled_ci95").alias("± shuffled"),
+        pl.col("improvement_over_shuffle_pct").alias("gain, %"),
     )
 
 
 def show_values(scenario: str) -> None:
     """Display every value of the complete tables of a scenario."""
-    show(
+    show_table(
         values_table(scenario),
         f"All {scenario} values, {K_LABELS[scenario]} ({SOURCE}, source cell "
-        f"{results.COMPLETE_CELL}). CI ±: printed 95 % half-width over training runs.",
-        sortable=True,
+        f"{results.COMPLETE_CELL}). Means over training runs, real and shuffled embeddings; "
+        "±: printed 95 % half-width over runs; gain: printed improvement over shuffled.",
     )
 
 
@@ -75,9 +81,9 @@ def repeats_table() -> pl.DataFrame:
         pl.col("k_printed").alias("k printed"),
         pl.col("k_computed").alias("k computed"),
         pl.col("mean"),
-        pl.col("ci95").alias("CI ±"),
-        pl.col("improvement_over_shuffle_pct").alias("improvement, %"),
-        pl.col("mean_complete").alias("mean in full table"),
+        pl.col("ci95").alias("±"),
+        pl.col("improvement_over_shuffle_pct").alias("gain, %"),
+        pl.col("mean_complete").alias("full table"),
         pl.when("agrees").then(pl.lit("yes")).otherwise(pl.lit("no")).alias("agrees"),
     )
 
@@ -86,11 +92,10 @@ def show_repeats() -> None:
     """Display the values printed a second time, and say which of them differ."""
     repeated = results.repeats()
     cells = repeated["source_cell"].to_list()
-    show(
+    show_table(
         repeats_table(),
         f"Values printed again in source cells {min(cells)} to {max(cells)} ({SOURCE}). Cold "
         f"rows: {K_LABELS['cold']}.",
-        sortable=True,
     )
     differ = repeated.filter(~pl.col("agrees"))
     where = differ.select("recommender", "scenario", "backend", "source_cell").unique()
@@ -365,9 +370,13 @@ def _outside(box: np.ndarray, frame: np.ndarray) -> float:
 
 def _label_columns() -> list[pl.Expr]:
     labels = {name: backend_label(name) for name in [*BACKENDS, "none"]}
+    variant = (
+        pl.when(pl.col("variant") == "base").then(pl.lit("")).otherwise(" " + pl.col("variant"))
+    )
     return [
-        pl.col("recommender").replace_strict(RECOMMENDER_LABELS, return_dtype=pl.String),
-        pl.col("variant"),
+        (pl.col("recommender").cast(pl.String).replace_strict(RECOMMENDER_LABELS) + variant).alias(
+            "recommender"
+        ),
         pl.col("backend").replace_strict(labels),
         pl.col("metric").replace_strict(METRIC_LABELS),
     ]

@@ -126,15 +126,16 @@ def shifted(factor: dict[str, float]) -> pl.DataFrame:
 
 
 def test_the_verdict_on_the_published_controls():
-    text = cold_at_20.verdict(shifted(dict.fromkeys(METRICS, 1.0)))
-    assert text.startswith("The shuffled controls fit k = 50, not k = 20.")
+    distance = shifted(dict.fromkeys(METRICS, 1.0))
+    assert cold_at_20.verdict(distance) == "The shuffled controls fit k = 50, not k = 20."
+    text = cold_at_20.evidence(distance)
     assert "119 are nearer to chance at 50 and 1 to chance at 20" in text
     assert "covers chance at 50 in 114 and chance at 20 in 29" in text
 
 
 def test_the_verdict_turns_with_values_like_those_at_20():
     text = cold_at_20.verdict(shifted({m: level(m, 20) / level(m, 50) for m in METRICS}))
-    assert text.startswith("The shuffled controls fit k = 20, not k = 50.")
+    assert text == "The shuffled controls fit k = 20, not k = 50."
 
 
 def test_the_verdict_abstains_when_neither_level_fits():
