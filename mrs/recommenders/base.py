@@ -167,6 +167,16 @@ class Recommender(ABC):
         tracks take no part in any fit.
         """
 
+    def read(self, split: Split, vectors: np.ndarray | None) -> np.ndarray:
+        """The vectors that `fit` needs. Raises `InputError` without one a train track."""
+        if vectors is None or len(vectors) != len(split.warm):
+            given = "none" if vectors is None else f"{len(vectors)} rows"
+            raise InputError(
+                f"{self.label}: needs a vector for each of the {len(split.warm)} train tracks, "
+                f"got {given}; pass the rows of `split.warm`"
+            )
+        return vectors
+
     def settings(self) -> dict[str, Any]:
         """The hyper-parameters by name."""
         if not is_dataclass(self):

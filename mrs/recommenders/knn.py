@@ -58,7 +58,7 @@ class KNN(Recommender):
         seed: int = 0,
     ) -> FittedKNN:
         """Average the histories; nothing is drawn, so the seed changes nothing."""
-        assert vectors is not None
+        vectors = self.read(split, vectors)
         offset = vectors.mean(axis=0, dtype=np.float64) if self.center else np.zeros(1)
         offset = offset.astype(np.float32)
         centred = vectors - offset if self.center else vectors

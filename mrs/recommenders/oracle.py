@@ -49,8 +49,8 @@ class Oracle(Recommender):
         seed: int = 0,
     ) -> FittedOracle:
         """Take the truth as it is."""
-        assert vectors is not None
-        return FittedOracle(History.of(split), None, [], np.asarray(vectors, dtype=np.float32))
+        truth = self.read(split, vectors).astype(np.float32)
+        return FittedOracle(History.of(split), None, [], truth)
 
 
 @dataclass(frozen=True)
