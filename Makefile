@@ -36,8 +36,8 @@ run: setup  ## one run: ARGS="--dataset demo --backend mert --recommender knn --
 grid: setup  ## every run of a study, without the book: STUDY=... WORKERS=...
 	$(PY) -m mrs grid --study "$(STUDY)" $(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
 
-lab: setup  ## JupyterLab on the notebooks
-	$(PY) -m jupyterlab --notebook-dir=notebooks $(ARGS)
+lab: setup  ## JupyterLab on the notebooks, which run in this folder
+	$(PY) -m jupyterlab --ServerApp.root_dir=notebooks --MappingKernelManager.root_dir="$(CURDIR)" $(ARGS)
 
 bench: setup  ## the benchmarks
 	@set -e; for file in benchmarks/*.py; do echo "$$file"; $(PY) "$$file"; done
