@@ -12,9 +12,9 @@ def _words(text: str) -> list[str]:
 _GENRE_HEADS = _words("Amber Copper Ember Fern Glass Harbour Lantern Moth Pollen Salt Thistle Tide")
 _GENRE_TAILS = _words("wave step folk gaze beat swing drone core stomp drift")
 
-_ONSETS = _words("b br d dr f g h k kr l m n p r s sh st t tr v w y z")
+_ONSETS = _words("b br d dr f kr l m n r s st t tr v w y")
 _VOWELS = _words("a a e e i o o u ai ea ia")
-_CODAS = ["", "", "", "", "l", "m", "n", "r", "s", "th", "nd", "sk"]
+_CODAS = ["", "", "", "", "l", "m", "nd", "r", "s", "th"]
 
 _ADJECTIVES = _words("""
     Amber Borrowed Broken Cold Distant Empty Faded First Gentle Golden Hidden Hollow Last Late

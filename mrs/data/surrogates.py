@@ -29,7 +29,7 @@ _ALPHAS = np.logspace(-1, 5, 13)  # of the ridge regression; the best on held-ou
 
 _NOTE = (
     "Generated from the audible traits of the demo world; says nothing about the model whose name "
-    "and width it carries."
+    "and width it carries. Rungs are dealt by the seed."
 )
 
 
@@ -76,7 +76,7 @@ def draw_surrogates(
                 "embedding_size": width,
                 "created_by": "mrs.data.surrogates",
                 "note": _NOTE,
-                "rung": _rung(name),
+                "rung": _rung(name, target),
                 "heldout_r2_target": target,
                 "heldout_r2": round(achieved, 4),
                 "noise_scale": round(scale, 4),
@@ -91,10 +91,11 @@ def draw_surrogates(
         )
 
 
-def _rung(name: str) -> str:
-    if name in STAND_INS:
-        return "a rung of its own, between two of the ladder; stands in until the model is run"
-    return "one of the ladder, dealt by the seed"
+def _rung(name: str, target: float) -> str:
+    """The rung counted from the lowest, for the card."""
+    n = len(BACKENDS) - len(STAND_INS)
+    rung = f"{1 + (target - LOWEST) / (HIGHEST - LOWEST) * (n - 1):g} of {n}"
+    return f"{rung}: between two, until the model itself is run" if name in STAND_INS else rung
 
 
 def _calibrate(
