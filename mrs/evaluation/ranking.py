@@ -105,18 +105,21 @@ def top_k(
     buffer = torch.empty((n_rows, n_candidates), device=device)
     for start in range(0, n_users, n_rows):
         stop = min(start + n_rows, n_users)
+        scores = buffer[: stop - start]
         if isinstance(score_block, FactorScores):
-            scores = buffer[: stop - start]
             score_block.write(start, stop, scores)
         else:
-            block = torch.as_tensor(score_block(start, stop))
-            if block.shape != (stop - start, n_candidates):
+            block = score_block(start, stop)
+            if block.shape != scores.shape:
                 raise ValueError(
                     f"scores of users {start} to {stop} are {tuple(block.shape)}, "
-                    f"not {(stop - start, n_candidates)}"
+                    f"not {tuple(scores.shape)}"
                 )
-            buffer = buffer.to(block.device)
-            scores = buffer[: stop - start].copy_(block)
+            if isinstance(block, torch.Tensor):
+                buffer = buffer.to(block.device)
+                scores = buffer[: stop - start].copy_(block)
+            else:
+                np.copyto(scores.numpy(), block, casting="same_kind")
         if seen is not None:
             _mask(scores, seen, start, stop)
         lists[start:stop] = _rank(scores, k, start).cpu().numpy()
