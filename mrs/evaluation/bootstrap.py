@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from mrs.errors import InputError
 
-CHUNK_CELLS = 1 << 22  # draws x users at a time: 32 MiB of float64 counts
+CHUNK_CELLS = 1 << 16  # draws x users at a time: counts that stay in the cache
 
 
 @dataclass(frozen=True, eq=False)

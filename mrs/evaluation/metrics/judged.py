@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from mrs.errors import InputError
 
-BLOCK_CELLS = 1 << 24  # users x candidates looked up at a time: 16 MiB
+BLOCK_CELLS = 1 << 22  # users x candidates looked up at a time: 4 MiB
 
 
 @dataclass(frozen=True, eq=False)
