@@ -1,0 +1,171 @@
+"""Execute notebook templates with parameters, several at a time, each in a kernel of its own."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from nbclient.exceptions import CellControlSignal, DeadKernelError
+from papermill.exceptions import PapermillException
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from traitlets.config import Config
+
+import mrs
+
+
+class BookError(Exception):
+    """A page failed to execute or the HTML failed to build; the message says which and where."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One notebook to execute: where from, where to, with what."""
+
+    template: Path
+    output: Path
+    heading: str
+    parameters: Mapping[str, Any]
+    stamp: str
+    folder: Path
+
+
+@cache
+def source_digest() -> str:
+    """A digest of this package's modules and data files."""
+    folder = Path(mrs.__file__).parent
+    return digest(path for path in folder.rglob("*") if path.suffix in {".py", ".csv"})
+
+
+def digest(files: Iterable[Path]) -> str:
+    """The sha256 of the names and contents of files, whatever their order."""
+    total = hashlib.sha256()
+    for path in sorted(files):
+        total.update(
+            f"{path.parent.name}/{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
+        )
+    return total.hexdigest()
+
+
+def read_stamp(notebook: Path) -> str | None:
+    """The stamp of an executed notebook; None where there is none or it cannot be read."""
+    try:
+        content = json.loads(notebook.read_text(encoding="utf-8"))
+        return content["metadata"]["mrs"]["stamp"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def execute_all(tasks: Mapping[str, Task], workers: int, console: Console) -> dict[str, str]:
+    """Execute in `workers` processes with a progress bar; returns what failed, page -> why."""
+    failures = {}
+    with tempfile.TemporaryDirectory(prefix="mrs-") as sockets, progress_bar(console) as progress:
+        # Spawned, not forked: this process may hold threads of torch or of the grid.
+        pool = ProcessPoolExecutor(
+            workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_prepare_worker,
+            initargs=(sockets,),
+        )
+        bar = progress.add_task("Executing pages", total=len(tasks))
+        try:
+            futures: dict[Future[None], str] = {
+                pool.submit(execute, task): path for path, task in tasks.items()
+            }
+            for future in as_completed(futures):
+                error = future.exception()
+                if error is not None:
+                    failures[futures[future]] = str(error) or type(error).__name__
+                progress.advance(bar)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return failures
+
+
+def _prepare_worker(sockets: str) -> None:
+    os.environ["JUPYTER_RUNTIME_DIR"] = sockets
+    # Kernels inherit these: a page computes little, and several are executed at once.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a note by the debugger on every start
+
+
+def execute(task: Task) -> None:
+    """Execute a template with its parameters and put the result in its place.
+
+    The notebook is renamed into place only when every cell ran: after its kernel died papermill's
+    own output looks complete. Raises `BookError`.
+    """
+    notebook = nbformat.read(task.template, as_version=4)
+    first = notebook.cells[0] if notebook.cells else None
+    if first is None or first.cell_type != "markdown" or not first.source.startswith("# "):
+        raise BookError(
+            f"{task.template.name}: the first cell must be Markdown and begin with '# '"
+        )
+    if task.heading:
+        first.source = re.sub(r"\A# .*", lambda _: f"# {task.heading}", first.source)
+    socket = str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / task.stamp[:16])
+    try:
+        os.chdir(task.folder)
+        notebook = papermill.execute_notebook(
+            notebook,
+            None,
+            parameters=dict(task.parameters),
+            kernel_name="python3",
+            progress_bar=False,
+            # Sockets in files: two kernels that start at once may be given the same free port.
+            config=Config(KernelManager={"transport": "ipc", "ip": socket}),
+            # Passed on to the kernel, which otherwise notes its every start and stop on stderr.
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+        )
+    except (PapermillException, DeadKernelError, CellControlSignal, RuntimeError) as error:
+        raise BookError(str(error)) from None
+    _clean(notebook)
+    notebook.metadata["mrs"] = {"stamp": task.stamp}
+    task.output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = task.output.with_name(f".{task.output.name}.new")
+    nbformat.write(notebook, temporary)
+    temporary.replace(task.output)
+
+
+def _clean(notebook: nbformat.NotebookNode) -> None:
+    """Drop times and paths, so that equal inputs give equal notebooks; hide default parameters."""
+    notebook.metadata.pop("papermill", None)
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"
+        tags = cell.metadata.get("tags", [])
+        cell["metadata"] = {"tags": tags}
+        if "parameters" in tags:
+            tags.append("remove-cell")
+        elif "injected-parameters" in tags:
+            tags.append("hide-input")
+
+
+def progress_bar(console: Console) -> Progress:
+    """A bar with the number done, the time taken and the time left."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+        console=console,
+    )

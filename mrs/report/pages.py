@@ -1,0 +1,169 @@
+"""Which pages the book of a study has."""
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mrs.data.digests import of_values
+from mrs.study.results import Cell, Results
+from mrs.study.study import Variant
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the book: a notebook template with parameters, or a hand-written text.
+
+    `path` is its place below book/ without a suffix and `title` its name in the side bar.
+    `template` names a notebook of notebooks/ (None: book/<path>.md is written by hand), `heading`
+    replaces the template's own where it is set, and `inputs` is whatever else decides what the
+    page shows, such as the keys of the records that it reads: if it changes, the page is executed
+    again.
+    """
+
+    path: str
+    title: str
+    template: str | None = None
+    heading: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    children: tuple["Page", ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """Pages under a common heading of the side bar."""
+
+    caption: str
+    pages: tuple[Page, ...]
+
+
+SCENARIO_TITLES = {"hot": "Results: tracks known from training", "cold": "Results: new tracks"}
+
+
+def pages(study_file: str, results: Results) -> list[Part]:
+    """The parts of a study's book; the first page of the first part is the book's first.
+
+    `study_file` is the path that the notebooks open, from the project's folder.
+    """
+    book = _Book(study_file, results)
+    return [
+        Part("", (book.whole("index", "Overview", "overview"),)),
+        Part("The study", (book.data(), Page("reading", "How to read the numbers"))),
+        Part("Results", tuple(book.scenario(name) for name in results.study.scenarios)),
+        Part("Recommenders", tuple(book.recommender(v) for v in results.study.recommenders)),
+        Part(
+            "Published results",
+            (
+                Page("published", "Published results", "published"),
+                Page("cold_at_20", "Are the published cold numbers @20?", "cold_at_20"),
+            ),
+        ),
+        Part("Appendix", (book.appendix(),)),
+    ]
+
+
+def run_page(cell: Cell) -> str:
+    """The path of a cell's page below book/."""
+    return f"runs/{cell.slug}"
+
+
+def recommender_page(variant: Variant) -> str:
+    """The path of a recommender's page below book/."""
+    return f"recommenders/{variant.slug}"
+
+
+def address(page: str, seen_from: str) -> str:
+    """The relative address of a page's HTML as a link on another page, both paths below book/."""
+    return "../" * seen_from.count("/") + f"{page}.html"
+
+
+class _Book:
+    """The pages of one study; holds what several of them need."""
+
+    def __init__(self, study_file: str, results: Results) -> None:
+        self.results = results
+        self.study = results.study
+        self.cells = results.cells()
+        self.common = {"study": study_file, "store": results.store.folder.as_posix()}
+        self.keys = {spec: results.key(spec) for spec in results.specs()}
+
+    def inputs(self, cells: list[Cell]) -> tuple[str, ...]:
+        """What decides a page of these cells: the study, their cards and their records' keys."""
+        cards = [asdict(cell.card) for cell in cells if cell.card]
+        keys = [self.keys[spec] for cell in cells for spec in (*cell.runs, *cell.shuffled)]
+        return (of_values([self.study.model_dump(), self.results.dataset.info, cards]), *keys)
+
+    def whole(self, path: str, title: str, template: str) -> Page:
+        """A page about the whole study."""
+        inputs = self.inputs(self.cells)
+        return Page(path, title, template, parameters=self.common, inputs=inputs)
+
+    def data(self) -> Page:
+        """The dataset's card."""
+        dataset, digests = self.results.dataset, self.results.store.digests
+        split = dataset.split_digest(dataset.split_name(self.study.split), digests)
+        cards = [of_values(asdict(dataset.card(name))) for name in dataset.backends()]
+        inputs = (*self.inputs([]), split, *cards)
+        return Page("data", "Data", "data", parameters=self.common, inputs=inputs)
+
+    def scenario(self, scenario: str) -> Page:
+        """The tables and figures of one scenario."""
+        title = SCENARIO_TITLES[scenario]
+        return Page(
+            path=f"results-{scenario}",
+            title=title,
+            template="results",
+            heading=title,
+            parameters=self.common | {"scenario": scenario},
+            inputs=self.inputs([cell for cell in self.cells if cell.scenario == scenario]),
+        )
+
+    def recommender(self, variant: Variant) -> Page:
+        """A recommender's page with the pages of its runs below."""
+        mine = [cell for cell in self.cells if cell.recommender == variant]
+        return Page(
+            path=recommender_page(variant),
+            title=variant.label,
+            template="recommender",
+            heading=variant.label,
+            parameters=self.common | {"recommender": variant.slug},
+            inputs=self.inputs([*mine, *self.references()]),
+            children=tuple(self.run(cell) for cell in mine),
+        )
+
+    def references(self, scenario: str | None = None) -> list[Cell]:
+        """The cells without a backend: floors and ceilings that run pages show beside theirs."""
+        return [c for c in self.cells if c.backend is None and scenario in (None, c.scenario)]
+
+    def run(self, cell: Cell) -> Page:
+        """The page of a cell: everything that `notebooks/recommend.ipynb` asks for, spelled out."""
+        heading = cell.recommender.label + (f" on {cell.card.label}" if cell.card else "")
+        parameters = {
+            "dataset": self.study.dataset,
+            "split": self.study.split,
+            "backend": cell.backend,
+            "recommender": cell.recommender.name,
+            "settings": dict(cell.recommender.settings),
+            "scenario": cell.scenario,
+            "seeds": list(self.study.seeds),
+            "shuffled_seeds": list(self.study.shuffled_seeds if cell.backend else ()),
+            "k": list(self.study.k),
+            "threads": self.study.threads,
+            "store": self.common["store"],
+        }
+        return Page(
+            path=run_page(cell),
+            title=cell.title,
+            template="recommend",
+            heading=f"{heading}, {cell.scenario}",
+            parameters=parameters,
+            inputs=self.inputs([cell, *self.references(cell.scenario)]),
+        )
+
+    def appendix(self) -> Page:
+        """Environment, provenance of the records, licence, references."""
+        versions = sorted(f"{d.name} {d.version}" for d in importlib.metadata.distributions())
+        inputs = (*self.inputs(self.cells), platform.platform(), of_values(versions))
+        return Page("appendix", "Appendix", "appendix", parameters=self.common, inputs=inputs)
