@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from mrs.errors import InputError
+from mrs.study.study import load_study
+
+STUDIES = Path(__file__).resolve().parents[2] / "studies"
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "s.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_studies_that_come_along_load(path: Path) -> None:
+    study = load_study(path)
+    assert study.recommenders
+    slugs = [variant.slug for variant in study.recommenders]
+    assert len(set(slugs)) == len(slugs)
+
+
+def test_variants(tmp_path: Path) -> None:
+    study = load_study(write(tmp_path, "title: t\nrecommenders: [knn, {knn: {center: 'true'}}]\n"))
+    plain, centred = study.recommenders
+    assert (plain.label, plain.slug) == ("KNN", "knn")
+    assert (centred.label, centred.slug) == ("KNN (center=true)", "knn-center-true")
+    assert centred.settings == (("center", True),)
+
+
+def test_another_dataset(tmp_path: Path) -> None:
+    path = write(tmp_path, "title: t\ndataset: demo\nrecommenders: [random]\n")
+    assert load_study(path, dataset="elsewhere").dataset == "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("title: [", ["row", "YAML"]),
+        ("- a", ["no mapping"]),
+        ("title: t", ["recommenders"]),
+        ("title: t\nrecommenders: []", ["at least one recommender"]),
+        ("title: t\nrecommenders: [knm]", ["'knm' is unknown"]),
+        ("title: t\nrecommenders: [{knn: {centre: 1}}]", ["'centre'", "center"]),
+        ("title: t\nrecommenders: [knn]\nscenarios: [warm]", ["'warm'", "hot, cold"]),
+        ("title: t\nrecommenders: [knn]\nk: [0]", ["1 or more"]),
+        ("title: t\nrecommenders: [knn]\nseeds: []", ["seeds"]),
+        ("title: t\nrecommenders: [knn]\nsede: [1]", ["sede"]),
+    ],
+)
+def test_mistakes(tmp_path: Path, text: str, words: list[str]) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(InputError) as caught:
+        load_study(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in [str(path), *words]:
+        assert word in message
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such study file"):
+        load_study(tmp_path / "none.yaml")

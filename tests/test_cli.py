@@ -1,0 +1,172 @@
+"""The command line as a user calls it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from worlds import random_parts, write_authors, write_own
+
+from mrs.cli import main
+
+
+@dataclass
+class Done:
+    """What a call printed and its exit status."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Call = Callable[..., Done]
+
+
+@pytest.fixture
+def mrs(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Call:
+    """Call the command line in this process."""
+
+    def call(*words: str, cwd: Path) -> Done:
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", ["mrs", *words])
+        try:
+            main()
+            status = 0
+        except SystemExit as end:
+            status = int(end.code or 0)
+        out, err = capfd.readouterr()
+        return Done(status, out, err)
+
+    return call
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_own(tmp_path / "own", random_parts())
+    return tmp_path
+
+
+RUN = ["run", "--dataset", "own", "--recommender", "knn", "--scenario", "hot", "--backend", "mert"]
+
+
+def test_run_prints_one_json_object(mrs: Call, folder: Path) -> None:
+    done = mrs(*RUN, "--json", "--k", "1,5", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    out = json.loads(done.stdout)
+    assert set(out) == {"metrics", "chance", "n_users", "seconds", "converged", "key"}
+    names = {
+        f"{m}@{k}" for m in ("hitrate", "recall", "ndcg", "precision", "mrr", "map") for k in (1, 5)
+    }
+    assert set(out["metrics"]) == set(out["chance"]) == names
+    for value in out["metrics"].values():
+        assert value["low"] <= value["mean"] <= value["high"]
+    assert (folder / "results" / out["key"] / "users.parquet").is_file()
+    assert out["converged"] is None
+    assert json.loads(mrs(*RUN, "--json", "--k", "1,5", cwd=folder).stdout) == out
+
+
+def test_the_module_is_the_command(folder: Path) -> None:
+    words = [sys.executable, "-m", "mrs", *swap(RUN, backend="mart"), "--json"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("mrs: own/embeddings: no backend 'mart' (there: mert)")
+
+
+def test_run_prints_a_table(mrs: Call, folder: Path) -> None:
+    done = mrs(*RUN, "--set", "center=true", cwd=folder)
+    assert done.returncode == 0
+    assert "--set center=true" in done.stdout.splitlines()[0]
+    assert "ndcg@50" in done.stdout
+
+
+def swap(words: list[str], **changes: str) -> list[str]:
+    words = list(words)
+    for name, value in changes.items():
+        if f"--{name}" in words:
+            words[words.index(f"--{name}") + 1] = value
+        else:
+            words += [f"--{name}", value]
+    return words
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"backend": "mart"}, "no backend 'mart'"),
+        ({"recommender": "knm"}, "recommender 'knm' is unknown"),
+        ({"scenario": "warm"}, "scenario 'warm' is unknown"),
+        ({"split": "other"}, "no split 'other'"),
+        ({"dataset": "nowhere"}, "nowhere: no such dataset"),
+        ({"dataset": "demo:n_usr=3"}, "n_usr"),
+        ({"k": "0"}, "k=0"),
+        ({"k": "ten"}, "k=ten"),
+        ({"k": ""}, "k="),
+        ({"seed": "-1"}, "seed -1"),
+        ({"protocol": "lax"}, "protocol 'lax' is unknown"),
+        ({"set": "center"}, "write name=value"),
+        ({"set": "centre=true"}, "no hyper-parameter 'centre'"),
+        ({"recommender": "popularity", "scenario": "cold"}, "cannot answer the cold scenario"),
+        ({"seed": "one"}, "seed"),
+        ({"colour": "red"}, "--colour"),
+    ],
+)
+def test_mistakes_end_in_status_2_and_few_lines(
+    mrs: Call, folder: Path, changes: dict, said: str
+) -> None:
+    done = mrs(*swap(RUN, **changes), cwd=folder)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) <= 6
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert not list((folder / "results").glob("[!.]*/run.json"))
+
+
+def test_bad_vectors_end_in_one_line(mrs: Call, folder: Path) -> None:
+    path = folder / "own" / "embeddings" / "mert.npy"
+    vectors = np.load(path)
+    vectors[11, 2] = np.nan
+    np.save(path, vectors)
+    done = mrs(*RUN, cwd=folder)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "mert.npy: row 11" in done.stderr
+
+
+def test_data_verify_and_describe(mrs: Call, folder: Path) -> None:
+    write_authors(folder / "m4a", random_parts())
+    for name, split in (("own", "mine"), ("m4a", "temporal")):
+        done = mrs("data", "verify", name, cwd=folder)
+        assert done.returncode == 0
+        assert f"split {split}" in done.stdout
+        described = mrs("data", "describe", name, cwd=folder).stdout
+        for word in ("licence", split, "hot test", "MERT"):
+            assert word in described
+
+
+def test_data_verify_finds_changed_content(mrs: Call, folder: Path) -> None:
+    info = {"name": "own", "checksums": {"tracks.parquet": "0" * 64}}
+    (folder / "own" / "dataset.json").write_text(json.dumps(info))
+    done = mrs("data", "verify", "own", cwd=folder)
+    assert done.returncode == 2
+    assert "tracks.parquet: content differs" in done.stderr
+
+
+def test_grid_estimate_computes_nothing(mrs: Call, folder: Path) -> None:
+    study = "title: t\ndataset: own\nrecommenders: [knn, random]\n"
+    (folder / "s.yaml").write_text(study)
+    done = mrs("grid", "--study", "s.yaml", "--estimate", cwd=folder)
+    assert done.returncode == 0
+    assert done.stdout.startswith("4 of 4 runs missing, in 2 fits")
+    assert not list((folder / "results").glob("[!.]*/run.json"))
+
+
+def test_real_february_needs_its_file(mrs: Call, folder: Path) -> None:
+    study = Path(__file__).parents[1] / "studies" / "music4all-february.yaml"
+    done = mrs("grid", "--study", str(study), cwd=folder)
+    assert done.returncode == 2
+    assert "music4all: no such dataset" in done.stderr
