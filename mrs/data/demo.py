@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from threadpoolctl import threadpool_limits
 
 from mrs.data.catalogue import CONTINUOUS, Catalogue, draw_catalogue
 from mrs.data.digests import Digests
@@ -65,9 +66,11 @@ class World:
 
 def generate(params: Params) -> World:
     """Draw a world; the same parameters give the same world."""
-    catalogue = draw_catalogue(params, _stream(params, _CATALOGUE))
-    listeners = draw_listeners(params, catalogue, _stream(params, _LISTENERS))
-    user, track, since_start = draw_plays(params, catalogue, listeners, _stream(params, _PLAYS))
+    with threadpool_limits(1):  # digits must not depend on the number of cores
+        catalogue = draw_catalogue(params, _stream(params, _CATALOGUE))
+        listeners = draw_listeners(params, catalogue, _stream(params, _LISTENERS))
+        plays = draw_plays(params, catalogue, listeners, _stream(params, _PLAYS))
+    user, track, since_start = plays
     timestamp = since_start + START.astype("datetime64[us]").astype(np.int64)
     return World(params, catalogue, listeners, user, track, timestamp)
 
@@ -85,7 +88,8 @@ def build(folder: Path, params: Params) -> None:
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         temporary.chmod(0o755)
-        _write(temporary, generate(params))
+        with threadpool_limits(1):  # as in `generate`; many small products are faster so, too
+            _write(temporary, generate(params))
         if not (folder / "dataset.json").is_file():
             temporary.rename(folder)
     finally:

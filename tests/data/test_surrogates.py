@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
+from threadpoolctl import threadpool_limits
 
 from mrs.backends import BACKENDS
 from mrs.data import surrogates
@@ -18,6 +20,12 @@ WORLD = generate(Params(n_users=5, n_tracks=700, n_artists=80, n_cold=60)).catal
 def draw(seed: int = 3) -> Drawn:
     drawn = surrogates.draw_surrogates(WORLD.traits(), WORLD.artist, seed)
     return {str(card["backend"]): (card, vectors) for card, vectors in drawn}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    with threadpool_limits(1):  # small products: more threads only wait for each other
+        yield
 
 
 @pytest.fixture(scope="module")
