@@ -105,9 +105,8 @@ def book(
     """Compute what is missing, execute the notebooks and build the book."""
     from mrs.report.book import build_book
     from mrs.study.store import Store
-    from mrs.study.study import load_study
 
-    index = build_book(load_study(study), Store(store), workers=workers, strict=strict)
+    index = build_book(study, Store(store), workers=workers, strict=strict)
     print(f"the book: {index}")
 
 

@@ -270,7 +270,7 @@ def _read_pairs(files: dict[str, Path], tracks: pl.DataFrame) -> dict[str, pl.Da
             row = int(early.arg_true()[0])
             raise InputError(
                 f"{path}: row {row}: {frame['timestamp'][row]} is before the last train play "
-                f"({cut}); a test row must lie after the cut: split by time again"
+                f"({cut!s}); a test row must lie after the cut: split by time again"
             )
         trained = frame["track_id"].is_in(warm.implode())
         is_cold = part.startswith("cold")
