@@ -31,7 +31,7 @@ from traitlets.config import Config
 import mrs
 
 
-class BookError(Exception):
+class BookError(RuntimeError):
     """A page failed to execute or the HTML failed to build; the message says which and where."""
 
 
@@ -150,12 +150,12 @@ def _clean(notebook: nbformat.NotebookNode) -> None:
     notebook.metadata.pop("papermill", None)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"
-        tags = cell.metadata.get("tags", [])
-        cell["metadata"] = {"tags": tags}
+        tags = list(cell.metadata.get("tags", []))
         if "parameters" in tags:
             tags.append("remove-cell")
         elif "injected-parameters" in tags:
             tags.append("hide-input")
+        cell["metadata"] = {"tags": tags}
 
 
 def progress_bar(console: Console) -> Progress:

@@ -71,12 +71,7 @@ def run_page(cell: Cell) -> str:
 
 def recommender_page(variant: Variant) -> str:
     """The path of a recommender's page below book/."""
-    return f"recommenders/{variant.slug}"
-
-
-def address(page: str, seen_from: str) -> str:
-    """The relative address of a page's HTML as a link on another page, both paths below book/."""
-    return "../" * seen_from.count("/") + f"{page}.html"
+    return f"recommender-{variant.slug}"
 
 
 class _Book:
@@ -90,15 +85,19 @@ class _Book:
         self.keys = {spec: results.key(spec) for spec in results.specs()}
 
     def inputs(self, cells: list[Cell]) -> tuple[str, ...]:
-        """What decides a page of these cells: the study, their cards and their records' keys."""
+        """What decides a page about these cells: the study and what decides their runs' pages."""
+        return (of_values(self.study.model_dump()), *self.run_inputs(cells))
+
+    def run_inputs(self, cells: list[Cell]) -> tuple[str, ...]:
+        """The dataset's card, the vectors' cards and the records' keys."""
         cards = [asdict(cell.card) for cell in cells if cell.card]
         keys = [self.keys[spec] for cell in cells for spec in (*cell.runs, *cell.shuffled)]
-        return (of_values([self.study.model_dump(), self.results.dataset.info, cards]), *keys)
+        return (of_values([self.results.dataset.info, cards]), *keys)
 
     def whole(self, path: str, title: str, template: str) -> Page:
         """A page about the whole study."""
         inputs = self.inputs(self.cells)
-        return Page(path, title, template, parameters=self.common, inputs=inputs)
+        return Page(path, title, template, title, parameters=self.common, inputs=inputs)
 
     def data(self) -> Page:
         """The dataset's card."""
@@ -106,7 +105,7 @@ class _Book:
         split = dataset.split_digest(dataset.split_name(self.study.split), digests)
         cards = [of_values(asdict(dataset.card(name))) for name in dataset.backends()]
         inputs = (*self.inputs([]), split, *cards)
-        return Page("data", "Data", "data", parameters=self.common, inputs=inputs)
+        return Page("data", "Data", "data", "Data", parameters=self.common, inputs=inputs)
 
     def scenario(self, scenario: str) -> Page:
         """The tables and figures of one scenario."""
@@ -159,7 +158,7 @@ class _Book:
             template="recommend",
             heading=f"{heading}, {cell.scenario}",
             parameters=parameters,
-            inputs=self.inputs([cell, *self.references(cell.scenario)]),
+            inputs=self.run_inputs([cell, *self.references(cell.scenario)]),
         )
 
     def appendix(self) -> Page:
