@@ -40,9 +40,7 @@ class StudyPage:
 
     def overview(self) -> str:
         """The first page's opening."""
-        study = self.results.study
         return (
-            f"# {study.title}\n\n"
             "Do pretrained audio representations help music recommendation, for tracks that "
             "people know and for new ones, and by more than chance? This book runs that question "
             "again from data to tables: each number in it comes from a stored run or from a "
@@ -148,8 +146,7 @@ class StudyPage:
         kind = RECOMMENDERS[variant.name]
         reads = ", ".join(sorted(kind.needs)) or "plays alone"
         return (
-            f"# {variant.label}\n\n{inspect.getdoc(kind)}\n\n"
-            f"It reads {reads} and answers: {', '.join(kind.scenarios)}."
+            f"{inspect.getdoc(kind)}\n\nIt reads {reads} and answers: {', '.join(kind.scenarios)}."
         )
 
     def _variant(self, slug: str) -> Variant:
@@ -180,9 +177,12 @@ class StudyPage:
                 if not len(mine.filter(pl.col("block") == block)):
                     continue
                 board = summary.leaderboard(mine, block, [metric]).with_columns(
-                    pl.lit(scenario).alias("page of the runs")
+                    page=pl.lit("../") + pl.col("page")  # the recommenders' pages lie in a folder
                 )
-                tables.append((f"{scenario.capitalize()}: {title}", board.drop("recommender")))
+                if "backend" not in board.columns:
+                    board = board.with_columns(backend=pl.lit("none"))
+                order = ["backend", *board.drop("backend", "recommender").columns]
+                tables.append((f"{scenario.capitalize()}: {title}", board.select(order)))
         return tables
 
     def surrogate_note(self) -> str:
