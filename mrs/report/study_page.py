@@ -130,14 +130,18 @@ class StudyPage:
 
     def every_metric(self, scenario: str) -> pl.DataFrame:
         """All metrics of all cells in long form, the block and convergence beside them."""
-        columns = ["mean", "low", "high", "chance", "shuffled"]
+        metric = pl.col("metric").str.split("@").list
         return self._of(scenario).select(
             "recommender",
             "backend",
-            vectors=pl.col("block"),
-            metric=pl.col("metric").str.split("@").list.first(),
-            k=pl.col("metric").str.split("@").list.last().cast(pl.Int32),
-            *columns,
+            pl.col("block").alias("vectors"),
+            metric.first(),
+            metric.last().cast(pl.Int32).alias("k"),
+            "mean",
+            "low",
+            "high",
+            "chance",
+            "shuffled",
         )
 
     def recommender_intro(self, slug: str) -> str:

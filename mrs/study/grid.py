@@ -107,7 +107,7 @@ def _compute(plan: Plan, study: Study, store: Store, workers: int) -> list[str]:
         LocalCluster(
             n_workers=min(workers, len(plan.fits)),
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address=":0",
             silence_logs="ERROR",
         ) as cluster,
         Client(cluster) as client,
