@@ -154,7 +154,7 @@ class _Book:
         }
         return Page(
             path=run_page(cell),
-            title=cell.title,
+            title=cell.title if cell.card else f"{cell.recommender.label}, {cell.scenario}",
             template="recommend",
             heading=f"{heading}, {cell.scenario}",
             parameters=parameters,
