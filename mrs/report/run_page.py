@@ -12,6 +12,7 @@ from mrs.report import summary
 from mrs.report.figures import cell_figure, distribution_figure
 from mrs.study.results import Cell, Results
 from mrs.study.run import run_fit
+from mrs.study.spec import make_spec
 from mrs.study.store import Record, Store
 from mrs.study.study import Study
 
@@ -39,6 +40,15 @@ class RunPage:
         store: str = "results",
     ) -> None:
         opened = open_dataset(dataset)
+        make_spec(  # refuses what `mrs run` refuses
+            opened,
+            recommender=recommender,
+            scenario=scenario,
+            backend=backend,
+            settings=settings,
+            split=split or None,
+            k=list(k),
+        )
         known = opened.truth("oracle") is not None and recommender != "oracle"
         oracle = ["oracle"] if known else []
         study = Study(
@@ -54,9 +64,6 @@ class RunPage:
             threads=threads,
         )
         self.results = Results(study, Store(store), opened)
-        if not self.results.cells():
-            # Nothing was laid out: say why, as `mrs run` would.
-            self._explain(recommender, scenario, backend)
         for spec in self.results.specs():
             run_fit([spec], self.results.store, opened, threads=threads)
         self.cell: Cell = self.results.cells()[0]
@@ -64,11 +71,6 @@ class RunPage:
         self.info = self.records[0].info
         self.summary = summary.summary(self.results)
         self.primary = summary.primary(self.results, scenario)
-
-    def _explain(self, recommender: str, scenario: str, backend: str | None) -> None:
-        from mrs.study.spec import make_spec
-
-        make_spec(self.results.dataset, recommender=recommender, scenario=scenario, backend=backend)
 
     @property
     def title(self) -> str:
@@ -103,7 +105,7 @@ class RunPage:
         mine = self.summary.filter(pl.col("slug") == self.cell.slug)
         columns = ["metric", "mean", "low", "high", "chance"]
         if self.cell.shuffled:
-            columns += ["shuffled", "shuffled_low", "shuffled_high"]
+            columns.append("shuffled")
         table = mine.select(columns)
         oracle = self._oracle()
         if oracle is not None and self.cell.recommender.name != "oracle":

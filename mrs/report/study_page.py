@@ -3,6 +3,7 @@
 import inspect
 from functools import cached_property
 
+import matplotlib.pyplot as plt
 import polars as pl
 from matplotlib.figure import Figure
 
@@ -123,10 +124,12 @@ class StudyPage:
         oracle = frame.filter(pl.col("recommender") == "Oracle")["mean"]
         ceiling = oracle[0] if len(oracle) else None
         frame = frame.filter(pl.col("backend").is_not_null())
-        return [
-            (str(name), interval_figure(rows, metric, ceiling))
-            for (name,), rows in frame.group_by(["recommender"], maintain_order=True)
-        ]
+        figures = []
+        for (name,), rows in frame.group_by(["recommender"], maintain_order=True):
+            figure = interval_figure(rows, metric, ceiling)
+            plt.close(figure)  # shown below its heading, not once more at the end of the cell
+            figures.append((str(name), figure))
+        return figures
 
     def every_metric(self, scenario: str) -> pl.DataFrame:
         """All metrics of all cells in long form, the block and convergence beside them."""
@@ -180,9 +183,7 @@ class StudyPage:
             for block, title in summary.BLOCKS.items():
                 if not len(mine.filter(pl.col("block") == block)):
                     continue
-                board = summary.leaderboard(mine, block, [metric]).with_columns(
-                    page=pl.lit("../") + pl.col("page")  # the recommenders' pages lie in a folder
-                )
+                board = summary.leaderboard(mine, block, [metric])
                 if "backend" not in board.columns:
                     board = board.with_columns(backend=pl.lit("none"))
                 order = ["backend", *board.drop("backend", "recommender").columns]

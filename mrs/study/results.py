@@ -66,7 +66,7 @@ class Results:
         return cells
 
     def _cell(self, variant: Variant, backend: str | None, scenario: str) -> Cell:
-        seeds = self.study.seeds if RECOMMENDERS[variant.name].stochastic else self.study.seeds[:1]
+        seeds = self.study.seeds if RECOMMENDERS[variant.name].stochastic else (0,)
         first = make_spec(
             self.dataset,
             recommender=variant.name,
@@ -81,10 +81,7 @@ class Results:
             backend=backend,
             card=self.dataset.card(backend) if backend else None,
             scenario=scenario,
-            runs=tuple(
-                replace(first, seed=seed if RECOMMENDERS[variant.name].stochastic else 0)
-                for seed in seeds
-            ),
+            runs=tuple(replace(first, seed=seed) for seed in seeds),
             shuffled=tuple(
                 replace(first, seed=seed, shuffled=True)
                 for seed in (self.study.shuffled_seeds if backend else ())
