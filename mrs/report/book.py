@@ -188,9 +188,9 @@ def install_mathjax(root: Path, console: Console) -> None:
 def build_html(root: Path, strict: bool, console: Console) -> Path:
     """Build book/_build/html with Jupyter Book, unless it is up to date; returns its first page.
 
-    Pages that did not change are kept from the last build, but for a changed frame (settings,
-    contents, styles) everything is built anew, since every page shows it. The output is kept in
-    build/book.log. Raises `BookError`.
+    Pages that did not change are kept from the last build. After a build that failed, and for a
+    changed frame (settings, contents, styles: every page shows it), everything is built anew.
+    The output is kept in build/book.log. Raises `BookError`.
     """
     book, target, log = root / "book", root / "book/_build", root / LOG
     page, memory = target / "html/index.html", target / "built.json"

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import re
 import tempfile
+import uuid
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ def execute(task: Task) -> None:
         )
     if task.heading:
         first.source = re.sub(r"\A# .*", lambda _: f"# {task.heading}", first.source)
-    socket = str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / task.stamp[:16])
+    socket = str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / uuid.uuid4().hex[:12])
     try:
         os.chdir(task.folder)
         notebook = papermill.execute_notebook(

@@ -1,0 +1,86 @@
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+from projects import write_template
+from rich.console import Console
+
+from mrs.report.execute import Task, digest, execute_all, read_stamp
+
+PRINT = "print(backend, 6 * 7)"
+
+
+def task(root: Path, template: Path, name: str, **changes: object) -> Task:
+    values = {"heading": "", "parameters": {"backend": "mert"}, "stamp": f"stamp of {name}"}
+    return Task(template, root / "book" / f"{name}.ipynb", folder=root, **(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A project after one round of execution, and what failed."""
+    root = tmp_path_factory.mktemp("executed")
+    good = write_template(root, "good", PRINT, "from pathlib import Path; print(Path().resolve())")
+    tasks = {
+        "good": task(root, good, "good", heading=r"KNN on sim:MERT \1"),
+        "runs/again": task(root, good, "runs/again", heading=r"KNN on sim:MERT \1"),
+        "raises": task(root, write_template(root, "raises", "1 / 0", PRINT), "raises"),
+        "dies": task(root, write_template(root, "dies", "import os; os._exit(0)", PRINT), "dies"),
+        "untitled": task(root, write_template(root, "untitled", PRINT, heading="text"), "untitled"),
+    }
+    (root / "book").mkdir()
+    (root / "book/dies.ipynb").write_text("the last good one")
+    failures = execute_all(tasks, 2, Console(quiet=True))
+    return root, failures
+
+
+def test_a_page_holds_its_heading_parameters_outputs_and_stamp(
+    executed: tuple[Path, dict[str, str]],
+) -> None:
+    root, _ = executed
+    notebook = nbformat.read(root / "book/good.ipynb", as_version=4)
+    title, defaults, injected, printed, folder = notebook.cells
+    assert title.source == r"# KNN on sim:MERT \1"
+    assert defaults.metadata.tags == ["parameters", "remove-cell"]
+    assert 'backend = "mert"' in injected.source
+    assert injected.metadata.tags == ["injected-parameters", "hide-input"]
+    assert printed.outputs[0].text == "mert 42\n"
+    assert folder.outputs[0].text.strip() == str(root.resolve())
+    assert read_stamp(root / "book/good.ipynb") == "stamp of good"
+
+
+def test_equal_inputs_give_equal_pages(executed: tuple[Path, dict[str, str]]) -> None:
+    root, _ = executed
+    paths = (root / f"book/{name}.ipynb" for name in ("good", "runs/again"))
+    one, other = (json.loads(path.read_text()) for path in paths)
+    del one["metadata"]["mrs"], other["metadata"]["mrs"]
+    assert one == other
+
+
+def test_failures_are_told_and_leave_no_page(executed: tuple[Path, dict[str, str]]) -> None:
+    root, failures = executed
+    assert set(failures) == {"raises", "dies", "untitled"}
+    assert "ZeroDivisionError: division by zero" in failures["raises"]
+    assert "Kernel died" in failures["dies"]
+    assert "must be Markdown and begin with '# '" in failures["untitled"]
+    made = {path.relative_to(root / "book").as_posix() for path in (root / "book").rglob("*.*")}
+    assert made == {"good.ipynb", "runs/again.ipynb", "dies.ipynb"}
+    assert (root / "book/dies.ipynb").read_text() == "the last good one"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"metadata": {"mrs": 1}}'])
+def test_no_stamp_in_what_is_no_executed_page(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.ipynb").write_text(text)
+    assert read_stamp(tmp_path / "x.ipynb") is None
+    assert read_stamp(tmp_path / "missing.ipynb") is None
+
+
+def test_digest_tells_names_and_contents(tmp_path: Path) -> None:
+    one, other = tmp_path / "a.py", tmp_path / "b.py"
+    one.write_text("1")
+    other.write_text("2")
+    before = digest([one, other])
+    assert digest([other, one]) == before
+    one.write_text("2")
+    other.write_text("1")
+    assert digest([one, other]) != before
