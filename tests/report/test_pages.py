@@ -1,0 +1,130 @@
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from worlds import random_parts, write_own
+
+from mrs.report.pages import Page, Part, pages
+from mrs.study.results import Results
+from mrs.study.store import Store
+from mrs.study.study import load_study
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = """
+title: A test
+dataset: {dataset}
+recommenders: [knn, {{knn: {{center: true}}}}, popularity]
+seeds: [0, 1]
+shuffled_seeds: [0, 1, 2]
+k: [5, 10]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_own(tmp_path / "own", random_parts())
+    card = {"backend": "mert", "origin": "surrogate"}
+    (tmp_path / "own/embeddings/mert.json").write_text(json.dumps(card))
+    return tmp_path
+
+
+def lay_out(folder: Path, text: str = TEXT) -> list[Part]:
+    path = folder / "study.yaml"
+    path.write_text(text.format(dataset=folder / "own"))
+    return pages("study.yaml", Results(load_study(path), Store(folder / "store")))
+
+
+def by_path(parts: list[Part]) -> dict[str, Page]:
+    found = {}
+    for part in parts:
+        for page in part.pages:
+            found |= {one.path: one for one in (page, *page.children)}
+    return found
+
+
+def test_parts_and_pages(folder: Path) -> None:
+    parts = lay_out(folder)
+    assert [(part.caption, [page.path for page in part.pages]) for part in parts] == [
+        ("", ["index"]),
+        ("The study", ["data", "reading"]),
+        ("Results", ["results-hot", "results-cold"]),
+        (
+            "Recommenders",
+            ["recommender-knn", "recommender-knn-center-true", "recommender-popularity"],
+        ),
+        ("Published results", ["published", "cold_at_20"]),
+        ("Appendix", ["appendix"]),
+    ]
+    runs = {page.path: [c.title for c in page.children] for page in parts[3].pages}
+    assert runs == {
+        "recommender-knn": ["sim:MERT, hot", "sim:MERT, cold"],
+        "recommender-knn-center-true": ["sim:MERT, hot", "sim:MERT, cold"],
+        "recommender-popularity": ["Popularity, hot"],
+    }
+
+
+def test_a_run_page_spells_out_its_runs(folder: Path) -> None:
+    found = by_path(lay_out(folder))
+    page = found["runs/knn-center-true-mert-cold"]
+    assert page.heading == "KNN (center=true) on sim:MERT, cold"
+    assert page.parameters == {
+        "dataset": str(folder / "own"),
+        "split": None,
+        "backend": "mert",
+        "recommender": "knn",
+        "settings": {"center": True},
+        "scenario": "cold",
+        "seeds": [0, 1],
+        "shuffled_seeds": [0, 1, 2],
+        "k": [5, 10],
+        "threads": 1,
+        "store": (folder / "store").as_posix(),
+    }
+    popularity = found["runs/popularity-hot"]
+    assert popularity.parameters["backend"] is None
+    assert popularity.parameters["shuffled_seeds"] == []
+
+
+def test_every_template_and_text_is_there(folder: Path) -> None:
+    for page in by_path(lay_out(folder)).values():
+        path = f"notebooks/{page.template}.ipynb" if page.template else f"book/{page.path}.md"
+        assert (ROOT / path).is_file(), path
+
+
+def test_templates_know_their_parameters(folder: Path) -> None:
+    for page in by_path(lay_out(folder)).values():
+        if page.template is None or not page.parameters:
+            continue
+        cells = json.loads((ROOT / f"notebooks/{page.template}.ipynb").read_text())["cells"]
+        (defaults,) = [c for c in cells if "parameters" in c["metadata"].get("tags", [])]
+        names = {line.split(" = ")[0] for line in "".join(defaults["source"]).splitlines()}
+        assert set(page.parameters) <= names, page.path
+
+
+def changed(one: dict[str, Page], other: dict[str, Page]) -> set[str]:
+    assert set(one) == set(other)
+    return {path for path in one if one[path].inputs != other[path].inputs}
+
+
+def test_a_changed_study_executes_the_pages_of_the_study(folder: Path) -> None:
+    before = by_path(lay_out(folder))
+    assert changed(before, by_path(lay_out(folder))) == set()
+    after = by_path(lay_out(folder, TEXT.replace("A test", "Another title")))
+    runs = {path for path in before if path.startswith("runs/")}
+    assert changed(before, after) == set(before) - runs - {"reading", "published", "cold_at_20"}
+
+
+def test_a_changed_input_executes_the_pages_that_show_it(folder: Path) -> None:
+    before = by_path(lay_out(folder))
+    card = {"backend": "mert", "origin": "file"}
+    (folder / "own/embeddings/mert.json").write_text(json.dumps(card))
+    after = by_path(lay_out(folder))
+    unmoved = {"runs/popularity-hot", "recommender-popularity", "reading", "published"}
+    assert changed(before, after) == set(before) - unmoved - {"cold_at_20"}
+    assert after["runs/knn-mert-hot"].title == "MERT, hot"
+
+    tests = folder / "own/splits/mine/hot_test.parquet"
+    pl.read_parquet(tests).head(20).write_parquet(tests)
+    again = by_path(lay_out(folder))
+    assert "runs/popularity-hot" in changed(after, again)
