@@ -5,7 +5,9 @@ import json
 import multiprocessing
 import os
 import re
+import sys
 import tempfile
+import threading
 import uuid
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -16,6 +18,7 @@ from typing import Any
 
 import nbformat
 import papermill
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellControlSignal, DeadKernelError
 from papermill.exceptions import PapermillException
 from rich.console import Console
@@ -30,6 +33,9 @@ from rich.progress import (
 from traitlets.config import Config
 
 import mrs
+from mrs.report.warm import WarmKernelManager
+
+FORKS = sys.platform == "linux"  # elsewhere a fork after imports is not safe: a new program then
 
 
 class BookError(RuntimeError):
@@ -101,11 +107,22 @@ def execute_all(tasks: Mapping[str, Task], workers: int, console: Console) -> di
 
 
 def _prepare_worker(sockets: str) -> None:
+    # A killed driver takes its workers along, and they their kernels.
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     os.environ["JUPYTER_RUNTIME_DIR"] = sockets
+    # Before the fork server starts: what it preloads imports matplotlib.
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     # Kernels inherit these: a page computes little, and several are executed at once.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a note by the debugger on every start
+
+
+def _exit_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def execute(task: Task) -> None:
@@ -131,6 +148,7 @@ def execute(task: Task) -> None:
             parameters=dict(task.parameters),
             kernel_name="python3",
             progress_bar=False,
+            kernel_manager_class=WarmKernelManager if FORKS else AsyncKernelManager,
             # Sockets in files: two kernels that start at once may be given the same free port.
             config=Config(KernelManager={"transport": "ipc", "ip": socket}),
             # Passed on to the kernel, which otherwise notes its every start and stop on stderr.

@@ -1,4 +1,8 @@
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -84,3 +88,45 @@ def test_digest_tells_names_and_contents(tmp_path: Path) -> None:
     one.write_text("2")
     other.write_text("1")
     assert digest([one, other]) != before
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+from rich.console import Console
+from mrs.report.execute import Task, execute_all
+
+if __name__ == "__main__":
+    root = Path(sys.argv[1])
+    task = Task(root / "notebooks/waits.ipynb", root / "x.ipynb", "", {}, "stamp", root)
+    execute_all({"x": task}, 1, Console(quiet=True))
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not (state.exists() and state.read_text().split()[2] == "Z")  # dead, not yet reaped
+
+
+def test_nothing_outlives_a_killed_driver(tmp_path: Path) -> None:
+    wait = "import os, time; open('pids', 'w').write(f'{os.getpid()} {os.getppid()}')"
+    write_template(tmp_path, "waits", f"{wait}; time.sleep(100)")
+    (tmp_path / "driver.py").write_text(DRIVER)
+    driver = subprocess.Popen([sys.executable, tmp_path / "driver.py", tmp_path])
+    deadline = time.monotonic() + 90
+    while not (tmp_path / "pids").exists() or not (tmp_path / "pids").read_text():
+        assert driver.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert all(map(alive, pids))
+    driver.kill()
+    driver.wait()
+    while any(map(alive, pids)):
+        assert time.monotonic() < deadline, "the worker or its kernel is still there"
+        time.sleep(0.1)
+    assert not (tmp_path / "x.ipynb").exists()
