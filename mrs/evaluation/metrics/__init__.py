@@ -1,27 +1,207 @@
-"""Ranking metrics by name, one module a metric, with what chance would reach.
+"""Ranking metrics by name, one module a metric, with every formula that goes by that name.
 
-A value is computed for each user; the mean over users is the caller's. Users without a relevant
-track are not in it.
+`METRICS` holds the six that the study uses, with what chance would reach. `CLASSES` holds all
+formulas: `CLASSES["map"]["min"]` divides by min(k, |R|) where `METRICS["map"]` divides by |R|. The
+docstring of a class is its definition, `describe` gives its parts.
+
+Notation of the definitions: R the user's relevant items, h_i = 1 where rank i holds one of them and
+else 0, P_i = (h_1 + ... + h_i) / i, k the cutoff, r_i the rating of the relevant item at rank i and
+0 where there is none, s_ui the score of item i for user u.
+
+Rules that hold for every class unless it says otherwise: the mean runs over users with at least one
+relevant item; a user without a list counts 0 (or is left out with `users="with-list"`); the missing
+ranks of a short list are misses; a cutoff beyond every list, an item twice in a list and a negative
+rating are refused.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from mrs.errors import InputError
-from mrs.evaluation.metrics.base import Metric, check_cutoffs
-from mrs.evaluation.metrics.hitrate import HitRate
+from mrs.evaluation.metrics import (
+    auc,
+    coverage,
+    exposure_gini,
+    hitrate,
+    intra_list_diversity,
+    map,
+    mrr,
+    ndcg,
+    novelty,
+    popularity,
+    precision,
+    recall,
+)
+from mrs.evaluation.metrics.base import (
+    Accuracy,
+    Beyond,
+    Definition,
+    Metric,
+    Pooled,
+    WithChance,
+    check_cutoffs,
+    mean_of_defined,
+)
 from mrs.evaluation.metrics.judged import Judged
-from mrs.evaluation.metrics.map import MAP
-from mrs.evaluation.metrics.mrr import MRR
-from mrs.evaluation.metrics.ndcg import NDCG
-from mrs.evaluation.metrics.precision import Precision
-from mrs.evaluation.metrics.recall import Recall
+from mrs.evaluation.metrics.listed import Listed
 
-__all__ = ["METRICS", "Judged", "Metric", "chance", "evaluate"]
+__all__ = [
+    "BEYOND",
+    "CLASSES",
+    "METRICS",
+    "Judged",
+    "Listed",
+    "Metric",
+    "chance",
+    "class_means",
+    "class_values",
+    "describe",
+    "evaluate",
+    "left_out",
+]
 
-_ALL: tuple[Metric, ...] = (HitRate(), Recall(), NDCG(), Precision(), MRR(), MAP())
-METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+Users = Literal["all", "with-list"]
+Means = dict[int, dict[str, dict[str, float]]]
+
+_DEFAULTS: tuple[WithChance, ...] = (
+    hitrate.HitRate(),
+    recall.Recall(),
+    ndcg.NDCG(),
+    precision.Precision(),
+    mrr.MRR(),
+    map.MAP(),
+)
+METRICS: dict[str, WithChance] = {metric.name: metric for metric in _DEFAULTS}
+
+_ACCURACY: tuple[Metric | Pooled, ...] = (
+    hitrate.HitRate(),
+    hitrate.HitCount(),
+    precision.Precision(),
+    precision.PrecisionReturned(),
+    precision.PrecisionMin(),
+    precision.PrecisionMicro(),
+    precision.RPrecision(),
+    precision.RPrecisionHit(),
+    recall.Recall(),
+    recall.RecallMin(),
+    recall.RecallListed(),
+    mrr.MRR(),
+    mrr.ARHR(),
+    map.MAP(),
+    map.MAPMin(),
+    map.MAPHits(),
+    map.MAPK(),
+    map.MeanPrecision(),
+    map.MAPNeuRec(),
+    ndcg.NDCG(),
+    ndcg.NDCGIdealK(),
+    ndcg.NDCGUntruncated(),
+    ndcg.NDCGRetrieved(),
+    ndcg.NDCGListed(),
+    ndcg.DCG(),
+    ndcg.NDCGMaxI2(),
+    ndcg.NDCGLinear(),
+    ndcg.NDCGExponential(),
+    ndcg.NDCGExponentialUntruncated(),
+    auc.AUCGlobal(),
+    auc.AUCPerUser(),
+    auc.AUCWeighted(),
+    auc.AUCElliot(),
+    auc.AUCElliotPerUser(),
+    auc.AUCLimited(),
+    auc.AUCInList(),
+    auc.AUCInListZero(),
+    auc.AUCRestRandom(),
+    auc.AUCPartial(),
+)
+_BEYOND: tuple[Beyond, ...] = (
+    coverage.Coverage(),
+    novelty.Surprisal(),
+    novelty.SurprisalShare(),
+    popularity.PopularityShare(),
+    popularity.PopularityCount(),
+    exposure_gini.GiniCatalogue(),
+    exposure_gini.GiniListed(),
+    intra_list_diversity.CosineDiversity(),
+)
+CLASSES: dict[str, dict[str, Metric | Pooled]] = {}
+for _accuracy in _ACCURACY:
+    CLASSES.setdefault(_accuracy.name, {})[_accuracy.variant] = _accuracy
+BEYOND: dict[str, dict[str, Beyond]] = {}
+for _beyond in _BEYOND:
+    BEYOND.setdefault(_beyond.name, {})[_beyond.variant] = _beyond
+
+
+def describe(metric: str, variant: str) -> dict[str, str]:
+    """The definition of a class in parts: Statement, Formula, Source, Libraries, Edge cases.
+
+    Raises InputError for an unknown metric or class.
+    """
+    return _find(metric, variant).sections()
+
+
+def class_values(judged: Judged, metric: str, variant: str, ks: Sequence[int]) -> np.ndarray:
+    """Each user's value of one class: float64 [U x len(ks)], NaN where the user has none.
+
+    Raises InputError for an unknown class, one that gives a single number for all users, one that
+    needs more than is known of the lists, and a cutoff that is not in them.
+    """
+    _check(judged, ks)
+    found = _find(metric, variant)
+    if not isinstance(found, Metric):
+        raise InputError(f"{metric} {variant} has no value a user; take class_means")
+    reason = found.lacks(judged)
+    if reason:
+        raise InputError(f"{metric} {variant} has no value here: {reason}")
+    return found.per_user(judged, ks)
+
+
+def class_means(
+    judged: Judged,
+    ks: Sequence[int],
+    *,
+    listed: Listed | None = None,
+    users: Users = "all",
+) -> Means:
+    """Every class that can be computed, at each cutoff: {k: {metric: {class: value}}}.
+
+    users: "all" counts a user without a list as 0; "with-list" leaves them out. With `listed`, the
+    metrics beyond accuracy are there too. Classes without a cutoff have the same value at each.
+    Which classes are missing, and why, `left_out` says. NaN where no user has a value.
+
+    Raises InputError for a cutoff below 1 or beyond the lists, and where no user has a list.
+    """
+    _check(judged, ks)
+    if not (judged.n_listed > 0).any():
+        raise InputError("no user with relevant items has a list")
+    if users == "with-list":
+        judged = judged.of(judged.n_listed > 0)
+    means: Means = {k: {} for k in ks}
+    for found in _ACCURACY:
+        if found.lacks(judged):
+            continue
+        if isinstance(found, Metric):
+            values = mean_of_defined(found.per_user(judged, ks))
+        else:
+            values = found.pooled(judged, ks)
+        _enter(means, found, ks, values)
+    for beyond in _BEYOND if listed is not None else ():
+        if listed is not None and not beyond.lacks(listed):
+            _enter(means, beyond, ks, beyond.value(listed, ks))
+    return means
+
+
+def left_out(judged: Judged, listed: Listed | None = None) -> dict[str, list[str]]:
+    """Classes without a value on these lists, by the reason: {reason: ["auc global", ...]}."""
+    reasons: dict[str, list[str]] = {}
+    lacking: list[tuple[Definition, str | None]] = [(a, a.lacks(judged)) for a in _ACCURACY]
+    lacking += [(b, b.lacks(listed)) for b in _BEYOND if listed is not None]
+    for found, reason in lacking:
+        if reason:
+            reasons.setdefault(reason, []).append(f"{found.name} {found.variant}")
+    return reasons
 
 
 def evaluate(judged: Judged, metrics: Sequence[str], ks: Sequence[int]) -> dict[str, np.ndarray]:
@@ -30,9 +210,7 @@ def evaluate(judged: Judged, metrics: Sequence[str], ks: Sequence[int]) -> dict[
     Raises InputError for an unknown metric, a cutoff below 1 or one beyond the depth of the
     lists: what was not ranked cannot be judged.
     """
-    check_cutoffs(ks)
-    if max(ks) > judged.depth:
-        raise InputError(f"cutoff {max(ks)} is beyond the lists, which hold {judged.depth} ranks")
+    _check(judged, ks)
     return {
         f"{metric.name}@{k}": values
         for metric in _select(metrics)
@@ -77,7 +255,29 @@ def chance(
     }
 
 
-def _select(names: Sequence[str]) -> list[Metric]:
+def _check(judged: Judged, ks: Sequence[int]) -> None:
+    check_cutoffs(ks)
+    if max(ks) > judged.depth:
+        raise InputError(f"cutoff {max(ks)} is beyond the lists, which hold {judged.depth} ranks")
+
+
+def _enter(means: Means, found: Definition, ks: Sequence[int], values: np.ndarray) -> None:
+    for k, value in zip(ks, values, strict=True):
+        means[k].setdefault(found.name, {})[found.variant] = float(value)
+
+
+def _find(metric: str, variant: str) -> Accuracy | Beyond:
+    known: dict[str, dict[str, Metric | Pooled] | dict[str, Beyond]] = {**CLASSES, **BEYOND}
+    if metric not in known:
+        raise InputError(f"unknown metric {metric}; known are {', '.join(known)}")
+    if variant not in known[metric]:
+        raise InputError(
+            f"unknown class {variant} of {metric}; known are {', '.join(known[metric])}"
+        )
+    return known[metric][variant]
+
+
+def _select(names: Sequence[str]) -> list[WithChance]:
     unknown = [name for name in names if name not in METRICS]
     if unknown:
         raise InputError(f"unknown metric {unknown[0]}; known are {', '.join(METRICS)}")

@@ -1,37 +1,114 @@
-"""What every metric offers, and the arithmetic that several share."""
+"""What every metric class offers, and the arithmetic that several share."""
 
+import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Protocol
+from inspect import cleandoc
+from typing import ClassVar
 
 import numpy as np
 
 from mrs.errors import InputError
 from mrs.evaluation.metrics.judged import Judged
+from mrs.evaluation.metrics.listed import Listed
+
+SECTIONS = ("Formula", "Source", "Libraries", "Edge cases")
+_HEADING = re.compile(rf"^({'|'.join(SECTIONS)}): *", flags=re.MULTILINE)
 
 
-class Metric(Protocol):
-    """A ranking metric; the docstring of the class is its definition.
+class Definition(ABC):
+    """One formula among those that share a metric's name.
 
-    `per_user` takes judged lists and cutoffs and gives float64 [U x len(ks)]; `chance` gives
-    the expectation under a uniformly random order of the user's candidates, in the same shape,
-    from the numbers of candidates and of relevant ones among them, int [U] each.
+    The docstring of a subclass is its definition: a sentence, then the sections of `SECTIONS`.
+    `name` and `variant` are its short name in text, JSON and code, as in `map` / `min`.
     """
 
-    @property
-    def name(self) -> str:
-        """Name in tables of data, as in `ndcg@20`."""
+    name: ClassVar[str]
+    variant: ClassVar[str]
+    label: ClassVar[str]  # the metric's name for readers, as in MAP
 
-    @property
-    def label(self) -> str:
-        """Name for readers, as in NDCG."""
+    @classmethod
+    def sections(cls) -> dict[str, str]:
+        """The docstring in parts: "Statement" and each of `SECTIONS`, one line each."""
+        parts = _HEADING.split(cleandoc(cls.__doc__ or ""))
+        names = ["Statement", *parts[1::2]]
+        return {name: " ".join(part.split()) for name, part in zip(names, parts[::2], strict=True)}
 
+
+class Accuracy(Definition):
+    """A metric that holds lists against the truth.
+
+    `needs` names the optional parts of `Judged` that the formula reads: "n_candidates",
+    "ratings", "scores", and "complete" where the lists must rank every candidate.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def lacks(self, judged: Judged) -> str | None:
+        """Why the class has no value on these lists, or None where it has one."""
+        reasons = {
+            "n_candidates": (judged.n_candidates is None, "the number of candidates is not known"),
+            "ratings": (judged.ratings is None, "the truth has no ratings"),
+            "complete": (not judged.complete, "the lists do not rank every candidate"),
+            "scores": (judged.scores is None, "the lists have no scores"),
+        }
+        return next(
+            (why for need, (lacking, why) in reasons.items() if lacking and need in self.needs),
+            None,
+        )
+
+
+class Metric(Accuracy):
+    """A metric with one value a user; its mean over users is what is reported."""
+
+    @abstractmethod
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
+        """Values float64 [U x len(ks)]; NaN where the class says a user has none."""
 
+
+class WithChance(Metric):
+    """A metric whose expectation under a random order has a closed form."""
+
+    @abstractmethod
     def chance(
         self, n_candidates: np.ndarray, n_relevant: np.ndarray, ks: Sequence[int]
     ) -> np.ndarray:
-        """Expected values float64 [U x len(ks)] of a uniformly random order."""
+        """Expected values float64 [U x len(ks)] of a uniformly random order.
+
+        From the numbers of candidates and of relevant ones among them, int [U] each.
+        """
+
+
+class Pooled(Accuracy):
+    """A metric with one value for all users together, which is no mean over them."""
+
+    @abstractmethod
+    def pooled(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
+        """Values float64 [len(ks)]; NaN where nothing defines one."""
+
+
+class Beyond(Definition):
+    """A metric of what is listed, whether relevant or not.
+
+    `needs` names the optional parts of `Listed` that the formula reads.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def lacks(self, listed: Listed) -> str | None:
+        """Why the class has no value on these lists, or None where it has one."""
+        reasons = {
+            "n_train_users": "the training plays are not given",
+            "vectors": "the items' vectors are not given",
+        }
+        for need in self.needs:
+            if getattr(listed, need) is None:
+                return reasons[need]
+        return None
+
+    @abstractmethod
+    def value(self, listed: Listed, ks: Sequence[int]) -> np.ndarray:
+        """Values float64 [len(ks)]; NaN where nothing defines one."""
 
 
 def columns(ks: Sequence[int]) -> np.ndarray:
@@ -47,6 +124,20 @@ def ranks(ks: Sequence[int]) -> np.ndarray:
 def log_discounts(n: int) -> np.ndarray:
     """1 / log2(i + 1) for the ranks i = 1 to n."""
     return 1.0 / np.log2(np.arange(2.0, n + 2))
+
+
+def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """above / below, 0 where below is 0."""
+    above, below = np.broadcast_arrays(above, below)
+    return np.divide(above, below, out=np.zeros(above.shape), where=below != 0)
+
+
+def mean_of_defined(values: np.ndarray) -> np.ndarray:
+    """Mean over the users [U x n] who have a value; NaN where nobody has one."""
+    defined = ~np.isnan(values)
+    n = defined.sum(axis=0)
+    sums = np.where(defined, values, 0.0).sum(axis=0)
+    return np.divide(sums, n, out=np.full(len(n), np.nan), where=n > 0)
 
 
 def within(n_candidates: np.ndarray, ks: Sequence[int]) -> np.ndarray:
