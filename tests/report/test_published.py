@@ -126,7 +126,7 @@ def test_templates_are_parameterised_and_hold_no_output(name):
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert sum("parameters" in cell.metadata.tags for cell in code) == 1
-    assert all("hide-input" in cell.metadata.tags and not cell.outputs for cell in code)
+    assert all("remove-input" in cell.metadata.tags and not cell.outputs for cell in code)
     assert notebook.metadata.kernelspec.name == "python3"
 
 
