@@ -1,7 +1,7 @@
 # `make help` lists what can be asked for. Works with GNU make 3.81 or later and any POSIX shell.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test test-slow run grid lab bench clean clean-all FORCE
+.PHONY: help setup book test test-slow run grid audit lab bench clean clean-all FORCE
 
 STUDY   ?= studies/demo.yaml
 WORKERS ?=
@@ -13,6 +13,7 @@ PY      := .venv/bin/python
 STAMP   := .venv/.installed
 ASSETS  := .cache/assets
 MATHJAX := $(ASSETS)/mathjax/tex-svg.js
+AUDIT   := .venv-audit/.installed
 
 help:  ## this list
 	@echo "make TARGET [NAME=value ...]   (the first book, test, run, grid, lab or bench sets up .venv)"
@@ -36,6 +37,9 @@ run: setup  ## one run: ARGS="--dataset demo --backend mert --recommender knn --
 grid: setup  ## every run of a study, without the book: STUDY=... WORKERS=...
 	$(PY) -m mrs grid --study "$(STUDY)" $(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
 
+audit: $(AUDIT)  ## recompute the metrics of eleven other libraries, in .venv-audit: 3 to 10 minutes the first time, 3 GB
+	.venv-audit/bin/python mrs/published/audit_live.py --out results/audit/live.csv
+
 lab: setup  ## JupyterLab on the notebooks, which run in this folder
 	$(PY) -m jupyterlab --ServerApp.root_dir=notebooks --MappingKernelManager.root_dir="$(CURDIR)" $(ARGS)
 
@@ -50,12 +54,12 @@ clean:  ## remove the built book and the executed notebooks; results/, data/ and
 	find book -name '*.ipynb' -exec rm -f {} +
 	find book -mindepth 1 -type d -empty -delete
 
-clean-all: clean  ## also remove .venv, .cache, results/ and data/, after asking (YES=1: without asking)
+clean-all: clean  ## also remove .venv, .venv-audit, .cache, results/ and data/, after asking (YES=1: without asking)
 	@if [ -z "$(YES)" ]; then \
-	  printf 'Remove .venv, .cache, results/ and data/ with everything that was put there? [y/N] '; \
+	  printf 'Remove .venv, .venv-audit, .cache, results/ and data/ with everything that was put there? [y/N] '; \
 	  read -r answer && [ "$$answer" = y ]; \
 	fi
-	rm -rf .venv .cache results data
+	rm -rf .venv .venv-audit .cache results data
 
 # --- Set-up ---------------------------------------------------------------------------------------------------------
 
@@ -70,6 +74,12 @@ FIND_PYTHON = reasons=; \
       (*) reasons="$$reasons; $$python is $$version";; \
     esac; \
   done; echo "$${reasons:-; found none}"
+
+define find_python
+	$(eval FOUND := $(shell $(FIND_PYTHON)))
+	$(if $(filter ok,$(firstword $(FOUND))),,$(error mrs needs Python 3.11, 3.12 or 3.13 with its venv module$(FOUND). \
+	  Install one, or name it: make PYTHON=/path/to/python3.12))
+endef
 
 # pip with its progress bars on a terminal, and its errors alone otherwise. The filter drops the line that pip prints
 # for every package that a file index in the user's pip configuration does not hold. The status is pip's.
@@ -87,9 +97,7 @@ endef
 else
 $(STAMP): FORCE
 define new_venv
-	$(eval FOUND := $(shell $(FIND_PYTHON)))
-	$(if $(filter ok,$(firstword $(FOUND))),,$(error mrs needs Python 3.11, 3.12 or 3.13 with its venv module$(FOUND). \
-	  Install one, or name it: make PYTHON=/path/to/python3.12))
+	$(find_python)
 	@if [ -e .venv ]; then echo "Removing an unfinished .venv"; rm -rf .venv; fi
 	@echo "Setting up .venv with $(word 2,$(FOUND)) (Python $(word 3,$(FOUND))): once, 1 to 5 minutes, 3 GB of disk (7 GB with CUDA)"
 	@$(word 2,$(FOUND)) -m venv .venv
@@ -109,6 +117,22 @@ $(STAMP): requirements.lock pyproject.toml
 	$(call pip,install --no-deps --no-build-isolation --editable .)
 	@printf '%s\n' "$(CURDIR)" > $@
 	@echo "The environment is complete."
+
+$(AUDIT): PY := .venv-audit/bin/python
+$(AUDIT): requirements-audit.lock
+	$(find_python)
+	@rm -rf .venv-audit
+	@echo "Setting up .venv-audit with $(word 2,$(FOUND)) (Python $(word 3,$(FOUND))): 1 to 5 minutes, 2 GB of disk"
+	@$(word 2,$(FOUND)) -m venv .venv-audit
+	@echo "[1/4] pip"
+	$(call pip,install pip==26.3)
+	@echo "[2/4] torch: 10 seconds to some minutes"
+	$(call pip,install --no-deps --no-compile $(if $(TORCH_LINKS),--find-links "$(TORCH_LINKS)") `grep '^torch==' $<`)
+	@echo "[3/4] about 90 other packages: a minute"
+	$(call pip,install --no-compile -r $<)
+	@echo "[4/4] RecTools without its dependencies"
+	$(call pip,install --no-deps --no-compile `sed -n 's/^# no-deps: //p' $<`)
+	@touch $@
 
 $(MATHJAX): requirements-assets.txt | $(STAMP)
 	@echo "Fetching MathJax for the formulas of the book (10 MB)"
