@@ -110,6 +110,31 @@ def book(
     print(f"the book: {index}")
 
 
+@app.command()
+def metrics(
+    ranked: Annotated[Path, typer.Option(help="parquet: user_id, track_id, rank or score")],
+    truth: Annotated[Path, typer.Option(help="parquet: user_id, track_id, and where known rating")],
+    k: Annotated[str, typer.Option(help="list lengths")] = "10,20,50",
+    n_items: Annotated[
+        int | None, typer.Option(help="items that could be listed; default: those of both files")
+    ] = None,
+    users: Annotated[
+        str, typer.Option(help="all: a user without a list counts 0; with-list: is left out")
+    ] = "all",
+    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
+    """Every class of every metric for ranked lists and truth of any origin."""
+    from mrs.evaluation.files import file_means
+
+    found = file_means(ranked, truth, _integers(k), n_items=n_items, users=users)
+    if json_:
+        print(json.dumps(found.as_json(), indent=1))
+        return
+    for note in found.notes:
+        print(f"mrs: {note}", file=sys.stderr)
+    print(found.as_text())
+
+
 @data_app.command()
 def verify(dataset: Annotated[str, typer.Argument(help="a folder or a name")]) -> None:
     """Check every file of a dataset."""

@@ -15,7 +15,6 @@ rating are refused.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
@@ -53,6 +52,7 @@ __all__ = [
     "METRICS",
     "Judged",
     "Listed",
+    "Means",
     "Metric",
     "chance",
     "class_means",
@@ -62,7 +62,6 @@ __all__ = [
     "left_out",
 ]
 
-Users = Literal["all", "with-list"]
 Means = dict[int, dict[str, dict[str, float]]]
 
 _DEFAULTS: tuple[WithChance, ...] = (
@@ -163,7 +162,7 @@ def class_means(
     ks: Sequence[int],
     *,
     listed: Listed | None = None,
-    users: Users = "all",
+    users: str = "all",
 ) -> Means:
     """Every class that can be computed, at each cutoff: {k: {metric: {class: value}}}.
 
@@ -171,8 +170,11 @@ def class_means(
     metrics beyond accuracy are there too. Classes without a cutoff have the same value at each.
     Which classes are missing, and why, `left_out` says. NaN where no user has a value.
 
-    Raises InputError for a cutoff below 1 or beyond the lists, and where no user has a list.
+    Raises InputError for a cutoff below 1 or beyond the lists, for another `users`, and where no
+    user has a list.
     """
+    if users not in ("all", "with-list"):
+        raise InputError(f"users={users}: choose all or with-list")
     _check(judged, ks)
     if not (judged.n_listed > 0).any():
         raise InputError("no user with relevant items has a list")
