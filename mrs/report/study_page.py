@@ -63,15 +63,12 @@ class StudyPage:
 
     def best(self, scenario: str) -> list[tuple[str, pl.DataFrame]]:
         """The best row of each recommender by block, for the first page."""
-        metric = summary.primary(self.results, scenario)
         tables = []
         for block, title in summary.BLOCKS.items():
             board = self._board(scenario, block)
             if board is None:
                 continue
             board = board.unique("recommender", keep="first", maintain_order=True)
-            kept = ["recommender", "backend", metric, "low", "high", "chance", "shuffled", "page"]
-            board = board.select([name for name in kept if name in board.columns])
             what = "" if block == "none" else ", the best backend of each recommender"
             tables.append((f"{scenario.capitalize()}: {title}{what}", board))
         return tables
@@ -105,12 +102,10 @@ class StudyPage:
         )
 
     def _board(self, scenario: str, block: str) -> pl.DataFrame | None:
-        metric = summary.primary(self.results, scenario)
-        k = metric.split("@")[1]
         frame = self._of(scenario)
         if not len(frame.filter(pl.col("block") == block)):
             return None
-        return summary.leaderboard(frame, block, [metric, f"recall@{k}", f"hitrate@{k}"])
+        return summary.leaderboard(frame, block, summary.primary(self.results, scenario))
 
     def leaderboards(self, scenario: str) -> list[tuple[str, pl.DataFrame]]:
         """A table a block: rows are never ranked across blocks."""
@@ -183,7 +178,7 @@ class StudyPage:
             for block, title in summary.BLOCKS.items():
                 if not len(mine.filter(pl.col("block") == block)):
                     continue
-                board = summary.leaderboard(mine, block, [metric])
+                board = summary.leaderboard(mine, block, metric)
                 if "backend" not in board.columns:
                     board = board.with_columns(backend=pl.lit("none"))
                 order = ["backend", *board.drop("backend", "recommender").columns]

@@ -92,30 +92,26 @@ def summary(results: Results, scenario: str | None = None) -> pl.DataFrame:
     return pl.concat(frames) if frames else pl.DataFrame()
 
 
-def leaderboard(frame: pl.DataFrame, block: str, metrics: Sequence[str]) -> pl.DataFrame:
-    """One row a cell of a block, best first by the first metric.
+def leaderboard(frame: pl.DataFrame, block: str, metric: str) -> pl.DataFrame:
+    """One row a cell of a block, best first: the metric's mean, low, high, chance, shuffled mean.
 
-    Columns: recommender, backend, the first metric's mean, low, high, chance and shuffled mean,
-    then the other metrics' means.
+    `page` is the address of the cell's page. Columns that would be empty are left out.
     """
-    mine = frame.filter(pl.col("block") == block)
-    first, *others = metrics
-    table = mine.filter(pl.col("metric") == first).select(
-        "slug",
-        "recommender",
-        "backend",
-        pl.col("mean").alias(first),
-        "low",
-        "high",
-        "chance",
-        "shuffled",
-        "converged",
+    table = (
+        frame.filter(pl.col("block") == block, pl.col("metric") == metric)
+        .sort("mean", descending=True)
+        .select(
+            "recommender",
+            "backend",
+            pl.col("mean").alias(metric),
+            "low",
+            "high",
+            "chance",
+            "shuffled",
+            "converged",
+            page=pl.format("runs/{}.html", "slug"),
+        )
     )
-    for name in others:
-        other = mine.filter(pl.col("metric") == name).select("slug", pl.col("mean").alias(name))
-        table = table.join(other, on="slug", how="left")
-    table = table.sort(first, descending=True)
-    table = table.with_columns(page=pl.format("runs/{}.html", "slug")).drop("slug")
     empty = [name for name in ("backend", "shuffled", "converged") if table[name].is_null().all()]
     return table.drop(empty)
 
