@@ -106,6 +106,7 @@ _ACCURACY: tuple[Metric | Pooled, ...] = (
     ndcg.NDCGExponentialUntruncated(),
     auc.AUCGlobal(),
     auc.AUCPerUser(),
+    auc.AUCTiesWon(),
     auc.AUCWeighted(),
     auc.AUCElliot(),
     auc.AUCElliotPerUser(),

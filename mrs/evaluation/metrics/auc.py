@@ -1,4 +1,4 @@
-"""AUC: how often a relevant item stands above one that is not, over ten choices of the pairs."""
+"""AUC: how often a relevant item stands above one that is not, over eleven choices of the pairs."""
 
 from collections.abc import Sequence
 
@@ -44,11 +44,10 @@ class AUCPerUser(Metric):
 
     Formula: share of the pairs i in R, j not in R with s_i > s_j, equal scores 1/2
     Source: Rendle et al., UAI 2009, section 4.1.1.
-    Libraries: cornac 3.0.1 AUC.compute; openrec 0.3.0 AUC (restated in numpy); sklearn 1.9.1
-    roc_auc_score per user, mean; torchmetrics 1.9.0 RetrievalAUROC (full scores)
-    Edge cases: needs complete lists; without scores the ranks decide and nothing is equal (OpenRec
-    counts equal scores as won); a user whose candidates are all relevant has no value; an empty
-    list has 0; has no cutoff.
+    Libraries: cornac 3.0.1 AUC.compute; sklearn 1.9.1 roc_auc_score per user, mean; torchmetrics
+    1.9.0 RetrievalAUROC (full scores)
+    Edge cases: needs complete lists; without scores the ranks decide and nothing is equal; a user
+    whose candidates are all relevant has no value; an empty list has 0; has no cutoff.
     """
 
     name, variant, label = "auc", "per_user", "AUC"
@@ -57,6 +56,24 @@ class AUCPerUser(Metric):
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
         """Values float64 [U x len(ks)], the same at every cutoff."""
         return np.repeat(_per_user(judged)[:, None], len(ks), axis=1)
+
+
+class AUCTiesWon(Metric):
+    """AUC of each user with equal scores counted in favour of the relevant candidate.
+
+    Formula: share of the pairs i in R, j not in R with s_i >= s_j
+    Source: OpenRec.
+    Libraries: openrec 0.3.0 AUC (restated in numpy)
+    Edge cases: a constant score has 1, the best there is; equals auc per_user where no two scores
+    are equal or only ranks are given; otherwise as auc per_user.
+    """
+
+    name, variant, label = "auc", "ties_won", "AUC"
+    needs = COMPLETE
+
+    def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
+        """Values float64 [U x len(ks)], the same at every cutoff."""
+        return np.repeat(_per_user(judged, ties_won=True)[:, None], len(ks), axis=1)
 
 
 class AUCWeighted(Pooled):
@@ -245,12 +262,15 @@ def _limited(judged: Judged, ks: Sequence[int]) -> np.ndarray:
     return np.cumsum(shares, axis=1)[:, columns(ks)]
 
 
-def _per_user(judged: Judged) -> np.ndarray:
+def _per_user(judged: Judged, *, ties_won: bool = False) -> np.ndarray:
     """AUC of complete lists: float64 [U]."""
     there = np.arange(judged.depth) < judged.n_listed[:, None]
     scores = judged.scores if judged.scores is not None else -np.arange(float(judged.depth))
     # What stands after the end of a list gets the lowest places, which the hits are rid of again.
-    place = rankdata(np.where(there, scores, -np.inf), axis=1)
+    scores = np.where(there, scores, -np.inf)
+    if ties_won:
+        scores = 2 * rankdata(scores, method="dense", axis=1) + judged.hits
+    place = rankdata(scores, axis=1)
     after = judged.depth - judged.n_listed
     n_hits, n_others = judged.n_relevant, _candidates(judged) - judged.n_relevant
     won = (judged.hits * place).sum(axis=1) - n_hits * after - n_hits * (n_hits + 1) / 2

@@ -46,9 +46,16 @@ def test_without_scores_ranks_decide():
     assert found["elliot"] == found["elliot_per_user"] == pytest.approx(2 / 3)
 
 
-def test_equal_scores_count_half():
-    judged = judge([[1, 1, 0]], [[1, 0, 0]])
-    assert class_means(judged, [1])[1]["auc"]["per_user"] == pytest.approx((0.5 + 1) / 2)
+def test_equal_scores_count_half_or_as_won():
+    judged = judge([[1, 1, 0], [2, 1, 1]], [[1, 0, 0], [0, 1, 1]])
+    assert class_values(judged, "auc", "per_user", [1])[:, 0].tolist() == [(0.5 + 1) / 2, 0.0]
+    assert class_values(judged, "auc", "ties_won", [1])[:, 0].tolist() == [1.0, 0.0]
+    constant = judge([[3, 3, 3, 3]], [[0, 1, 0, 1]])
+    found = class_means(constant, [1])[1]["auc"]
+    assert (found["per_user"], found["ties_won"], found["global"]) == (0.5, 1.0, 0.5)
+    ranked = judge([[3, 3, 3, 3]], [[0, 1, 0, 1]], with_scores=False)
+    found = class_means(ranked, [1])[1]["auc"]
+    assert found["per_user"] == found["ties_won"]
 
 
 def test_users_of_different_catalogues():

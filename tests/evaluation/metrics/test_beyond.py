@@ -88,6 +88,7 @@ def test_only_what_is_known_is_computed():
     assert reasons["the number of candidates is not known"] == [
         "auc global",
         "auc per_user",
+        "auc ties_won",
         "auc weighted",
         "auc elliot",
         "auc elliot_per_user",

@@ -78,7 +78,7 @@ def test_every_class_is_tested_by_hand_or_elsewhere():
     cases = {(case[0], case[1]) for case in test_by_hand.pytestmark[0].args[1]}
     defaults = {(m.name, m.variant) for m in METRICS.values()}
     known = {(m, v) for m, classes in CLASSES.items() for v in classes}
-    complete = {"global", "per_user", "weighted", "elliot", "elliot_per_user"}
+    complete = {"global", "per_user", "ties_won", "weighted", "elliot", "elliot_per_user"}
     others = {("ndcg", v) for v in graded} | {("auc", v) for v in complete}
     others |= {("auc", "limited"), ("auc", "rest_random")}
     assert cases | defaults | others == known
