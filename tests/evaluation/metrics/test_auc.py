@@ -97,3 +97,46 @@ def test_rest_random_is_the_mean_over_random_ends():
     per_user = class_values(judged, "auc", "per_user", [k])[:, 0]
     expected = class_values(judged, "auc", "rest_random", [k])[0, 0]
     assert abs(per_user.mean() - expected) < 5 * per_user.std() / np.sqrt(len(lists))
+
+
+def pairs_by_loop(hits, n_relevant, n_candidates, k):
+    """in_list, in_list_zero, partial and limited of one list, pair by pair."""
+    top = hits[:k]
+    n_hits, n_misses = sum(top), len(top) - sum(top)
+    won = sum(top[i] and not top[j] for i in range(len(top)) for j in range(i + 1, len(top)))
+    zero = won / (n_hits * n_misses) if n_hits and n_misses else 0.0
+    misses = [i for i, hit in enumerate(hits) if not hit][:k]
+    # A miss that the list does not hold stands below every hit of the list.
+    behind = k - len(misses)
+    partial = sum(sum(i < j for j in misses) + behind for i, hit in enumerate(hits) if hit)
+    n_others = n_candidates - n_relevant + 1
+    limited = sum(
+        (n_others - sum(not above for above in top[:i])) / n_others
+        for i, hit in enumerate(top)
+        if hit
+    )
+    return {
+        "in_list": 1.0 if n_hits and not n_misses else zero,
+        "in_list_zero": zero,
+        "partial": partial / (k * n_relevant),
+        "limited": limited / min(k, n_relevant),
+    }
+
+
+def test_list_classes_against_loops_over_short_and_missing_lists():
+    rng = np.random.default_rng(5)
+    lengths = rng.integers(0, 9, 60)
+    hits = (rng.random((60, 8)) < 0.4) & (np.arange(8) < lengths[:, None])
+    n_relevant = hits.sum(axis=1) + rng.integers(0, 4, 60)
+    n_relevant = np.maximum(n_relevant, 1)
+    n_candidates = np.maximum(lengths, n_relevant) + rng.integers(1, 20, 60)
+    judged = Judged(hits, n_relevant, lengths, n_candidates)
+    assert (lengths == 0).any()
+    for k in (1, 3, 8):
+        expected = [
+            pairs_by_loop(hits[u, : lengths[u]].tolist(), n_relevant[u], n_candidates[u], k)
+            for u in range(60)
+        ]
+        for variant in expected[0]:
+            values = class_values(judged, "auc", variant, [k])[:, 0]
+            np.testing.assert_allclose(values, [row[variant] for row in expected], atol=1e-12)
