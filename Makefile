@@ -26,10 +26,10 @@ test: setup  ## lint, format, types and the tests without the slow ones: 1 to 5 
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy mrs
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -rs -m "not slow" $(ARGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile -rs -m "not slow" $(ARGS)
 
 test-slow: setup  ## the slow tests
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -rs -m slow $(ARGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile -rs -m slow $(ARGS)
 
 run: setup  ## one run: ARGS="--dataset demo --backend mert --recommender knn --scenario cold"
 	$(PY) -m mrs run $(ARGS)

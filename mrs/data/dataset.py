@@ -226,8 +226,8 @@ def _read_json(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path}: not readable JSON ({error}); mend or remove it") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: holds no JSON object; write one in braces")
+    if not isinstance(values, dict) or not isinstance(values.get("splits", {}), dict):
+        raise InputError(f"{path}: holds no JSON object, or splits that is none; use braces")
     return values
 
 

@@ -4,9 +4,11 @@ Everything is in positions: a user is its place in `Split.users`, a track its ro
 `Dataset.tracks`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -89,8 +91,10 @@ class TemporalRule:
     source: str = "listens.parquet"
 
     @classmethod
-    def parse(cls, where: str, values: dict) -> "TemporalRule":
+    def parse(cls, where: str, values: Any) -> "TemporalRule":
         """Make a rule of a mapping such as dataset.json holds; `where` names it in errors."""
+        if not isinstance(values, dict):
+            raise InputError(f"{where}: is no mapping; write a split rule with a test_start")
         values = dict(values)
         if values.pop("rule", "temporal") != "temporal":
             raise InputError(f"{where}: unknown split rule; known: temporal")
@@ -99,13 +103,29 @@ class TemporalRule:
             wrong = f"unknown {sorted(unknown)}" if unknown else "no test_start"
             known = ", ".join(cls.__dataclass_fields__)
             raise InputError(f"{where}: {wrong}; a temporal rule has {known}")
-        try:
-            for name in ("train_start", "test_start", "test_end"):
-                if values.get(name) is not None:
-                    values[name] = datetime.fromisoformat(str(values[name]))
-        except ValueError as error:
-            raise InputError(f"{where}: {name}: {error}; write it as 2019-02-01") from error
-        return cls(**values)
+        for name, value in values.items():
+            convert, example = _READERS[name]
+            try:
+                values[name] = None if value is None else convert(str(value))
+            except ValueError as error:
+                raise InputError(f"{where}: {name} {value!r}; write it as {example}") from error
+        rule = cls(**values)
+        if not 0 <= rule.validation_share <= 1 or rule.min_core < 1 or rule.seed < 0:
+            raise InputError(
+                f"{where}: validation_share lies in 0 to 1, min_core is 1 or more, seed 0 or more"
+            )
+        return rule
+
+
+_READERS: dict[str, tuple[Callable[[str], Any], str]] = {
+    **dict.fromkeys(
+        ("train_start", "test_start", "test_end"), (datetime.fromisoformat, "2019-02-01")
+    ),
+    "validation_share": (float, "0.3"),
+    "seed": (int, "42"),
+    "min_core": (int, "5"),
+    "source": (str, "listens.parquet"),
+}
 
 
 # Rules by name for files of a known layout that carry no dataset.json of their own.

@@ -163,9 +163,12 @@ def test_positions() -> None:
         ({"test_start": "2019-02-01", "sead": 1}, "sead"),
         ({"seed": 1}, "no test_start"),
         ({"test_start": "February"}, "2019-02-01"),
+        ({"test_start": "2019-02-01", "min_core": "five"}, "min_core 'five'"),
+        ({"test_start": "2019-02-01", "validation_share": 2}, "lies in 0 to 1"),
+        (["2019-02-01"], "no mapping"),
     ],
 )
-def test_wrong_rules(values: dict, message: str) -> None:
+def test_wrong_rules(values: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         TemporalRule.parse("dataset.json: splits.x", values)
 
