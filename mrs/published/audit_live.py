@@ -18,6 +18,7 @@ five items. The rest are a few users each, written out in `small_cases`.
 import argparse
 import csv
 import datetime
+import logging
 import re
 import time
 import warnings
@@ -110,7 +111,8 @@ def input_b(a: Case) -> Case:
 
 def small_cases() -> list[Case]:
     """One effect each, at cutoff 3. User 0 has a hit at rank 1 wherever there is a user 1."""
-    hit, miss = [1, 2, 3], [4, 5, 6]
+    hit, miss, other_miss = [1, 2, 3], [4, 5, 6], [7, 8, 9]
+    truth = {0: [1], 1: [4], 2: [2]}
     falling = [0.9, 0.8, 0.7]
 
     def case(
@@ -130,8 +132,9 @@ def small_cases() -> list[Case]:
 
     return [
         case("no hit", {0: hit, 1: miss}, {0: [1], 1: [9]}),
-        case("no list", {0: hit}, {0: [1], 1: [4]}),
-        case("empty list", {0: hit, 1: []}, {0: [1], 1: [4]}),
+        case("no list", {0: hit, 2: other_miss}, truth),
+        case("empty list", {0: hit, 1: [], 2: other_miss}, truth),
+        case("short list", {0: [5, 1]}, {0: [1]}),
         case("no truth", {0: hit, 1: miss}, {0: [1]}),
         case("duplicates", {0: [1, 1, 3]}, {0: [1, 2]}),
         case("ties", {0: [2, 3, 1]}, {0: [3]}, scores=[0.5, 0.5, 0.5]),
@@ -219,18 +222,25 @@ def ir_measures(case: Case) -> Iterator[Question]:
     import ir_measures as ir
 
     _refuse_repeats(case)
-    run = {f"u{u}": _by_item(case, u) for u in case.lists}
-    truth = {f"u{u}": {f"i{i}": r for i, r in row.items()} for u, row in case.truth.items()}
+    # User ids are numbers: gdeval, which nDCG(dcg="exp-log2") calls, takes no others.
+    run = {str(u + 1): _by_item(case, u) for u in case.lists}
+    truth = {str(u + 1): {f"i{i}": r for i, r in row.items()} for u, row in case.truth.items()}
     binary = {user: dict.fromkeys(row, 1) for user, row in truth.items()}
 
     def value(measure: Any, qrels: Any) -> float:
         return float(ir.calc_aggregate([measure], qrels, run)[measure])
+
+    def exponential(k: int) -> float:
+        if max(rating for row in truth.values() for rating in row.values()) > 4:
+            raise CannotBeAskedError("gdeval, which it calls, takes ratings of 0 to 4")
+        return value(ir.nDCG(dcg="exp-log2") @ k, truth)
 
     measures = (ir.Success, ir.P, ir.R, ir.RR, ir.AP, ir.nDCG)
     for k in case.ks:
         for metric, measure in zip(BINARY, measures, strict=True):
             yield metric, k, measure.NAME, partial(value, measure @ k, binary)
         yield "NDCG_graded", k, "nDCG", partial(value, ir.nDCG @ k, truth)
+        yield "NDCG_graded", k, "nDCG(dcg='exp-log2')", partial(exponential, k)
 
 
 def rectools(case: Case) -> Iterator[Question]:
@@ -467,6 +477,8 @@ def sklearn(case: Case) -> Iterator[Question]:
     from sklearn.metrics import ndcg_score, roc_auc_score
 
     _refuse_repeats(case)
+    if any(len(case.lists.get(user, [])) < min(3, *case.ks) for user in case.truth):
+        raise CannotBeAskedError("the input is a score for every item, there are no short lists")
     users = list(case.truth)
     lowest = min((min(row) for row in case.scores.values() if row), default=0.0) - 1.0
     ratings = np.zeros((len(users), case.n_items))
@@ -576,6 +588,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(LIBRARIES), default=list(LIBRARIES))
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
+    logging.disable()
     inputs, rows = cases(), []
     for library in arguments.only:
         start = time.perf_counter()
