@@ -4,6 +4,7 @@ from typing import Any
 
 from mrs.errors import InputError
 from mrs.recommenders.base import Fitted, Recommender
+from mrs.recommenders.elsa import ELSA
 from mrs.recommenders.knn import KNN
 from mrs.recommenders.oracle import Oracle, OracleContent
 from mrs.recommenders.popularity import Popularity
@@ -12,8 +13,11 @@ from mrs.recommenders.random import Random
 __all__ = ["RECOMMENDERS", "Fitted", "Recommender", "make_recommender"]
 
 RECOMMENDERS: dict[str, type[Recommender]] = {
-    kind.name: kind for kind in (KNN, Random, Popularity, Oracle, OracleContent)
+    kind.name: kind for kind in (KNN, ELSA, Random, Popularity, Oracle, OracleContent)
 }
+
+
+NULLABLE = ("n_components",)  # hyper-parameters that may be none
 
 
 def make_recommender(name: str, settings: dict[str, Any]) -> Recommender:
@@ -37,7 +41,9 @@ def make_recommender(name: str, settings: dict[str, Any]) -> Recommender:
 
 
 def _convert(what: str, value: Any, default: Any) -> Any:
-    """The value as the type of the default, "true" and "0.1" included."""
+    """The value as the type of the default, "true" and "0.1" included; "none" where it may be."""
+    if str(value).lower() == "none" and what.split(": ")[1] in NULLABLE:
+        return None
     wanted = type(default)
     if wanted is bool:
         if str(value).lower() in ("true", "false"):

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from mrs.data.splits import Split
 from mrs.errors import InputError
+from mrs.evaluation.ranking import factor_scores, top_k
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +68,6 @@ class Fitted(ABC):
         [len(candidates) x width] the candidates are new tracks, encoded from them. Returns
         user_id, rank (from 1), track_id, score; equal scores keep the candidates' order.
         """
-        from mrs.evaluation.ranking import factor_scores, top_k  # evaluation lies to the right
-
         known = {user: row for row, user in enumerate(self.history.user_ids.tolist())}
         rows = [_lookup(known, user, "user") for user in np.asarray(users).tolist()]
         seen: sp.csr_matrix | None = None
@@ -142,7 +141,7 @@ class Recommender(ABC):
     `needs` names what `fit` reads beside the plays: "vectors", "truth" (a generated world's play
     probabilities), "backbone", "artists", "order". `scenarios` are those that it can answer.
     `stochastic` says whether the seed changes the result. `version` is raised when results
-    change.
+    change. Recommenders of one `family` share a fit, from which each takes its own by `read_out`.
     """
 
     name: ClassVar[str]
@@ -151,6 +150,7 @@ class Recommender(ABC):
     scenarios: ClassVar[tuple[str, ...]] = ("hot", "cold")
     stochastic: ClassVar[bool] = True
     version: ClassVar[int] = 1
+    family: ClassVar[str] = ""  # its own name where it is empty
 
     @abstractmethod
     def fit(
@@ -166,6 +166,10 @@ class Recommender(ABC):
         `vectors` are those of the train tracks [N x width] in the order of `split.warm`: cold
         tracks take no part in any fit.
         """
+
+    def read_out(self, fitted: Fitted) -> Fitted:
+        """What this recommender is, of a fit that its family shares."""
+        return fitted
 
     def read(self, split: Split, vectors: np.ndarray | None) -> np.ndarray:
         """The vectors that `fit` needs. Raises `InputError` without one a train track."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
+from scipy.stats import norm
 
 from mrs.evaluation.bootstrap import Interval, interval
 from mrs.evaluation.metrics import CLASSES, Judged, class_means, class_values
@@ -93,6 +94,41 @@ def left_out(results: Results, scenario: str) -> dict[str, list[str]]:
         for record in results.records(cell.runs):
             return classes_left_out(judged(record))
     return {}
+
+
+def user_values(
+    results: Results, cells: Sequence[Cell], k: int
+) -> dict[tuple[str, str], np.ndarray]:
+    """Values of each (metric, class) at k for the users of one scenario: [U x cells].
+
+    Means over each cell's seeds. Classes that do not give every user a value are left out.
+    """
+    lists = [[judged(record) for record in results.records(cell.runs)] for cell in cells]
+    found = {}
+    for metric, known in CLASSES.items():
+        for name, definition in known.items():
+            if not isinstance(definition, Metric) or definition.lacks(lists[0][0]):
+                continue
+            columns = [
+                np.mean([definition.per_user(run, [k])[:, 0] for run in runs], axis=0)
+                for runs in lists
+            ]
+            values = np.stack(columns, axis=1)
+            if np.isfinite(values).all():
+                found[metric, name] = values
+    return found
+
+
+def clear_leads(values: np.ndarray) -> np.ndarray:
+    """Which columns of values [U x n] lead which clearly: bool [n x n].
+
+    [i, j]: the 95 % interval of the mean paired difference of i and j over users, by the normal
+    approximation, lies above zero.
+    """
+    mean, covariance = values.mean(axis=0), np.cov(values.T)
+    variance = np.diag(covariance)
+    error = np.maximum(variance[:, None] + variance - 2 * covariance, 0) / len(values)
+    return mean[:, None] - mean > norm.ppf(0.975) * np.sqrt(error) + 1e-12
 
 
 def differences(

@@ -35,6 +35,12 @@ def _cached_split(dataset: Dataset, name: str) -> Split:
     return dataset.split(name)
 
 
+@lru_cache(maxsize=4)
+def _backbone(dataset: Dataset, split: str, name: str, seed: int) -> Fitted:
+    """The collaborative model that others build on, with its default hyper-parameters."""
+    return make_recommender(name, {}).fit(_cached_split(dataset, split), seed=seed)
+
+
 def run(spec: RunSpec, store: Store, dataset: Dataset | None = None, *, threads: int = 1) -> Record:
     """The record of a run, from the store or computed now. See `run_fit`."""
     return run_fit([spec], store, dataset, threads=threads)[0]
@@ -65,12 +71,16 @@ def _compute(missing: list[tuple[RunSpec, str]], store: Store, dataset: Dataset)
     split = _cached_split(dataset, spec.split)
     vectors = _vectors(spec, dataset, split)
     recommender = make_recommender(spec.recommender, dict(spec.settings))
+    backbone = None
+    if "backbone" in recommender.needs:
+        backbone = _backbone(dataset, spec.split, dict(spec.settings)["backbone"], spec.seed)
     started = time.perf_counter()
-    fitted = recommender.fit(
-        split, None if vectors is None else vectors[split.warm], seed=spec.seed
+    shared = recommender.fit(
+        split, None if vectors is None else vectors[split.warm], backbone=backbone, seed=spec.seed
     )
     fit_seconds = time.perf_counter() - started
     for one, key in missing:
+        fitted = make_recommender(one.recommender, dict(one.settings)).read_out(shared)
         started = time.perf_counter()
         users, examples = score(dataset, split, fitted, vectors, one)
         info = _describe(one, dataset, fitted, users) | {

@@ -37,8 +37,9 @@ class RunSpec:
 
     @property
     def fit(self) -> "RunSpec":
-        """The same for all scenarios that one fit serves."""
-        return replace(self, scenario="", k=())
+        """The same for all scenarios, and recommenders of one family, that one fit serves."""
+        family = RECOMMENDERS[self.recommender].family or self.recommender
+        return replace(self, recommender=family, scenario="", k=())
 
     def command(self) -> str:
         """The command that makes the run again."""
@@ -141,6 +142,8 @@ def run_key(spec: RunSpec, dataset: Dataset, digests: Digests) -> str:
         "split_content": dataset.split_digest(spec.split, digests),
         "versions": [EVALUATION_VERSION, kind.version],
     }
+    if "backbone" in kind.needs:
+        values["backbone_version"] = RECOMMENDERS[dict(spec.settings)["backbone"]].version
     if spec.backend:
         values["vectors"] = dataset.vector_digest(spec.backend, digests)
     if "truth" in kind.needs:

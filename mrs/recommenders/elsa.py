@@ -1,0 +1,119 @@
+"""ELSA: a shallow linear autoencoder of listening, the collaborative backbone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch.nn.functional import normalize
+
+from mrs.data.splits import Split
+from mrs.recommenders.base import Fitted, History, Recommender
+from mrs.recommenders.training import TrainedModule, train
+
+
+@dataclass(frozen=True, eq=False)
+class FittedFactors(Fitted):
+    """User factors [U x d] and unit factors of the train tracks [N x d]."""
+
+    user_factors: np.ndarray
+    item_factors: np.ndarray
+
+    def users(self) -> np.ndarray:
+        """User factors."""
+        return self.user_factors
+
+    def items(self) -> np.ndarray:
+        """Factors of the train tracks."""
+        return self.item_factors
+
+
+@dataclass(frozen=True)
+class ELSA(Recommender):
+    """The history x becomes x A A^T - x, with rows of A of length one (Vancura et al., 2022).
+
+    Trained on the normalised squared error between it and x over batches of users (ELSA's
+    NMSE loss; `recsys-elsa`). A user's factor is x A, a track's its row of A. The loss is computed
+    without a users x tracks array: with p = x A and n = |x|^2, <o, x> = |p|^2 - n and
+    |o|^2 = p (A^T A) p^T - 2 |p|^2 + n for o = x A A^T - x, and the squared distance of unit
+    vectors is 2 - 2 cos(o, x).
+    """
+
+    name: ClassVar[str] = "elsa"
+    label: ClassVar[str] = "ELSA"
+    scenarios: ClassVar[tuple[str, ...]] = ("hot",)
+
+    embedding_size: int = 128
+    learning_rate: float = 0.02
+    batch_size: int = 128
+    max_epochs: int = 60
+    patience: int = 5
+
+    def fit(
+        self,
+        split: Split,
+        vectors: np.ndarray | None = None,
+        *,
+        backbone: Fitted | None = None,
+        seed: int,
+    ) -> FittedFactors:
+        """Train from a random start drawn with `seed`."""
+        module = _Module(split.matrix, self, seed)
+        outcome = train(
+            module, split, max_epochs=self.max_epochs, patience=self.patience, seed=seed
+        )
+        with torch.no_grad():
+            users, items = module.factors()
+        return FittedFactors(History.of(split), outcome.converged, outcome.curve, users, items)
+
+
+class _Module(TrainedModule):
+    def __init__(self, matrix: sp.csr_matrix, settings: ELSA, seed: int) -> None:
+        super().__init__()
+        self.matrix, self.settings = matrix, settings
+        self.generator = torch.Generator().manual_seed(seed)
+        start = torch.randn(matrix.shape[1], settings.embedding_size, generator=self.generator)
+        self.table = torch.nn.Parameter(normalize(start))
+
+    def optimiser(self) -> Any:
+        return torch.optim.NAdam(self.parameters(), lr=self.settings.learning_rate)
+
+    def batches(self, epoch: int) -> Iterator[torch.Tensor]:
+        order = torch.randperm(self.matrix.shape[0], generator=self.generator)
+        return iter(order.split(self.settings.batch_size))
+
+    def items(self) -> torch.Tensor:
+        """The rows of A."""
+        return normalize(self.table)
+
+    def loss(self, batch: torch.Tensor) -> torch.Tensor:
+        return reconstruction_loss(
+            as_torch(self.matrix[batch.numpy()]).to(self.device), self.items()
+        )
+
+    def factors(self) -> tuple[np.ndarray, np.ndarray]:
+        items = self.items().detach().cpu().numpy()
+        return np.asarray(self.matrix @ items, dtype=np.float32), items
+
+
+def as_torch(rows: sp.csr_matrix) -> torch.Tensor:
+    """A sparse matrix as a torch CSR tensor."""
+    return torch.sparse_csr_tensor(
+        torch.from_numpy(rows.indptr.astype(np.int64)),
+        torch.from_numpy(rows.indices.astype(np.int64)),
+        torch.from_numpy(rows.data),
+        size=rows.shape,
+    )
+
+
+def reconstruction_loss(history: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+    """Mean squared distance of x A A^T - x and x as unit vectors; history x is sparse [B x N]."""
+    profile = history @ items
+    played = history.crow_indices().diff().to(profile.dtype)
+    square = (profile**2).sum(dim=1)
+    inner = square - played
+    length = ((profile @ (items.T @ items)) * profile).sum(dim=1) - 2 * square + played
+    cosine = inner / (length.clamp_min(1e-12) * played.clamp_min(1e-12)).sqrt()
+    return (2 - 2 * cosine).mean()

@@ -1,0 +1,174 @@
+"""How trained recommenders are trained: epochs with early stopping, the best state restored."""
+
+import copy
+import logging
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+
+from mrs.data.splits import Interactions, Split
+from mrs.evaluation.metrics import Judged, evaluate
+from mrs.evaluation.ranking import factor_scores, top_k
+
+VALIDATION_K = 50
+
+
+class TrainedModule(torch.nn.Module):
+    """A model that `train` can train: what an epoch iterates over, a loss, an optimiser, factors.
+
+    `device` is where its parameters are while it is trained.
+    """
+
+    @abstractmethod
+    def batches(self, epoch: int) -> Iterable[Any]:
+        """The batches of an epoch; draws come from the module's own seeded generator."""
+
+    @abstractmethod
+    def loss(self, batch: Any) -> torch.Tensor:
+        """The loss of a batch, a scalar."""
+
+    @abstractmethod
+    def optimiser(self) -> Any:
+        """An optimiser, or what Lightning's configure_optimizers takes besides."""
+
+    @abstractmethod
+    def factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """User factors [U x d] and factors of the train tracks [N x d], float32, for validation."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return next(self.parameters()).device
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How training went: whether it stopped by itself, and one mapping an epoch."""
+
+    converged: bool
+    curve: list[dict[str, float]]
+
+
+class _Epochs(IterableDataset):
+    """A module's batches as a data set, a new epoch at each iteration."""
+
+    def __init__(self, module: TrainedModule) -> None:
+        self.module = module
+        self.epoch = -1
+
+    def __iter__(self) -> Iterator[Any]:
+        self.epoch += 1
+        return iter(self.module.batches(self.epoch))
+
+
+class _Watch:
+    """Keeps the best state by validation NDCG, or by training loss where nothing validates."""
+
+    def __init__(self, module: TrainedModule, split: Split, patience: int) -> None:
+        self.module, self.split, self.patience = module, split, patience
+        self.curve: list[dict[str, float]] = []
+        self.best, self.best_epoch = -np.inf, -1
+        self.state = copy.deepcopy(module.state_dict())
+        self.converged = False
+
+    def epoch_is_the_last(self, loss: float) -> bool:
+        """Note an epoch's mean loss and validate; says whether to stop."""
+        epoch = len(self.curve)
+        row, score = {"epoch": float(epoch), "loss": loss}, -loss
+        if len(self.split.val):
+            self.module.eval()
+            with torch.no_grad():
+                score = validation_ndcg(self.split, *self.module.factors())
+            self.module.train()
+            row[f"ndcg@{VALIDATION_K}"] = score
+        self.curve.append(row)
+        if not np.isfinite(loss):
+            return True
+        if score > self.best:
+            self.best, self.best_epoch = score, epoch
+            self.state = copy.deepcopy(self.module.state_dict())
+        self.converged = epoch - self.best_epoch >= self.patience
+        return self.converged
+
+
+def train(
+    module: TrainedModule, split: Split, *, max_epochs: int, patience: int, seed: int
+) -> Outcome:
+    """Train a module and leave it in its best state, in evaluation mode, on the CPU.
+
+    Stops when validation NDCG@50 has not risen for `patience` epochs; that is what `converged`
+    says. A split without validation pairs is watched by its training loss. `seed` draws dropout;
+    the module's other draws come from its own generator. Runs on a GPU where there is one.
+    """
+    import lightning  # seconds to import: only where something is trained
+
+    class Adapter(lightning.LightningModule):
+        """The module as Lightning's trainer takes it."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = module
+            self.watch = _Watch(module, split, patience)
+            self.losses: list[torch.Tensor] = []
+
+        def configure_optimizers(self) -> Any:
+            return self.module.optimiser()
+
+        def transfer_batch_to_device(self, batch: Any, device: torch.device, index: int) -> Any:
+            return batch  # indices, which each module moves itself
+
+        def training_step(self, batch: Any, batch_index: int) -> torch.Tensor:
+            loss = self.module.loss(batch)
+            self.losses.append(loss.detach())
+            return loss
+
+        def on_train_epoch_end(self) -> None:
+            mean = float(torch.stack(self.losses).mean())
+            self.losses.clear()
+            if self.watch.epoch_is_the_last(mean):
+                self.trainer.should_stop = True
+
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    adapter = Adapter()
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # advice on data loader workers: batches are indices
+        torch.manual_seed(seed)
+        torch.set_flush_denormal(True)  # subnormal numbers of peaked softmaxes slow products down
+        trainer = lightning.Trainer(
+            max_epochs=max_epochs,
+            accelerator="auto",
+            devices=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(adapter, DataLoader(_Epochs(module), batch_size=None))
+    module.load_state_dict(adapter.watch.state)
+    module.to("cpu").eval()
+    return Outcome(adapter.watch.converged, adapter.watch.curve)
+
+
+def validation_ndcg(split: Split, users: np.ndarray, items: np.ndarray) -> float:
+    """Mean NDCG@50 over the validation users: their held-out pairs among unheard train tracks."""
+    truth, tested = truth_of(split.val, split)
+    k = min(VALIDATION_K, len(items))
+    scores = factor_scores(users[tested], items)
+    lists = top_k(scores, len(tested), len(items), k, seen=split.matrix[tested])
+    return float(evaluate(Judged.from_lists(lists, truth), ["ndcg"], [k])[f"ndcg@{k}"].mean())
+
+
+def truth_of(part: Interactions, split: Split) -> tuple[sp.csr_matrix, np.ndarray]:
+    """A part's hot pairs as a matrix [users with pairs x N], and those users' positions."""
+    tested = np.unique(part.user)
+    row, column = np.searchsorted(tested, part.user), np.searchsorted(split.warm, part.track)
+    ones = np.ones(len(part), dtype=np.float32)
+    return sp.csr_matrix((ones, (row, column)), shape=(len(tested), len(split.warm))), tested
