@@ -11,7 +11,7 @@ from mrs.recommenders.training import TrainedModule, train, truth_of, validation
 
 
 class Scripted(TrainedModule):
-    """A module whose validation follows a script: quality q puts the truth at rank 1 / q."""
+    """A module whose losses and validation (the held-out track first or second) are scripted."""
 
     def __init__(self, losses: list[float], good: list[bool]) -> None:
         super().__init__()
@@ -31,8 +31,8 @@ class Scripted(TrainedModule):
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
         items = np.eye(N_WARM, dtype=np.float32)
         wanted = np.full((N_USERS, N_WARM), -1.0, dtype=np.float32)
-        wanted[:, 0 if self.good[self.epoch] else 1] = 1
-        wanted[:, 1 if self.good[self.epoch] else 0] = 0
+        wanted[:, 0 if self.good[self.epoch] else 2] = 1
+        wanted[:, 2 if self.good[self.epoch] else 0] = 0
         return wanted, items
 
 
