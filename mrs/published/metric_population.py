@@ -16,6 +16,7 @@ import polars as pl
 from mrs.evaluation.metrics import Judged, class_means
 from mrs.published.audit_live import Case, cases
 from mrs.published.metrics_audit import (
+    DATA,
     METRICS,
     TOLERANCE,
     TOLERANCES,
@@ -133,10 +134,12 @@ def effects(store: Path, now: pl.DataFrame) -> pl.DataFrame:
     rows, kind = live(store), "live"
     if rows is None:
         rows, kind = frozen_cases(), "frozen"
-    classes = {
-        (row["library"], row["library_metric"], row["function"]): row["classes"]
-        for row in now.iter_rows(named=True)
-    }
+    classes: dict[tuple[str, ...], list[str]] = {}
+    for row in now.filter(pl.col("classes").is_not_null()).iter_rows(named=True):
+        library, metric = row["library"], row["library_metric"]
+        classes[library, metric, row["function"]] = row["classes"]
+        # Frozen values name a function of several metrics otherwise.
+        classes.setdefault((library, metric), row["classes"])
     by_name = {case.name: case for case in cases() if case.name in QUESTIONS}
     known: dict[tuple[str, str, str, int, bool], list[Outcome]] = {}
     result = []
@@ -151,12 +154,13 @@ def effects(store: Path, now: pl.DataFrame) -> pl.DataFrame:
             continue
         key = (row["library"], row["metric"], row["function"])
         metric = METRICS[row["metric"]]
-        if not classes.get(key):
+        variants = classes.get(key) or classes.get(key[:2])
+        if not variants:
             continue
         k, case = _cutoff(row["k"]), by_name[row["input"]]
         tolerance = TOLERANCES.get(row["library"], TOLERANCE)
         outcomes: list[Outcome] = []
-        for variant in classes[key]:
+        for variant in variants:
             memo = (case.name, metric, variant, k, "missed" in row["function"])
             if memo not in known:
                 known[memo] = [
@@ -246,7 +250,7 @@ def quoted() -> pl.DataFrame:
     Columns: library, version, metrics, input, rule, measured. Measured with the users of another
     draw of input B.
     """
-    return pl.read_csv(Path(__file__).parent / "data" / "population_quoted.csv")
+    return pl.read_csv(DATA / "population_quoted.csv")
 
 
 def _by_way(found: pl.DataFrame) -> dict[tuple[str, ...], pl.DataFrame]:

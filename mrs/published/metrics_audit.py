@@ -19,10 +19,12 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
+from mrs.errors import InputError
 from mrs.evaluation.libraries import audit_2021, libraries, library_values
 from mrs.evaluation.metrics import Judged, Listed, class_means
-from mrs.published.audit_live import Case, cases, input_a
+from mrs.published.audit_live import COLUMNS, Case, cases, input_a
 
+DATA = Path(__file__).parent / "data"
 LIVE = Path("audit") / "live.csv"  # in the store
 
 # Values differ by rounding alone: single precision in these, double in the others.
@@ -84,19 +86,21 @@ RECBOLE_GAUC_IN_NOTEBOOK = 0.858072
 def live(store: Path) -> pl.DataFrame | None:
     """The rows that `make audit` wrote, or None: columns of `audit_live.COLUMNS`."""
     path = store / LIVE
-    if not path.exists():
-        return None
-    return pl.read_csv(path, infer_schema=False).with_columns(
-        pl.col("value").cast(pl.Float64), pl.col("note").fill_null("")
-    )
+    return _read(path) if path.exists() else None
 
 
 def frozen_cases() -> pl.DataFrame:
     """A stored run of `audit_live` of 2026-11-22 without input A: the columns of `live`."""
-    path = Path(__file__).parent / "data" / "live_cases.csv"
-    return pl.read_csv(path, infer_schema=False).with_columns(
-        pl.col("value").cast(pl.Float64), pl.col("note").fill_null("")
-    )
+    return _read(DATA / "live_cases.csv")
+
+
+def _read(path: Path) -> pl.DataFrame:
+    rows = pl.read_csv(path, infer_schema=False).fill_null("")
+    missing = set(COLUMNS) - set(rows.columns)
+    if missing:
+        raise InputError(f"{path}: no column {sorted(missing)[0]}; run `make audit` again")
+    value = pl.col("value")
+    return rows.with_columns(pl.when(value != "").then(value).cast(pl.Float64))
 
 
 def values(store: Path) -> pl.DataFrame:

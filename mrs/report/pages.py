@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mrs.data.digests import of_values
+from mrs.published.metrics_audit import LIVE
 from mrs.study.results import Cell, Results
 from mrs.study.study import Variant
 
@@ -60,6 +61,7 @@ def pages(study_file: str, results: Results) -> list[Part]:
                 Page("cold_at_20", "Are the published cold numbers @20?", "cold_at_20"),
             ),
         ),
+        Part("Do we calculate metrics consistently?", (book.audit(),)),
         Part("Appendix", (book.appendix(),)),
     ]
 
@@ -160,6 +162,15 @@ class _Book:
             parameters=parameters,
             inputs=self.run_inputs([cell, *self.references(cell.scenario)]),
         )
+
+    def audit(self) -> Page:
+        """Other libraries' metrics; `make audit` leaves their values of today in the store."""
+        store = self.results.store
+        path = store.folder / LIVE
+        inputs = (store.digests.of_file(path),) if path.exists() else ()
+        parameters = {"store": self.common["store"]}
+        title = "What libraries compute"
+        return Page("audit", title, "audit", parameters=parameters, inputs=inputs)
 
     def appendix(self) -> Page:
         """Environment, provenance of the records, licence, references."""

@@ -43,6 +43,17 @@ def by_path(parts: list[Part]) -> dict[str, Page]:
     return found
 
 
+ELSEWHERE = {"reading", "published", "cold_at_20", "audit"}  # pages about other things than runs
+
+
+def test_the_audit_page_follows_the_live_values(folder: Path) -> None:
+    before = by_path(lay_out(folder))
+    live = folder / "store/audit/live.csv"
+    live.parent.mkdir(parents=True)
+    live.write_text("library\n")
+    assert changed(before, by_path(lay_out(folder))) == {"audit"}
+
+
 def test_parts_and_pages(folder: Path) -> None:
     parts = lay_out(folder)
     assert [(part.caption, [page.path for page in part.pages]) for part in parts] == [
@@ -54,6 +65,7 @@ def test_parts_and_pages(folder: Path) -> None:
             ["recommender-knn", "recommender-knn-center-true", "recommender-popularity"],
         ),
         ("Published results", ["published", "cold_at_20"]),
+        ("Do we calculate metrics consistently?", ["audit"]),
         ("Appendix", ["appendix"]),
     ]
     runs = {page.path: [c.title for c in page.children] for page in parts[3].pages}
@@ -112,7 +124,7 @@ def test_a_changed_study_executes_the_pages_of_the_study(folder: Path) -> None:
     assert changed(before, by_path(lay_out(folder))) == set()
     after = by_path(lay_out(folder, TEXT.replace("A test", "Another title")))
     runs = {path for path in before if path.startswith("runs/")}
-    assert changed(before, after) == set(before) - runs - {"reading", "published", "cold_at_20"}
+    assert changed(before, after) == set(before) - runs - ELSEWHERE
 
 
 def test_a_changed_input_executes_the_pages_that_show_it(folder: Path) -> None:
@@ -120,8 +132,8 @@ def test_a_changed_input_executes_the_pages_that_show_it(folder: Path) -> None:
     card = {"backend": "mert", "origin": "file"}
     (folder / "own/embeddings/mert.json").write_text(json.dumps(card))
     after = by_path(lay_out(folder))
-    unmoved = {"runs/popularity-hot", "recommender-popularity", "reading", "published"}
-    assert changed(before, after) == set(before) - unmoved - {"cold_at_20"}
+    unmoved = {"runs/popularity-hot", "recommender-popularity"}
+    assert changed(before, after) == set(before) - unmoved - ELSEWHERE
     assert after["runs/knn-mert-hot"].title == "MERT, hot"
 
     tests = folder / "own/splits/mine/hot_test.parquet"
