@@ -89,6 +89,27 @@ def distribution_figure(values: np.ndarray, chance: np.ndarray, metric: str) -> 
     return figure
 
 
+def curve_figure(curves: dict[str, list[dict[str, float]]]) -> Figure | None:
+    """Training curves, label -> one mapping an epoch; None where nothing was trained.
+
+    Shows the validation metric where there is one and the loss otherwise; surrogates are dashed.
+    """
+    curves = {label: curve for label, curve in curves.items() if curve}
+    if not curves:
+        return None
+    names = [name for name in next(iter(curves.values()))[0] if name != "epoch"]
+    shown = next((name for name in names if "@" in name), "loss")
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.6))
+    for label, curve in curves.items():
+        epochs = [row["epoch"] + 1 for row in curve]
+        style = line_mark(label) | {"marker": None}
+        axis.plot(epochs, [row[shown] for row in curve], **style, label=label, linewidth=1.3)
+    axis.set_xlabel("epoch")
+    axis.set_ylabel("training loss" if shown == "loss" else f"validation {shown}")
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
 def activity_figure(split: Split) -> Figure:
     """How plays spread: tracks a user, and the share of pairs that the most played tracks hold."""
     figure, (upper, lower) = plt.subplots(2, 1, figsize=(WIDTH, 5.6))

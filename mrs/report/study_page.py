@@ -4,12 +4,13 @@ import inspect
 from functools import cached_property
 
 import matplotlib.pyplot as plt
+import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
 from mrs.recommenders import RECOMMENDERS, make_recommender
 from mrs.report import summary
-from mrs.report.figures import interval_figure
+from mrs.report.figures import curve_figure, interval_figure
 from mrs.study.grid import make_plan
 from mrs.study.results import Results
 from mrs.study.store import Store
@@ -184,6 +185,39 @@ class StudyPage:
                 order = ["backend", *board.drop("backend", "recommender").columns]
                 tables.append((f"{scenario.capitalize()}: {title}", board.select(order)))
         return tables
+
+    def curves(self, slug: str) -> Figure | None:
+        """Training curves of a recommender's first seed, a line a backend."""
+        runs = {
+            cell.card.label if cell.card else cell.recommender.label: cell.runs[0]
+            for cell in self.results.cells()
+            if cell.recommender.slug == slug
+        }
+        records = {label: self.results.record(spec) for label, spec in runs.items()}
+        return curve_figure({label: r.info["curve"] for label, r in records.items() if r})
+
+    def costs(self, slug: str) -> pl.DataFrame:
+        """What a recommender's runs took, a row a scenario and kind of run."""
+        rows = []
+        for scenario in self.scenarios:
+            cells = [c for c in self.results.cells(scenario) if c.recommender.slug == slug]
+            for kind, chosen in (("vectors as they are", "runs"), ("shuffled", "shuffled")):
+                specs = [spec for cell in cells for spec in getattr(cell, chosen)]
+                infos = [record.info for record in self.results.records(specs)]
+                if not infos:
+                    continue
+                ends = [info["converged"] for info in infos if info["converged"] is not None]
+                rows.append(
+                    {
+                        "scenario": scenario,
+                        "runs": f"{len(infos)}, {kind}",
+                        "fit, median s": float(np.median([i["seconds"]["fit"] for i in infos])),
+                        "rank, median s": float(np.median([i["seconds"]["rank"] for i in infos])),
+                        "process peak, MB": max(info["peak_memory_mb"] for info in infos),
+                        "converged": f"{sum(ends)} of {len(ends)}" if ends else "nothing to train",
+                    }
+                )
+        return pl.DataFrame(rows)
 
     def surrogate_note(self) -> str:
         """What stands behind surrogate vectors, from their cards; empty without any."""
