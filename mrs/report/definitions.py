@@ -35,8 +35,8 @@ GUIDE = (
     Advice(
         "Did the listener find anything?",
         (("hitrate", "any"), ("mrr", "first")),
-        "HitRate asks whether, MRR how soon. Neither sees a second hit, and HitRate is near 1 for "
-        "listeners with much that is relevant, whatever the list.",
+        "HitRate asks whether, MRR how soon. Neither sees a second hit, and for listeners with "
+        "much that is relevant HitRate nears 1 even where the list is poor.",
     ),
     Advice(
         "How much of what is relevant was found?",

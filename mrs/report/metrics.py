@@ -479,9 +479,9 @@ class StudyMetrics:
             n_swaps, n_clear = count_swaps(board, groups[ACROSS], clear)
             text += (
                 f" Of the {across['pairs'][0]} pairs of the study's own metrics, "
-                f"{across[differ][0]} order the systems differently, with {n_swaps} swaps of two "
-                f"systems, {n_clear} of them clear."
+                f"{across[differ][0]} order the systems differently"
             )
+            text += f", with {n_swaps} swaps, {n_clear} of them clear." if n_swaps else "."
         return text
 
     def _reversals(self, board: pd.DataFrame, k: int, clear: Leads | None) -> pl.DataFrame:

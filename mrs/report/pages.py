@@ -61,7 +61,14 @@ def pages(study_file: str, results: Results) -> list[Part]:
                 Page("cold_at_20", "Are the published cold numbers @20?", "cold_at_20"),
             ),
         ),
-        Part("Do we calculate metrics consistently?", (book.audit(),)),
+        Part(
+            "Do we calculate metrics consistently?",
+            (
+                book.audit(),
+                book.whole("metrics", "Every metric class on the same lists", "metrics"),
+                Page("definitions", "Which definition, and how to state it", "definitions"),
+            ),
+        ),
         Part("Appendix", (book.appendix(),)),
     ]
 

@@ -43,7 +43,8 @@ def by_path(parts: list[Part]) -> dict[str, Page]:
     return found
 
 
-ELSEWHERE = {"reading", "published", "cold_at_20", "audit"}  # pages about other things than runs
+# Pages about other things than runs.
+ELSEWHERE = {"reading", "published", "cold_at_20", "audit", "definitions"}
 
 
 def test_the_audit_page_follows_the_live_values(folder: Path) -> None:
@@ -65,7 +66,7 @@ def test_parts_and_pages(folder: Path) -> None:
             ["recommender-knn", "recommender-knn-center-true", "recommender-popularity"],
         ),
         ("Published results", ["published", "cold_at_20"]),
-        ("Do we calculate metrics consistently?", ["audit"]),
+        ("Do we calculate metrics consistently?", ["audit", "metrics", "definitions"]),
         ("Appendix", ["appendix"]),
     ]
     runs = {page.path: [c.title for c in page.children] for page in parts[3].pages}
