@@ -37,7 +37,7 @@ run: setup  ## one run: ARGS="--dataset demo --backend mert --recommender knn --
 grid: setup  ## every run of a study, without the book: STUDY=... WORKERS=...
 	$(PY) -m mrs grid --study "$(STUDY)" $(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
 
-audit: $(AUDIT)  ## recompute the metrics of eleven other libraries, in .venv-audit: 3 to 10 minutes the first time, 3 GB
+audit: $(AUDIT)  ## recompute the metrics of eleven other libraries, in .venv-audit: 2 to 10 minutes the first time, 2 GB of disk
 	.venv-audit/bin/python mrs/published/audit_live.py --out results/audit/live.csv
 
 lab: setup  ## JupyterLab on the notebooks, which run in this folder

@@ -132,14 +132,14 @@ def changes_table(audit: Audit) -> pl.DataFrame:
     """The paper's table beside today's, as shown."""
     return metrics_audit.changes(audit.now).select(
         "library",
-        pl.col("version_2021").alias("version then"),
-        pl.col("version_today").alias("version now"),
         pl.col("library_metric").alias("metric"),
-        "k",
-        pl.col("value_2021").alias("value then"),
+        "verdict",
         pl.col("class_2021").alias("class then"),
         pl.col("classes_today").list.join(", ").alias("classes now"),
-        "verdict",
+        "k",
+        pl.col("value_2021").alias("value then"),
+        pl.col("version_2021").alias("version then"),
+        pl.col("version_today").alias("version now"),
         "evidence",
     )
 
@@ -148,10 +148,10 @@ def show_changes(audit: Audit) -> None:
     """Display the paper's table beside today's, and what changed."""
     table = changes_table(audit)
     counts = table.group_by("verdict").len().sort("len", descending=True)
-    said = ", ".join(f"{row['verdict']} {row['len']}" for row in counts.iter_rows(named=True))
+    said = "; ".join(f"{row['verdict']}: {row['len']}" for row in counts.iter_rows(named=True))
     show_table(
-        table,
-        f"Values and classes of 2021 ({SOURCE}) beside today's classes: {said}. Values then and "
+        table.drop("evidence"),
+        f"Values and classes of 2021 ({SOURCE}) beside today's classes ({said}). Values then and "
         "now are of different data and not comparable; classes are. A library with several "
         "functions of one name stands where one of them has the class of 2021; Microsoft's MAP is "
         f"compared by the function that the paper called, `{metrics_audit.CALLED[MICROSOFT]}`.",
