@@ -352,7 +352,7 @@ def changes(now: pl.DataFrame) -> pl.DataFrame:
             reasons = [impossible(old, row["metric"], row["value"], name) for name in classes]
             same = pl.col("fitted").list.contains(row["class"])
             reasons += [
-                f"Today's `{name}` is {row['class']}." for name in every.filter(same)["function"]
+                f"Today's {name} is {row['class']}." for name in every.filter(same)["function"]
             ]
             evidence = " ".join(filter(None, reasons))
         result.append(

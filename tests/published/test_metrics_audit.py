@@ -177,7 +177,7 @@ class TestChanges:
             ("MS_Recommenders", "MAP"): ("relevant", ["min"]),
         }
         (microsoft,) = changed.filter(pl.col("library") == "MS_Recommenders")["evidence"]
-        assert microsoft == "Today's `map` is relevant."
+        assert microsoft == "Today's map is relevant."
 
     def test_a_class_of_today_that_is_another_changes_the_verdict(self, nothing_live: Path) -> None:
         now = metrics_audit.today(nothing_live)
