@@ -151,14 +151,13 @@ def library_table() -> pl.DataFrame:
         .filter(pl.col("class") != "")
         .select(
             "library",
-            "version",
+            pl.col("version").str.replace(r"^(\d\S*) .*", "${1}"),
             pl.col("library_metric").alias("its name"),
+            pl.format("{} ({})", pl.col("metric").replace(LABELS), "class").alias("computes"),
             "function",
-            pl.col("metric").replace(LABELS),
-            "class",
             "note",
         )
-        .sort("library", "metric", "class", maintain_order=True)
+        .sort("library", "computes", maintain_order=True)
     )
 
 

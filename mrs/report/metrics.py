@@ -374,11 +374,13 @@ class StudyMetrics:
     def every_class(self) -> list[Section]:
         """A table a name, then what cannot be computed and what coincides."""
         tables = []
-        keys = ["scenario", "cutoff", "vectors", "recommender", "backend"]
+        keys = ["scenario", "cutoff", "system", "vectors"]
         long = self.frame.rename({"block": "vectors", "k": "cutoff"})  # k is a class's name, too
         for (metric,), rows in long.group_by(["metric"], maintain_order=True):
             wide = rows.pivot("class", index=["cell", *keys], values="value")
-            tables.append((f"{LABELS[str(metric)]}: every class", wide.drop("cell")))
+            names = rows["class"].unique(maintain_order=True)
+            wide = wide.select(*keys[:3], *names, "vectors")
+            tables.append((f"{LABELS[str(metric)]}: every class", wide))
         notes = [self._note(scenario) for scenario in self._scenarios()]
         return [Section("\n\n".join(notes), tables, sortable=True)]
 

@@ -79,5 +79,5 @@ def test_notation_comes_from_the_package() -> None:
 def test_library_table() -> None:
     table = definitions.library_table()
     assert len(table) == (libraries()["class"] != "").sum()
-    row = table.filter(library="implicit", metric="MAP").row(0, named=True)
-    assert (row["version"], row["its name"], row["class"]) == ("0.7.3", "MAP", "min")
+    row = table.filter(library="implicit", computes="MAP (min)").row(0, named=True)
+    assert (row["version"], row["its name"]) == ("0.7.3", "MAP")
