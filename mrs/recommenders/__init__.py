@@ -4,6 +4,7 @@ from typing import Any
 
 from mrs.errors import InputError
 from mrs.recommenders.base import Fitted, Recommender
+from mrs.recommenders.bimodal import BimodalAverage, BimodalCollaborative, BimodalContent
 from mrs.recommenders.elsa import ELSA
 from mrs.recommenders.hybrid import Hybrid
 from mrs.recommenders.knn import KNN
@@ -14,7 +15,19 @@ from mrs.recommenders.random import Random
 __all__ = ["RECOMMENDERS", "Fitted", "Recommender", "make_recommender"]
 
 RECOMMENDERS: dict[str, type[Recommender]] = {
-    kind.name: kind for kind in (KNN, Hybrid, ELSA, Random, Popularity, Oracle, OracleContent)
+    kind.name: kind
+    for kind in (
+        KNN,
+        BimodalContent,
+        BimodalCollaborative,
+        BimodalAverage,
+        Hybrid,
+        ELSA,
+        Random,
+        Popularity,
+        Oracle,
+        OracleContent,
+    )
 }
 
 

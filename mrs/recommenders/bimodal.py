@@ -1,0 +1,214 @@
+"""Bimodal: content and collaborative vectors of a track brought together in one space."""
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from mrs.data.splits import Split
+from mrs.errors import InputError
+from mrs.recommenders.base import Fitted, History, Recommender, normalise
+from mrs.recommenders.contrastive import LOSSES, LOWEST_TEMPERATURE, contrastive_loss
+from mrs.recommenders.hybrid import FittedProjection, Projection, unit_components
+from mrs.recommenders.knn import mean_of_history
+from mrs.recommenders.training import TrainedModule, train
+
+BACKBONES = ("elsa", "als", "bpr")
+
+
+@dataclass(frozen=True, eq=False)
+class FittedBimodal(FittedProjection):
+    """Factors in one space, with what the other spaces are made of.
+
+    `content` and `collaborative` are the train tracks' unit vectors in the two branches
+    [N x embedding_size]. The inherited map from vectors is the content branch.
+    """
+
+    content: np.ndarray
+    collaborative: np.ndarray
+    space: str
+
+    def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
+        """New tracks in the content space, length one; they have no place in another space."""
+        if self.space != "content":
+            return Fitted.encode(self, vectors, artists)
+        return super().encode(vectors, artists)
+
+    def in_space(self, space: str) -> "FittedBimodal":
+        """The same fit read in another space; users are means of their history, length one."""
+        items = items_in(space, self.content, self.collaborative)
+        users = normalise(mean_of_history(self.history.matrix, items))
+        return replace(self, user_factors=users, item_factors=items, space=space)
+
+
+def items_in(space: str, content: np.ndarray, collaborative: np.ndarray) -> np.ndarray:
+    """Train tracks [N x d] in the space "content", "collaborative" or "average", unit rows all."""
+    if space == "average":
+        return normalise(content + collaborative)
+    return {"content": content, "collaborative": collaborative}[space]
+
+
+@dataclass(frozen=True)
+class Bimodal(Recommender):
+    """Contrastive multi-modal projection (arXiv 2604.23077; its code's `contrastive`).
+
+    Two maps, each Linear, ReLU, Linear of `embedding_size` and then length one, take a track's
+    content and its frozen collaborative vector (a `backbone`'s, scaled to length one) into one
+    space, where a contrastive `loss` with `temperature` (and `sigma` in the weighted ones) brings
+    them together over batches of train tracks: see `mrs.recommenders.contrastive`. One fit gives
+    three spaces: content, collaborative, and average, normalise(content + collaborative). Items
+    are read as they were trained, of length one, and a user is the mean of the history.
+    Held-out interactions, ranked in the average space, decide when to stop.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"vectors", "backbone"})
+    scenarios: ClassVar[tuple[str, ...]] = ("hot",)
+    family: ClassVar[str] = "bimodal"
+    space: ClassVar[str]
+
+    loss: str = "dcl"
+    temperature: float = 0.1
+    sigma: float = 0.5
+    embedding_size: int = 768
+    backbone: str = "elsa"
+    n_components: int | None = 128
+    learning_rate: float = 0.001
+    batch_size: int = 10_000
+    max_epochs: int = 100
+    patience: int = 16
+
+    def __post_init__(self) -> None:
+        for value, known in ((self.loss, LOSSES), (self.backbone, BACKBONES)):
+            if value not in known:
+                raise InputError(f"{self.label}: {value!r} is none of {', '.join(known)}")
+        if self.temperature < LOWEST_TEMPERATURE or self.sigma < LOWEST_TEMPERATURE:
+            raise InputError(
+                f"{self.label}: temperature={self.temperature}, sigma={self.sigma}; "
+                f"both must be {LOWEST_TEMPERATURE} or more"
+            )
+
+    def fit(
+        self,
+        split: Split,
+        vectors: np.ndarray | None = None,
+        *,
+        backbone: Fitted | None = None,
+        seed: int,
+    ) -> FittedBimodal:
+        """Train from a random start drawn with `seed`; `backbone` is fitted to the same split."""
+        vectors = self.read(split, vectors)
+        if backbone is None or len(backbone.items()) != len(split.warm):
+            raise InputError(
+                f"{self.label}: needs a backbone fitted to the same {len(split.warm)} train tracks"
+            )
+        components = unit_components(vectors, self.n_components)
+        module = BimodalModule(split.matrix, components(vectors), backbone.items(), self, seed)
+        outcome = train(
+            module, split, max_epochs=self.max_epochs, patience=self.patience, seed=seed
+        )
+        content, collaborative = module.branches()
+        none = np.empty((0, 0), dtype=np.float32)
+        fitted = FittedBimodal(
+            History.of(split),
+            outcome.converged,
+            outcome.curve,
+            none,
+            none,
+            components.mean,
+            components.scale,
+            components.rotation,
+            **module.content.arrays(),
+            content=content,
+            collaborative=collaborative,
+            space=self.space,
+        )
+        return fitted.in_space(self.space)
+
+    def read_out(self, fitted: Fitted) -> FittedBimodal:
+        """A fit of the family in this recommender's space."""
+        assert isinstance(fitted, FittedBimodal)
+        return fitted.in_space(self.space)
+
+
+class BimodalContent(Bimodal):
+    """Recommends in the content space, where new tracks have a place too."""
+
+    name: ClassVar[str] = "bimodal_content"
+    label: ClassVar[str] = "Bimodal, content"
+    scenarios: ClassVar[tuple[str, ...]] = ("hot", "cold")
+    space: ClassVar[str] = "content"
+
+
+class BimodalCollaborative(Bimodal):
+    """Recommends by the collaborative vectors' projections."""
+
+    name: ClassVar[str] = "bimodal_collaborative"
+    label: ClassVar[str] = "Bimodal, collaborative"
+    space: ClassVar[str] = "collaborative"
+
+
+class BimodalAverage(Bimodal):
+    """Recommends by the normalised sums of both projections."""
+
+    name: ClassVar[str] = "bimodal_average"
+    label: ClassVar[str] = "Bimodal, average"
+    space: ClassVar[str] = "average"
+
+
+class BimodalModule(TrainedModule):
+    """The two branches, trained on batches of train tracks."""
+
+    inputs: torch.Tensor  # components [N x width]
+    targets: torch.Tensor  # collaborative vectors [N x d]
+
+    def __init__(
+        self,
+        matrix: sp.csr_matrix,
+        inputs: np.ndarray,
+        factors: np.ndarray,
+        settings: Bimodal,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.matrix, self.settings = matrix, settings
+        self.generator = torch.Generator().manual_seed(seed)
+        collaborative = normalise(factors) * np.float32(np.sqrt(factors.shape[1]))
+        size = settings.embedding_size
+        self.content = Projection(inputs.shape[1], size, size, self.generator)
+        self.collaborative = Projection(factors.shape[1], size, size, self.generator)
+        self.register_buffer("inputs", torch.from_numpy(inputs), persistent=False)
+        self.register_buffer("targets", torch.from_numpy(collaborative), persistent=False)
+
+    def optimiser(self) -> Any:
+        """Adam."""
+        return torch.optim.Adam(self.parameters(), lr=self.settings.learning_rate)
+
+    def batches(self, epoch: int) -> tuple[torch.Tensor, ...]:
+        """Columns of train tracks, each once an epoch, in batches of equal size but for one."""
+        n_tracks = len(self.inputs)
+        order = torch.randperm(n_tracks, generator=self.generator)
+        return order.tensor_split(-(-n_tracks // self.settings.batch_size))
+
+    def loss(self, batch: torch.Tensor) -> torch.Tensor:
+        """The contrastive loss of the batch's tracks."""
+        batch = batch.to(self.device)
+        return contrastive_loss(
+            self.settings.loss,
+            self.content(self.inputs[batch]),
+            self.collaborative(self.targets[batch]),
+            temperature=self.settings.temperature,
+            sigma=self.settings.sigma,
+        )
+
+    def branches(self) -> tuple[np.ndarray, np.ndarray]:
+        """The train tracks' unit vectors in both branches."""
+        with torch.no_grad():
+            both = self.content(self.inputs), self.collaborative(self.targets)
+        return both[0].cpu().numpy(), both[1].cpu().numpy()
+
+    def factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sums of the histories, and the tracks, in the average space."""
+        items = items_in("average", *self.branches())
+        return np.asarray(self.matrix @ items, dtype=np.float32), items
