@@ -273,9 +273,9 @@ def spread_table(frame: pl.DataFrame) -> pl.DataFrame:
     lists = frame.group_by("metric", "cell", "system", maintain_order=True).agg(
         definitions=pl.len(),
         lowest=pl.col("value").min(),
-        lowest_class=pl.col("class").get(pl.col("value").arg_min()),
+        lowest_class=pl.col("class").get(pl.col("value").round(DIGITS).arg_min()),
         highest=pl.col("value").max(),
-        highest_class=pl.col("class").get(pl.col("value").arg_max()),
+        highest_class=pl.col("class").get(pl.col("value").round(DIGITS).arg_max()),
     )
     ratios = lists.filter(pl.col("lowest") > 0).with_columns(
         ratio=pl.col("highest") / pl.col("lowest")
@@ -572,7 +572,10 @@ class FileMetrics:
 
     def spread(self) -> list[Section]:
         """A table of the range of each name."""
-        least, most = pl.col("value").arg_min(), pl.col("value").arg_max()
+        least, most = (
+            pl.col("value").round(DIGITS).arg_min(),
+            pl.col("value").round(DIGITS).arg_max(),
+        )
         table = (
             self.frame.filter(pl.col("metric").is_in(list(CLASSES)))
             .group_by("metric", "k", maintain_order=True)
