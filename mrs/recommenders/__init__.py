@@ -3,6 +3,7 @@
 from typing import Any
 
 from mrs.errors import InputError
+from mrs.recommenders.als import ALS, BPR
 from mrs.recommenders.base import Fitted, Recommender
 from mrs.recommenders.bimodal import BimodalAverage, BimodalCollaborative, BimodalContent
 from mrs.recommenders.elsa import ELSA
@@ -23,6 +24,8 @@ RECOMMENDERS: dict[str, type[Recommender]] = {
         BimodalAverage,
         Hybrid,
         ELSA,
+        ALS,
+        BPR,
         Random,
         Popularity,
         Oracle,

@@ -1,0 +1,121 @@
+"""ALS and BPR: matrix factorisation of the history by the library implicit."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from mrs.data.splits import Split
+from mrs.recommenders.base import Fitted, History, Recommender
+from mrs.recommenders.elsa import FittedFactors
+from mrs.recommenders.training import VALIDATION_K, validation_ndcg
+
+
+class Factorisation(Recommender):
+    """What both share: epochs of a model of implicit, stopped by held-out interactions.
+
+    One thread, so that the same seed gives the same digits. The state with the best validation
+    NDCG@50 is kept, and `converged` says that it has not risen for `patience` epochs; a split
+    without validation pairs gets all epochs, and nothing is said.
+    """
+
+    scenarios: ClassVar[tuple[str, ...]] = ("hot",)
+
+    max_epochs: int
+    patience: int
+
+    @abstractmethod
+    def model(self, seed: int) -> Any:
+        """A model of implicit whose `fit` goes on for one epoch."""
+
+    def fit(
+        self,
+        split: Split,
+        vectors: np.ndarray | None = None,
+        *,
+        backbone: Fitted | None = None,
+        seed: int,
+    ) -> FittedFactors:
+        """Train from a random start drawn with `seed`."""
+        model, curve = self.model(seed), []
+        best, best_epoch, converged = -np.inf, 0, None
+        for epoch in range(self.max_epochs):
+            with threadpool_limits(1):
+                model.fit(split.matrix, show_progress=False)
+            score = float(epoch)
+            if len(split.val):
+                score = validation_ndcg(split, model.user_factors, model.item_factors)
+                curve.append({"epoch": float(epoch), f"ndcg@{VALIDATION_K}": score})
+            if score > best:
+                best, best_epoch = score, epoch
+                users, items = model.user_factors.copy(), model.item_factors.copy()
+            converged = epoch - best_epoch >= self.patience if len(split.val) else None
+            if converged:
+                break
+        return FittedFactors(History.of(split), converged, curve, users, items)
+
+
+@dataclass(frozen=True)
+class ALS(Factorisation):
+    """Weighted matrix factorisation by alternating least squares (Hu, Koren, Volinsky, 2008).
+
+    Minimises sum c (p - u . i)^2 + regularization (|u|^2 + |i|^2) over all pairs, with p = 1 and
+    c = `alpha` for what was played, p = 0 and c = 1 for the rest. Three steps of conjugate
+    gradients a user and track and epoch, as implicit does by default.
+    """
+
+    name: ClassVar[str] = "als"
+    label: ClassVar[str] = "ALS"
+
+    embedding_size: int = 128
+    regularization: float = 10.0
+    alpha: float = 1.0
+    max_epochs: int = 50
+    patience: int = 5
+
+    def model(self, seed: int) -> Any:
+        """Implicit's AlternatingLeastSquares."""
+        from implicit.als import AlternatingLeastSquares
+
+        return AlternatingLeastSquares(
+            factors=self.embedding_size,
+            regularization=self.regularization,
+            alpha=self.alpha,
+            iterations=1,
+            num_threads=1,
+            random_state=np.random.default_rng(seed),
+        )
+
+
+@dataclass(frozen=True)
+class BPR(Factorisation):
+    """Bayesian personalised ranking (Rendle et al., 2009): played above not played, by pairs.
+
+    An epoch draws as many pairs as there are interactions. Implicit gives tracks a bias, which
+    stands in the last column of both sides' factors (its value and 1), so that the dot product
+    holds it.
+    """
+
+    name: ClassVar[str] = "bpr"
+    label: ClassVar[str] = "BPR"
+
+    embedding_size: int = 128
+    learning_rate: float = 0.02
+    regularization: float = 0.01
+    max_epochs: int = 200
+    patience: int = 10
+
+    def model(self, seed: int) -> Any:
+        """Implicit's BayesianPersonalizedRanking."""
+        from implicit.bpr import BayesianPersonalizedRanking
+
+        return BayesianPersonalizedRanking(
+            factors=self.embedding_size,
+            learning_rate=self.learning_rate,
+            regularization=self.regularization,
+            iterations=1,
+            num_threads=1,
+            random_state=np.random.default_rng(seed),
+        )

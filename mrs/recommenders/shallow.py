@@ -1,0 +1,329 @@
+"""Shallow Net: one linear layer, shared by listeners and tracks, between vectors and cosine."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch.nn.functional import embedding_bag, normalize
+
+from mrs.data.splits import Split
+from mrs.errors import InputError
+from mrs.recommenders.base import Fitted, History, Recommender, normalise
+from mrs.recommenders.content import Components, fit_components
+from mrs.recommenders.elsa import FittedFactors
+from mrs.recommenders.knn import mean_of_history
+from mrs.recommenders.training import TrainedModule, train
+
+SIDES = ("users", "tracks")
+
+
+@dataclass(frozen=True, eq=False)
+class FittedShallow(FittedFactors):
+    """Unit factors of users and tracks, and what makes a track's of its vector.
+
+    `mean`, `scale` and `rotation` are those of `Components`; `weight` [d x d] and `bias` [d] of
+    the linear layer.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    rotation: np.ndarray
+    weight: np.ndarray
+    bias: np.ndarray
+
+    def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
+        """New tracks' factors, length one: components of their vectors through the layer."""
+        components = Components(self.mean, self.scale, self.rotation)(vectors)
+        return normalise(np.maximum(components @ self.weight.T + self.bias, 0))
+
+
+@dataclass(frozen=True)
+class _Hinge(Recommender):
+    """What both recommenders here share: the loss, its negatives and the training.
+
+    `negatives` says whether a pair's `n_negatives` are other users or other tracks; neither has
+    played, or was played by, the pair's other half. `confidence` weights a pair by
+    1 + 2 ln(1 + count) of its train plays.
+    """
+
+    margin: float = 0.2
+    n_negatives: int = 20
+    negatives: str = "users"
+    confidence: bool = False
+    learning_rate: float = 1e-3
+    batch_size: int = 10_000
+    max_epochs: int = 100
+    patience: int = 16
+
+    def __post_init__(self) -> None:
+        if self.negatives not in SIDES:
+            raise InputError(f"{self.label}: negatives={self.negatives}: write users or tracks")
+
+
+@dataclass(frozen=True)
+class Shallow(_Hinge):
+    """Cosine of relu(W v + b) of user and track vectors (arXiv 2409.08987, 2604.23077).
+
+    One layer serves both sides. Tracks start at `n_components` principal components of their
+    vectors (none: the standardised vectors whole), users at the mean of what they played; which
+    of the two tables is trained beside the layer is set by `train_users` and `train_items`: as
+    the papers describe it, users are trained and tracks are not. An epoch is one pass over the
+    train pairs; the loss is `hinge_loss`.
+    """
+
+    name: ClassVar[str] = "shallow"
+    label: ClassVar[str] = "Shallow Net"
+    needs: ClassVar[frozenset[str]] = frozenset({"vectors"})
+
+    n_components: int | None = 128
+    train_users: bool = True
+    train_items: bool = False
+
+    def fit(
+        self,
+        split: Split,
+        vectors: np.ndarray | None = None,
+        *,
+        backbone: Fitted | None = None,
+        seed: int,
+    ) -> FittedShallow:
+        """Train from the vectors; `seed` draws the layer's start, the batches and negatives."""
+        vectors = self.read(split, vectors)
+        components = fit_components(vectors, self.n_components)
+        items = components(vectors)
+        users = mean_of_history(split.matrix, items)
+        module = ShallowModule(split, self, seed)
+        module.set_tables(users, items, self.train_users, self.train_items)
+        outcome = train(
+            module, split, max_epochs=self.max_epochs, patience=self.patience, seed=seed
+        )
+        return FittedShallow(
+            History.of(split),
+            outcome.converged,
+            outcome.curve,
+            *module.factors(),
+            components.mean,
+            components.scale,
+            components.rotation,
+            module.linear.weight.detach().numpy(),
+            module.linear.bias.detach().numpy(),
+        )
+
+
+@dataclass(frozen=True)
+class ShallowIds(_Hinge):
+    """Shallow Net without audio: both tables start at random and are trained (arXiv 2409.08987).
+
+    There the random start was a baseline with one table frozen, which leaves nothing to learn
+    from; here both are trained.
+    """
+
+    name: ClassVar[str] = "shallow_ids"
+    label: ClassVar[str] = "Shallow Net, random start"
+    scenarios: ClassVar[tuple[str, ...]] = ("hot",)
+
+    embedding_size: int = 128
+
+    def fit(
+        self,
+        split: Split,
+        vectors: np.ndarray | None = None,
+        *,
+        backbone: Fitted | None = None,
+        seed: int,
+    ) -> FittedFactors:
+        """Train from tables drawn with `seed`, rows of length one on average."""
+        generator = np.random.default_rng([seed, 1])
+        spread = self.embedding_size**-0.5
+        users, items = (
+            generator.normal(0, spread, (n, self.embedding_size)).astype(np.float32)
+            for n in split.matrix.shape
+        )
+        module = ShallowModule(split, self, seed)
+        module.set_tables(users, items, train_users=True, train_items=True)
+        outcome = train(
+            module, split, max_epochs=self.max_epochs, patience=self.patience, seed=seed
+        )
+        return FittedFactors(History.of(split), outcome.converged, outcome.curve, *module.factors())
+
+
+class Batch(NamedTuple):
+    """Pairs as an anchor, whose negatives are drawn, and the other side.
+
+    `anchor` [B]; `others` [B x (1 + n_negatives)], the pair's other half first; `weight` [B].
+    """
+
+    anchor: torch.Tensor
+    others: torch.Tensor
+    weight: torch.Tensor
+
+
+class Sampler:
+    """Draws negatives among the others that never met an anchor.
+
+    `met` [anchors x others] has an entry wherever the two make a train pair.
+    """
+
+    def __init__(self, met: sp.csr_matrix) -> None:
+        met = met.sorted_indices()
+        degree = np.diff(met.indptr)
+        self.n_others = met.shape[1]
+        self.keys = np.repeat(np.arange(met.shape[0]), degree) * self.n_others + met.indices
+        self.has_negatives = degree < self.n_others
+
+    def have_met(self, anchor: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Whether each anchor and other make a train pair."""
+        wanted = anchor * self.n_others + other
+        place = np.searchsorted(self.keys, wanted)
+        return self.keys[np.minimum(place, len(self.keys) - 1)] == wanted
+
+    def draw(self, anchor: np.ndarray, n: int, generator: np.random.Generator) -> np.ndarray:
+        """n others an anchor [B x n], each uniform among those that it has not met."""
+        other = generator.integers(self.n_others, size=(len(anchor), n))
+        row, column = np.nonzero(self.have_met(anchor[:, None], other))
+        while len(row):
+            drawn = generator.integers(self.n_others, size=len(row))
+            other[row, column] = drawn
+            again = self.have_met(anchor[row], drawn)
+            row, column = row[again], column[again]
+        return other
+
+
+class ShallowModule(TrainedModule):
+    """Tables of users and tracks, the layer that both go through, and the batches of an epoch."""
+
+    def __init__(self, split: Split, settings: _Hinge, seed: int) -> None:
+        super().__init__()
+        self.settings = settings
+        self.generator = np.random.default_rng(seed)
+        user, track = split.train.user, np.searchsorted(split.warm, split.train.track)
+        if settings.negatives == "users":
+            self.sampler, self.anchor, self.other = Sampler(split.matrix.T.tocsr()), track, user
+        else:
+            self.sampler, self.anchor, self.other = Sampler(split.matrix), user, track
+        self.anchor, self.other = self.anchor.astype(np.int64), self.other.astype(np.int64)
+        self.weight = confidence(split.train.count if settings.confidence else None, len(user))
+        self.pairs = np.flatnonzero(self.sampler.has_negatives[self.anchor])
+        if not len(self.pairs):
+            raise InputError(
+                f"{settings.label}: no train pair has negative {settings.negatives}: all of them "
+                f"met; set negatives to {SIDES[settings.negatives == 'users']}"
+            )
+
+    def set_tables(
+        self, users: np.ndarray, items: np.ndarray, train_users: bool, train_items: bool
+    ) -> None:
+        """Start at these vectors [U x d] and [N x d]; those not trained stay as they are."""
+        size = users.shape[1]
+        self.users = torch.nn.Parameter(torch.from_numpy(users), requires_grad=train_users)
+        self.items = torch.nn.Parameter(torch.from_numpy(items), requires_grad=train_items)
+        self.linear = torch.nn.utils.skip_init(torch.nn.Linear, size, size)
+        with torch.no_grad():
+            for part in (self.linear.weight, self.linear.bias):
+                start = self.generator.uniform(-(size**-0.5), size**-0.5, part.shape)
+                part.copy_(torch.from_numpy(start))
+
+    def optimiser(self) -> Any:
+        """Adam over the layer and the tables that are trained."""
+        trained = [part for part in self.parameters() if part.requires_grad]
+        return torch.optim.Adam(trained, lr=self.settings.learning_rate, fused=True)
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """Every pair once, in a new order, with new negatives."""
+        order = self.generator.permutation(self.pairs)
+        for start in range(0, len(order), self.settings.batch_size):
+            yield self.batch(order[start : start + self.settings.batch_size])
+
+    def batch(self, pairs: np.ndarray) -> Batch:
+        """The pairs with newly drawn negatives, sorted by anchor, which searches read faster."""
+        pairs = pairs[np.argsort(self.anchor[pairs], kind="stable")]
+        anchor = self.anchor[pairs]
+        negatives = self.sampler.draw(anchor, self.settings.n_negatives, self.generator)
+        others = np.hstack([self.other[pairs, None], negatives])
+        return Batch(*(torch.from_numpy(part) for part in (anchor, others, self.weight[pairs])))
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        """The hinge loss of a batch."""
+        anchor, others, weight = (part.to(self.device) for part in batch)
+        tables = (self.items, self.users)
+        if self.settings.negatives == "tracks":
+            tables = (self.users, self.items)
+        (rows, row), (columns, column) = (
+            self.transform_distinct(table, wanted)
+            for table, wanted in zip(tables, (anchor, others), strict=True)
+        )
+        return hinge_loss(dots(rows[row], columns, column), self.settings.margin, weight)
+
+    def transform(self, rows: torch.Tensor) -> torch.Tensor:
+        """The layer's output as unit vectors."""
+        return normalize(torch.relu(self.linear(rows)))
+
+    def transform_distinct(
+        self, table: torch.Tensor, wanted: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The table's wanted rows, each transformed once, and where each of `wanted` is there."""
+        used = torch.zeros(len(table), dtype=torch.bool, device=table.device)
+        used[wanted] = True
+        place = used.cumsum(0) - 1
+        return self.transform(table[used]), place[wanted]
+
+    def factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Users [U x d] and train tracks [N x d] through the layer, rows of length one."""
+        with torch.no_grad():
+            users, items = self.transform(self.users), self.transform(self.items)
+        return users.cpu().numpy(), items.cpu().numpy()
+
+
+def confidence(count: np.ndarray | None, n: int) -> np.ndarray:
+    """Weights of n pairs, float32: 1 + 2 ln(1 + count), or ones without counts."""
+    if count is None:
+        return np.ones(n, dtype=np.float32)
+    return (1 + 2 * np.log1p(count)).astype(np.float32)
+
+
+def hinge_loss(scores: torch.Tensor, margin: float, weight: torch.Tensor) -> torch.Tensor:
+    """Mean of weight * max(0, margin - positive + negative) over pairs and their negatives.
+
+    `scores` [B x (1 + n_negatives)] with the positive's first; `weight` [B].
+    """
+    hinge = torch.relu(margin - scores[:, :1] + scores[:, 1:])
+    return (weight[:, None] * hinge).mean()
+
+
+def dots(rows: torch.Tensor, table: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    """Dot products of rows [B x d] with table[columns] [B x n x d]: [B x n].
+
+    The B x n x d array is never made, forwards or backwards: at 10,000 pairs with 20 negatives
+    it would be moved several times a step and take most of its time.
+    """
+    return _Dots.apply(rows, table, columns)
+
+
+class _Dots(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: torch.Tensor, table: torch.Tensor, columns: torch.Tensor) -> Any:
+        ctx.save_for_backward(rows, table, columns)
+        n, width = columns.shape
+        starts = torch.arange(0, n * width + 1, width, device=rows.device)
+        zeros = torch.zeros(n * width, device=rows.device)
+        wanted = torch.sparse_csr_tensor(starts, columns.flatten(), zeros, (n, len(table)))
+        return torch.sparse.sampled_addmm(wanted, rows, table.T).values().view(n, width)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> Any:
+        rows, table, columns = ctx.saved_tensors
+        width = columns.shape[1]
+        to_rows = embedding_bag(columns, table, per_sample_weights=gradient, mode="sum")
+        order = columns.flatten().argsort(stable=True)
+        count = columns.flatten().bincount(minlength=len(table))
+        to_table = embedding_bag(
+            order // width,
+            rows,
+            count.cumsum(0) - count,
+            per_sample_weights=gradient.flatten()[order],
+            mode="sum",
+        )
+        return to_rows, to_table, None
