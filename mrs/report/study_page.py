@@ -81,6 +81,15 @@ class StudyPage:
         for scenario in self.scenarios:
             what = "all recommenders and backends side by side"
             rows.append((f"Results, {scenario}", what, f"results-{scenario}.html"))
+        rows += [
+            ("Do we calculate metrics consistently?", "libraries, then and now", "audit.html"),
+            (
+                "Does the order of systems depend on it?",
+                "every class on these runs",
+                "metrics.html",
+            ),
+            ("Which definition for which question", "and how to state it", "definitions.html"),
+        ]
         rows.append(("Published results", "every number of the paper's tables", "published.html"))
         rows.append(
             ("Are the published cold numbers @20?", "an exact check", "cold_at_20.html"),

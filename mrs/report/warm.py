@@ -17,6 +17,7 @@ from jupyter_client.provisioning import LocalProvisioner
 # What takes time to import. Nothing here may start threads or draw: forks inherit neither threads
 # nor a display, and matplotlib's inline backend must be imported inside the running kernel.
 PRELOAD = [
+    "__main__",  # every fork imports the program that asked for it
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "itables",
