@@ -5,6 +5,7 @@ from typing import Any
 from mrs.errors import InputError
 from mrs.recommenders.als import ALS, BPR
 from mrs.recommenders.base import Fitted, Recommender
+from mrs.recommenders.bert4rec import BERT4Rec, BERT4RecIds
 from mrs.recommenders.bimodal import BimodalAverage, BimodalCollaborative, BimodalContent
 from mrs.recommenders.elsa import ELSA
 from mrs.recommenders.hybrid import Hybrid
@@ -12,6 +13,7 @@ from mrs.recommenders.knn import KNN
 from mrs.recommenders.oracle import Oracle, OracleContent
 from mrs.recommenders.popularity import Popularity
 from mrs.recommenders.random import Random
+from mrs.recommenders.shallow import Shallow, ShallowIds
 
 __all__ = ["RECOMMENDERS", "Fitted", "Recommender", "make_recommender"]
 
@@ -19,13 +21,17 @@ RECOMMENDERS: dict[str, type[Recommender]] = {
     kind.name: kind
     for kind in (
         KNN,
+        Shallow,
         BimodalContent,
         BimodalCollaborative,
         BimodalAverage,
         Hybrid,
+        BERT4Rec,
         ELSA,
         ALS,
         BPR,
+        ShallowIds,
+        BERT4RecIds,
         Random,
         Popularity,
         Oracle,

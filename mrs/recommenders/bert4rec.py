@@ -1,0 +1,332 @@
+"""BERT4Rec: a transformer reads the history and fills in what comes next."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from mrs.data.splits import Interactions, Split
+from mrs.errors import InputError
+from mrs.recommenders.base import Fitted, History, Recommender
+from mrs.recommenders.content import fit_components
+from mrs.recommenders.elsa import FittedFactors
+from mrs.recommenders.encoder import Encoder, sampled_softmax_loss, softmax_loss
+from mrs.recommenders.training import TrainedModule, train
+
+INFERENCE_PLAYS = 1 << 14  # plays encoded at a time where nothing is trained, padding included
+
+
+@dataclass(frozen=True, eq=False)
+class FittedBERT4Rec(FittedFactors):
+    """With the affine map of vectors to factors: `offset` [width], `projection` [width x d]."""
+
+    offset: np.ndarray
+    projection: np.ndarray
+
+    def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
+        """New tracks' projected vectors; they have no residual of their own."""
+        return (vectors - self.offset) @ self.projection
+
+
+@dataclass(frozen=True)
+class SequenceRecommender(Recommender):
+    """Hyper-parameters that both share; those of the encoder are the papers' (2604.23077)."""
+
+    embedding_size: int = 64
+    n_layers: int = 2
+    n_heads: int = 2
+    feedforward_size: int = 256
+    max_length: int = 300
+    dropout: float = 0.1
+    mask_probability: float = 0.2
+    softmax: str = "full"
+    n_negatives: int = 1024
+    learning_rate: float = 0.001
+    batch_size: int = 128
+    max_epochs: int = 100
+    patience: int = 10
+
+    def __post_init__(self) -> None:
+        wrong = None
+        if self.softmax not in ("full", "sampled"):
+            wrong = f"softmax={self.softmax}: write full or sampled"
+        elif self.n_heads < 1 or self.embedding_size % self.n_heads:
+            wrong = f"n_heads={self.n_heads}: choose a divisor of embedding_size"
+        elif self.n_layers < 1 or self.max_length < 2:
+            wrong = "needs n_layers of 1 or more and max_length of 2 or more"
+        elif not 0 < self.mask_probability < 1:
+            wrong = f"mask_probability={self.mask_probability}: choose one between 0 and 1"
+        if wrong:
+            raise InputError(f"recommender {self.name}: {wrong}")
+
+    def train(self, items: "Items", split: Split, seed: int) -> dict[str, Any]:
+        """Train a table of items with an encoder; returns the fields of `FittedFactors`."""
+        module = SequenceModule(items, split, self, seed)
+        outcome = train(
+            module, split, max_epochs=self.max_epochs, patience=self.patience, seed=seed
+        )
+        with torch.no_grad():
+            users = module.encode_users(np.arange(len(split.users)))
+            return {
+                "history": History.of(split),
+                "converged": outcome.converged,
+                "curve": outcome.curve,
+                "user_factors": users.numpy(),
+                "item_factors": items().numpy(),
+            }
+
+
+@dataclass(frozen=True)
+class BERT4Rec(SequenceRecommender):
+    """BERT4Rec (Sun et al., 2019) on audio vectors, as in arXiv 2409.08987 and 2604.23077.
+
+    A track's factor is a learned projection of `n_components` principal components of its vector
+    (None: of the standardised vector); a listener's is the encoder's output at a mask after the
+    `max_length` - 1 most recent tracks, in the order of their first plays. Training hides a share
+    `mask_probability` of a history (rounded, at least one track and never all) and takes the
+    cross entropy of the hidden tracks among all train tracks, or with `softmax` "sampled" among
+    `n_negatives` of them.
+
+    Stated departures from the papers: pre-norm layers; a one-cycle learning rate over
+    `max_epochs` (Smith & Topin, 2019) with `learning_rate` its peak; a window of a longer history
+    that is drawn anew each epoch; and, with `residual`, an offset of its own for each train track
+    beside the projection, which a cold track lacks.
+    """
+
+    name: ClassVar[str] = "bert4rec"
+    label: ClassVar[str] = "BERT4Rec"
+    needs: ClassVar[frozenset[str]] = frozenset({"vectors", "order"})
+
+    n_components: int | None = 128
+    residual: bool = True
+
+    def fit(
+        self,
+        split: Split,
+        vectors: np.ndarray | None = None,
+        *,
+        backbone: Fitted | None = None,
+        seed: int,
+    ) -> FittedBERT4Rec:
+        """Train from a random start drawn with `seed`."""
+        vectors = self.read(split, vectors)
+        components = fit_components(vectors, self.n_components)
+        items = ContentItems(components(vectors), self, seed)
+        trained = self.train(items, split, seed)
+        weight = items.projection.detach().numpy()
+        if components.rotation.size:
+            weight = components.rotation @ weight
+        return FittedBERT4Rec(
+            **trained, offset=components.mean, projection=components.scale[:, None] * weight
+        )
+
+
+@dataclass(frozen=True)
+class BERT4RecIds(SequenceRecommender):
+    """BERT4Rec that hears nothing: its item table starts at random (arXiv 2409.08987)."""
+
+    name: ClassVar[str] = "bert4rec_ids"
+    label: ClassVar[str] = "BERT4Rec without audio"
+    needs: ClassVar[frozenset[str]] = frozenset({"order"})
+    scenarios: ClassVar[tuple[str, ...]] = ("hot",)
+
+    def fit(
+        self,
+        split: Split,
+        vectors: np.ndarray | None = None,
+        *,
+        backbone: Fitted | None = None,
+        seed: int,
+    ) -> FittedFactors:
+        """Train from a random start drawn with `seed`."""
+        items = OwnItems(len(split.warm), self, seed)
+        return FittedFactors(**self.train(items, split, seed))
+
+
+class Items(nn.Module):
+    """The train tracks' factors [N x d]: what the encoder reads, and what it is compared with."""
+
+    def start(self, n_rows: int, settings: SequenceRecommender, seed: int) -> nn.Parameter:
+        """Random rows with entries of about 0.1."""
+        generator = torch.Generator().manual_seed(seed)
+        return nn.Parameter(0.1 * torch.randn(n_rows, settings.embedding_size, generator=generator))
+
+
+class ContentItems(Items):
+    """Components of the vectors [N x c], projected, with a residual for each track if asked."""
+
+    components: torch.Tensor
+
+    def __init__(self, components: np.ndarray, settings: BERT4Rec, seed: int) -> None:
+        super().__init__()
+        # Rows are of about unit length, so a track's entries start at about 0.1 as well.
+        self.register_buffer("components", torch.from_numpy(components), persistent=False)
+        self.projection = self.start(components.shape[1], settings, seed)
+        zeros = torch.zeros(len(components), settings.embedding_size)
+        self.residual = nn.Parameter(zeros) if settings.residual else None
+
+    def forward(self) -> torch.Tensor:
+        """The table."""
+        projected = self.components @ self.projection
+        return projected if self.residual is None else projected + self.residual
+
+
+class OwnItems(Items):
+    """Rows of their own, random at first."""
+
+    def __init__(self, n_items: int, settings: BERT4RecIds, seed: int) -> None:
+        super().__init__()
+        self.table = self.start(n_items, settings, seed)
+
+    def forward(self) -> torch.Tensor:
+        """The table."""
+        return self.table
+
+
+class SequenceModule(TrainedModule):
+    """A table of items and an encoder, trained on the plays that it hides from itself."""
+
+    def __init__(
+        self, items: Items, split: Split, settings: SequenceRecommender, seed: int
+    ) -> None:
+        super().__init__()
+        self.items, self.settings = items, settings
+        self.plays = Histories(split.train, split.warm, len(split.users))
+        self.trainable = torch.from_numpy(np.flatnonzero(self.plays.length > 1))
+        if not len(self.trainable):
+            raise InputError(f"{settings.label}: no listener has two train tracks; add plays")
+        self.validated = np.unique(split.val.user)
+        self.generator = torch.Generator().manual_seed(seed)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.encoder = Encoder(
+                settings.embedding_size,
+                max_length=settings.max_length,
+                n_layers=settings.n_layers,
+                n_heads=settings.n_heads,
+                feedforward_size=settings.feedforward_size,
+                dropout=settings.dropout,
+            )
+
+    @property
+    def steps_an_epoch(self) -> int:
+        """Batches that the listeners with two tracks or more make."""
+        return -(-len(self.trainable) // self.settings.batch_size)
+
+    def optimiser(self) -> Any:
+        """Adam, with a learning rate that rises over a tenth of all steps and then falls."""
+        rate = self.settings.learning_rate
+        optimiser = torch.optim.Adam(self.parameters(), lr=rate, fused=True)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser,
+            rate,
+            total_steps=self.settings.max_epochs * self.steps_an_epoch,
+            pct_start=0.1,
+        )
+        return {
+            "optimizer": optimiser,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def batches(self, epoch: int) -> Iterator[torch.Tensor]:
+        """Listeners in a new random order, in batches of nearly equal size."""
+        order = torch.randperm(len(self.trainable), generator=self.generator)
+        return iter(self.trainable[order].tensor_split(self.steps_an_epoch))
+
+    def loss(self, batch: torch.Tensor) -> torch.Tensor:
+        """The masked loss of some listeners, each with one window of their history."""
+        tracks, padding = self.plays.windows(
+            batch.numpy(), self.settings.max_length, self.generator
+        )
+        wanted, kept = draw_masked(padding, self.settings.mask_probability, self.generator)
+        masked = torch.zeros_like(padding).scatter_(1, wanted, kept)
+        targets = tracks.gather(1, wanted)[kept].to(self.device)
+        items = self.items()
+        vectors = self._encode(items, tracks, padding, masked, wanted)[kept.to(self.device)]
+        if self.settings.softmax == "full":
+            return softmax_loss(vectors, items, targets)
+        drawn = torch.randperm(len(items), generator=self.generator)[: self.settings.n_negatives]
+        return sampled_softmax_loss(vectors, items, targets, drawn.to(self.device))
+
+    def factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """For validation: users that it does not read are left at zero."""
+        users = np.zeros((len(self.plays.length), self.settings.embedding_size), dtype=np.float32)
+        users[self.validated] = self.encode_users(self.validated).numpy()
+        return users, self.items().cpu().numpy()
+
+    def encode_users(self, users: np.ndarray) -> torch.Tensor:
+        """Factors [n x d] of users: the encoder's output at the mask after the recent history.
+
+        Users are taken in the order of the length of their history, so that little is padding.
+        """
+        recent = self.settings.max_length - 1
+        factors = torch.empty(len(users), self.settings.embedding_size)
+        order = np.argsort(self.plays.length[users], kind="stable")
+        items = self.items()
+        for block in np.array_split(order, -(-len(order) * (recent + 1) // INFERENCE_PLAYS)):
+            tracks, padding = self.plays.windows(users[block], recent)
+            tracks, padding = (functional.pad(rows, (0, 1)) for rows in (tracks, padding))
+            masked = torch.zeros_like(padding)
+            masked[:, -1] = True
+            wanted = torch.full((len(block), 1), tracks.shape[1] - 1)
+            encoded = self._encode(items, tracks, padding, masked, wanted)
+            factors[torch.from_numpy(block)] = encoded[:, 0].cpu()
+        return factors
+
+    def _encode(
+        self,
+        items: torch.Tensor,
+        tracks: torch.Tensor,
+        padding: torch.Tensor,
+        masked: torch.Tensor,
+        wanted: torch.Tensor,
+    ) -> torch.Tensor:
+        history = functional.embedding(tracks.to(self.device), items)
+        padding, masked, wanted = (part.to(self.device) for part in (padding, masked, wanted))
+        return self.encoder(history, padding=padding, masked=masked, wanted=wanted)
+
+
+class Histories:
+    """Each user's train tracks as columns of the item table, in the order of their first plays."""
+
+    def __init__(self, train: Interactions, warm: np.ndarray, n_users: int) -> None:
+        self.column = torch.from_numpy(np.searchsorted(warm, train.track).astype(np.int64))
+        self.length = np.bincount(train.user, minlength=n_users)
+        self.end = np.cumsum(self.length)
+
+    def windows(
+        self, users: np.ndarray, max_length: int, generator: torch.Generator | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Up to `max_length` successive tracks of each user: the most recent, or drawn.
+
+        Returns columns [B x L], oldest first and padded on the left with 0, and where padding is
+        (bool [B x L]); L is the longest of the windows.
+        """
+        length, end = self.length[users], self.end[users]
+        if generator is not None:
+            share = torch.rand(len(users), generator=generator).numpy()
+            end = end - (share * np.maximum(length - max_length + 1, 1)).astype(np.int64)
+        width = min(max_length, int(length.max()))
+        place = end[:, None] - np.arange(width, 0, -1)
+        padding = torch.from_numpy(place < (self.end[users] - length)[:, None])
+        columns = self.column[torch.from_numpy(np.maximum(place, 0))]
+        return columns.masked_fill(padding, 0), padding
+
+
+def draw_masked(
+    padding: torch.Tensor, mask_probability: float, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draw the positions to hide in histories [B x L] of at least two tracks.
+
+    Exactly round(mask_probability * n) of a history's n positions, at least one, never all.
+    Returns positions [B x M] and which of them count (bool [B x M]): M is the most of a history.
+    """
+    n = (~padding).sum(dim=1, keepdim=True)
+    n_masked = torch.minimum((mask_probability * n).round().long().clamp_min(1), n - 1)
+    noise = torch.rand(padding.shape, generator=generator).masked_fill(padding, 2.0)
+    wanted = noise.argsort(dim=1)[:, : int(n_masked.max())]
+    return wanted, torch.arange(wanted.shape[1]) < n_masked
