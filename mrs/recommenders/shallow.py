@@ -18,6 +18,7 @@ from mrs.recommenders.knn import mean_of_history
 from mrs.recommenders.training import TrainedModule, train
 
 SIDES = ("users", "tracks")
+MARKS_A_PAIR = 8  # bytes of memory a train pair that rejecting negatives takes, at most doubled
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,11 +154,13 @@ class ShallowIds(_Hinge):
 class Batch(NamedTuple):
     """Pairs as an anchor, whose negatives are drawn, and the other side.
 
-    `anchor` [B]; `others` [B x (1 + n_negatives)], the pair's other half first; `weight` [B].
+    `anchor` [B]; `others` [B x (1 + n_negatives)], the pair's other half first; `order`, which
+    sorts the flattened `others`; `weight` [B].
     """
 
     anchor: torch.Tensor
     others: torch.Tensor
+    order: torch.Tensor
     weight: torch.Tensor
 
 
@@ -173,12 +176,19 @@ class Sampler:
         self.n_others = met.shape[1]
         self.keys = np.repeat(np.arange(met.shape[0]), degree) * self.n_others + met.indices
         self.has_negatives = degree < self.n_others
+        # Most draws never met: a table of marks settles those without a search.
+        self.mask = (1 << int(MARKS_A_PAIR * len(self.keys)).bit_length()) - 1
+        self.marked = np.zeros(self.mask + 1, dtype=bool)
+        self.marked[self.keys & self.mask] = True
 
     def have_met(self, anchor: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Whether each anchor and other make a train pair."""
         wanted = anchor * self.n_others + other
-        place = np.searchsorted(self.keys, wanted)
-        return self.keys[np.minimum(place, len(self.keys) - 1)] == wanted
+        met = self.marked[wanted & self.mask]
+        unsure = wanted[met]
+        place = np.searchsorted(self.keys, unsure)
+        met[met] = self.keys[np.minimum(place, len(self.keys) - 1)] == unsure
+        return met
 
     def draw(self, anchor: np.ndarray, n: int, generator: np.random.Generator) -> np.ndarray:
         """n others an anchor [B x n], each uniform among those that it has not met."""
@@ -243,11 +253,13 @@ class ShallowModule(TrainedModule):
         anchor = self.anchor[pairs]
         negatives = self.sampler.draw(anchor, self.settings.n_negatives, self.generator)
         others = np.hstack([self.other[pairs, None], negatives])
-        return Batch(*(torch.from_numpy(part) for part in (anchor, others, self.weight[pairs])))
+        order = sorting(others.ravel(), self.sampler.n_others)
+        parts = (anchor, others, order, self.weight[pairs])
+        return Batch(*(torch.from_numpy(part) for part in parts))
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """The hinge loss of a batch."""
-        anchor, others, weight = (part.to(self.device) for part in batch)
+        anchor, others, order, weight = (part.to(self.device) for part in batch)
         tables = (self.items, self.users)
         if self.settings.negatives == "tracks":
             tables = (self.users, self.items)
@@ -255,7 +267,7 @@ class ShallowModule(TrainedModule):
             self.transform_distinct(table, wanted)
             for table, wanted in zip(tables, (anchor, others), strict=True)
         )
-        return hinge_loss(dots(rows[row], columns, column), self.settings.margin, weight)
+        return hinge_loss(dots(rows[row], columns, column, order), self.settings.margin, weight)
 
     def transform(self, rows: torch.Tensor) -> torch.Tensor:
         """The layer's output as unit vectors."""
@@ -293,19 +305,30 @@ def hinge_loss(scores: torch.Tensor, margin: float, weight: torch.Tensor) -> tor
     return (weight[:, None] * hinge).mean()
 
 
-def dots(rows: torch.Tensor, table: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+def sorting(values: np.ndarray, n: int) -> np.ndarray:
+    """A stable argsort of integers below n, in linear time."""
+    places = np.arange(len(values))
+    return sp.csr_matrix((places, values, [0, len(values)]), shape=(1, n)).tocsc().data
+
+
+def dots(
+    rows: torch.Tensor, table: torch.Tensor, columns: torch.Tensor, order: torch.Tensor
+) -> torch.Tensor:
     """Dot products of rows [B x d] with table[columns] [B x n x d]: [B x n].
 
-    The B x n x d array is never made, forwards or backwards: at 10,000 pairs with 20 negatives
-    it would be moved several times a step and take most of its time.
+    `order` sorts the flattened columns. The B x n x d array is never made, forwards or backwards:
+    at 10,000 pairs with 20 negatives moving it would take most of a step's time.
     """
-    return _Dots.apply(rows, table, columns)
+    if columns.shape[1] > len(table):  # torch's sampled product takes no fuller rows
+        return (rows @ table.T).gather(1, columns)
+    return _Dots.apply(rows, table, columns, order)
 
 
 class _Dots(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: torch.Tensor, table: torch.Tensor, columns: torch.Tensor) -> Any:
-        ctx.save_for_backward(rows, table, columns)
+    def forward(ctx: Any, *inputs: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(*inputs)
+        rows, table, columns, _ = inputs
         n, width = columns.shape
         starts = torch.arange(0, n * width + 1, width, device=rows.device)
         zeros = torch.zeros(n * width, device=rows.device)
@@ -314,16 +337,14 @@ class _Dots(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> Any:
-        rows, table, columns = ctx.saved_tensors
-        width = columns.shape[1]
+        rows, table, columns, order = ctx.saved_tensors
         to_rows = embedding_bag(columns, table, per_sample_weights=gradient, mode="sum")
-        order = columns.flatten().argsort(stable=True)
         count = columns.flatten().bincount(minlength=len(table))
         to_table = embedding_bag(
-            order // width,
+            order // columns.shape[1],
             rows,
             count.cumsum(0) - count,
             per_sample_weights=gradient.flatten()[order],
             mode="sum",
         )
-        return to_rows, to_table, None
+        return to_rows, to_table, None, None
