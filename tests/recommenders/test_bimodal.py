@@ -22,7 +22,7 @@ from mrs.recommenders.bimodal import (
 from mrs.recommenders.contrastive import LOSSES, contrastive_loss
 from mrs.recommenders.elsa import FittedFactors
 
-SIZES = {"embedding_size": 8, "learning_rate": 0.02, "max_epochs": 60, "patience": 60}
+SIZES = {"embedding_size": 8, "learning_rate": 0.02, "max_epochs": 30, "temperature": 1.0}
 
 
 def known_backbone(split: Split) -> Fitted:
@@ -136,7 +136,7 @@ def test_an_epoch_has_every_track_once(batch_size: int, sizes: list[int]) -> Non
 
 def test_loss_is_the_one_asked_for() -> None:
     split = checkerboard()
-    settings = BimodalContent(**SIZES, loss="sdclw", temperature=0.2, sigma=0.3)
+    settings = BimodalContent(embedding_size=8, loss="sdclw", temperature=0.2, sigma=0.3)
     vectors, factors = colours(split.warm, split), known_backbone(split).items()
     module = BimodalModule(split.matrix, vectors, factors, settings, seed=0)
     batch = torch.tensor([3, 0, 8])
