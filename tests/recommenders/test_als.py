@@ -7,7 +7,10 @@ from recommenders.conformance import Conformance, checkerboard, pairs
 from mrs.data.splits import Split
 from mrs.recommenders.als import ALS, BPR, Factorisation
 
-TINY = (ALS(embedding_size=2, regularization=0.1), BPR(embedding_size=2, learning_rate=0.1, regularization=0.1))
+TINY = (
+    ALS(embedding_size=2, regularization=0.1),
+    BPR(embedding_size=2, learning_rate=0.1, regularization=0.1),
+)
 
 
 class TestALS(Conformance):
