@@ -1,12 +1,14 @@
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from recommenders.conformance import Conformance, checkerboard, colours, pairs
+from recommenders.conformance import N_WARM, Conformance, checkerboard, colours, pairs
 from torch.nn import functional
 
+from mrs.data.splits import Split
 from mrs.errors import InputError
 from mrs.recommenders import make_recommender
 from mrs.recommenders.bert4rec import (
@@ -31,12 +33,40 @@ TINY: dict[str, Any] = {
 }
 
 
-class TestBERT4Rec(Conformance):
-    recommender = BERT4Rec(**TINY, max_epochs=40, patience=40, residual=False)
+class OnALargeBoard(Conformance):
+    """Asks the checkerboard's question on a larger one whose gaps are drawn.
+
+    The shared board leaves the same tracks out for all who share a history: one who reads whole
+    histories rightly learns that these never come.
+    """
+
+    def test_checkerboard(self) -> None:
+        split, left_out = large_board()
+        longer = replace(self.recommender, batch_size=32, max_epochs=30, patience=30)
+        fitted = longer.fit(split, self.read(split), seed=0)
+        scores = fitted.users() @ fitted.items().T
+        colour = np.arange(N_WARM) % 2 == np.arange(len(scores))[:, None] % 2
+        worst = np.where(left_out, scores, np.inf).min(axis=1)
+        assert (worst > np.where(colour, -np.inf, scores).max(axis=1)).all()
 
 
-class TestBERT4RecIds(Conformance):
-    recommender = BERT4RecIds(**TINY, max_epochs=150, patience=150)
+class TestBERT4Rec(OnALargeBoard):
+    recommender = BERT4Rec(**TINY, max_epochs=5, patience=5, residual=False)
+
+
+class TestBERT4RecIds(OnALargeBoard):
+    recommender = BERT4RecIds(**TINY, max_epochs=5, patience=5)
+
+
+def large_board(n_users: int = 96) -> tuple[Split, np.ndarray]:
+    """Users play six of the eight tracks of their colour in any order; which two are left out."""
+    rng = np.random.default_rng(0)
+    split = checkerboard()
+    order = np.array([rng.permutation(8) * 2 + user % 2 for user in range(n_users)])
+    played = pairs(np.repeat(np.arange(n_users), 6), split.warm[order[:, :6].ravel()])
+    left_out = np.zeros((n_users, N_WARM), dtype=bool)
+    np.put_along_axis(left_out, order[:, 6:], True, axis=1)
+    return replace(split, users=np.arange(n_users), train=played), left_out
 
 
 @pytest.fixture
@@ -273,8 +303,7 @@ def test_sampled_softmax_trains() -> None:
 
 
 def test_nobody_with_two_tracks() -> None:
-    split = checkerboard()
-    split.__dict__["train"] = pairs(np.arange(12), split.warm[:12])
+    split = replace(checkerboard(), train=pairs(np.arange(12), np.arange(12)))
     with pytest.raises(InputError, match="no listener has two train tracks"):
         BERT4RecIds(**TINY).fit(split, seed=0)
 
