@@ -45,8 +45,8 @@ def make_plan(results: Results) -> Plan:
         for record in results.store.records():
             known[record.info["recommender"]].append(sum(record.info["seconds"].values()))
     costs = [
-        float(np.median(known[fit.recommender])) if known[fit.recommender] else None
-        for fit in missing
+        float(np.median(known[specs[0].recommender])) if known[specs[0].recommender] else None
+        for specs in missing.values()
     ]
     return Plan(
         fits=list(missing.values()),

@@ -14,23 +14,29 @@ from mrs.study.spec import DEFAULT_K, SCENARIOS, check_k
 
 @dataclass(frozen=True)
 class Variant:
-    """A recommender with the hyper-parameters that a study sets."""
+    """A recommender with the hyper-parameters that a study sets.
+
+    Its name alone tells it apart, unless the study has it several times (`alone` is false).
+    """
 
     name: str
     settings: tuple[tuple[str, Any], ...] = ()
+    alone: bool = True
+
+    def _marks(self, equals: str) -> list[str]:
+        shown = () if self.alone else self.settings
+        return [f"{name}{equals}{str(value).lower()}" for name, value in shown]
 
     @property
     def label(self) -> str:
-        """The name that tables show, with the settings that differ from the defaults."""
-        changed = ", ".join(f"{name}={str(value).lower()}" for name, value in self.settings)
-        return RECOMMENDERS[self.name].label + (f" ({changed})" if changed else "")
+        """The name that tables show."""
+        marks = self._marks("=")
+        return RECOMMENDERS[self.name].label + (f" ({', '.join(marks)})" if marks else "")
 
     @property
     def slug(self) -> str:
         """The name in file names."""
-        return "-".join(
-            [self.name, *(f"{name}-{str(value).lower()}" for name, value in self.settings)]
-        )
+        return "-".join([self.name, *self._marks("-")])
 
 
 class Study(BaseModel):
@@ -59,12 +65,15 @@ class Study(BaseModel):
     def _variants(cls, entries: Any) -> list[Variant]:
         if not isinstance(entries, list) or not entries:
             raise ValueError("list at least one recommender")
+        pairs = [(e, {}) if isinstance(e, str) else next(iter(e.items())) for e in entries]
+        names = [name for name, _ in pairs]
         variants = []
-        for entry in entries:
-            name, settings = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
+        for name, settings in pairs:
             full = make_recommender(name, settings or {}).settings()
-            chosen = {key: full[key] for key in sorted(settings or {})}
-            variants.append(Variant(name, tuple(chosen.items())))
+            chosen = tuple((key, full[key]) for key in sorted(settings or {}))
+            variants.append(Variant(name, chosen, alone=names.count(name) == 1))
+        if len({variant.slug for variant in variants}) < len(variants):
+            raise ValueError("a recommender stands there twice with the same settings")
         return variants
 
     @field_validator("scenarios")

@@ -30,6 +30,13 @@ def test_variants(tmp_path: Path) -> None:
     assert centred.settings == (("center", True),)
 
 
+def test_a_recommender_that_stands_alone_bears_its_plain_name(tmp_path: Path) -> None:
+    study = load_study(write(tmp_path, "title: t\nrecommenders: [{knn: {center: true}}, random]"))
+    assert [v.label for v in study.recommenders] == ["KNN", "Random"]
+    assert [v.slug for v in study.recommenders] == ["knn", "random"]
+    assert study.recommenders[0].settings == (("center", True),)
+
+
 def test_another_dataset(tmp_path: Path) -> None:
     path = write(tmp_path, "title: t\ndataset: demo\nrecommenders: [random]\n")
     assert load_study(path, dataset="elsewhere").dataset == "elsewhere"
@@ -44,6 +51,7 @@ def test_another_dataset(tmp_path: Path) -> None:
         ("title: t\nrecommenders: []", ["at least one recommender"]),
         ("title: t\nrecommenders: [knm]", ["'knm' is unknown"]),
         ("title: t\nrecommenders: [{knn: {centre: 1}}]", ["'centre'", "center"]),
+        ("title: t\nrecommenders: [knn, random, knn]", ["twice"]),
         ("title: t\nrecommenders: [knn]\nscenarios: [warm]", ["'warm'", "hot, cold"]),
         ("title: t\nrecommenders: [knn]\nk: [0]", ["1 or more"]),
         ("title: t\nrecommenders: [knn]\nseeds: []", ["seeds"]),
