@@ -5,6 +5,7 @@ import logging
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,10 +139,9 @@ def train(
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     adapter = Adapter()
-    with torch.random.fork_rng(), warnings.catch_warnings():
+    with torch.random.fork_rng(), warnings.catch_warnings(), _flushed():
         warnings.simplefilter("ignore")  # advice on data loader workers: batches are indices
         torch.manual_seed(seed)
-        torch.set_flush_denormal(True)  # subnormal numbers of peaked softmaxes slow products down
         trainer = lightning.Trainer(
             max_epochs=max_epochs,
             accelerator="auto",
@@ -155,6 +155,19 @@ def train(
     module.load_state_dict(adapter.watch.state)
     module.to("cpu").eval()
     return Outcome(adapter.watch.converged, adapter.watch.curve)
+
+
+@contextmanager
+def _flushed() -> Iterator[None]:
+    """Subnormal numbers as zero: those of peaked softmaxes slow products down many times over.
+
+    A state of the processor, so it is taken back: what runs later must not depend on it.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def validation_ndcg(split: Split, users: np.ndarray, items: np.ndarray) -> float:

@@ -71,6 +71,13 @@ def test_a_loss_that_is_no_number_stops() -> None:
     assert (outcome.converged, len(outcome.curve)) == (False, 2)
 
 
+def test_training_leaves_the_processor_as_it_was() -> None:
+    before = torch.random.get_rng_state()
+    train(Scripted([1.0], [True]), checkerboard(), max_epochs=1, patience=1, seed=0)
+    assert np.float32(1e-40) * np.float32(1) != 0
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
 def test_validation_ndcg() -> None:
     split = validated()
     items = np.eye(N_WARM, dtype=np.float32)
