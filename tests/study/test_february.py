@@ -24,8 +24,8 @@ pytestmark = pytest.mark.skipif(
 def test_popularity_and_random_on_real_listening(tmp_path: Path) -> None:
     study = load_study(ROOT / "studies" / "music4all-february.yaml", dataset=str(MUSIC4ALL))
     results = Results(study, Store(tmp_path / "store"))
-    records = {s.recommender: run(s, results.store, results.dataset) for s in results.specs()}
-    assert set(records) == {"popularity", "random"}
+    quick = [s for s in results.specs() if s.recommender in ("popularity", "random", "als")]
+    records = {s.recommender: run(s, results.store, results.dataset) for s in quick}
     for record in records.values():
         assert (record.info["n_users"], record.info["provenance"]["listens"]) == (367, "real")
         assert record.info["examples"] == []
@@ -37,6 +37,7 @@ def test_popularity_and_random_on_real_listening(tmp_path: Path) -> None:
     bounds = interval(drawn, level=0.999)
     assert bounds.low < records["random"].chance("recall@20") < bounds.high
     assert interval(found - drawn).low > 0
+    assert interval(records["als"].values("recall@20") - found).low > 0
 
 
 def expected_popularity_recall(k: int) -> tuple[float, float]:
