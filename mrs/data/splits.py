@@ -59,10 +59,16 @@ class Split:
     @cached_property
     def matrix(self) -> sp.csr_matrix:
         """Who played what in train: float32 [U x N], ones, columns in the order of `warm`."""
-        column = np.searchsorted(self.warm, self.train.track)
+        column = np.empty(len(self.tracks), dtype=np.int32)
+        column[self.warm] = np.arange(len(self.warm), dtype=np.int32)
+        n_played = np.bincount(self.train.user, minlength=len(self.users))
+        bounds = np.concatenate(([0], np.cumsum(n_played)))
         ones = np.ones(len(self.train), dtype=np.float32)
         shape = (len(self.users), len(self.warm))
-        return sp.csr_matrix((ones, (self.train.user, column)), shape=shape)
+        # The pairs are sorted by user, so that they are the matrix's rows as they stand.
+        matrix = sp.csr_matrix((ones, column[self.train.track], bounds), shape=shape)
+        matrix.sort_indices()
+        return matrix
 
 
 @dataclass(frozen=True)
@@ -214,7 +220,9 @@ def to_split(
 
     def positions(frame: pl.DataFrame) -> Interactions:
         frame = frame.join(user_at, on="user_id").join(track_at, on="track_id")
-        frame = frame.sort("user", "timestamp", "track")
+        # One key of user and time: comparing two columns with many ties takes three times as long.
+        key = pl.col("user").cast(pl.Int128) * 2**64 + pl.col("timestamp").dt.epoch("us")
+        frame = frame.sort(key, "track")
         return Interactions(
             frame["user"].to_numpy(),
             frame["track"].to_numpy(),
@@ -223,7 +231,7 @@ def to_split(
         )
 
     train = positions(parts["train"])
-    warm = np.unique(train.track)
+    warm = np.flatnonzero(np.bincount(train.track)).astype(np.int32)
     if cold_ids is not None:
         cold = tracks["track_id"].is_in(cold_ids.implode())
     else:

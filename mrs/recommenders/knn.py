@@ -5,11 +5,14 @@ from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
+import torch
+from torch.nn.functional import embedding_bag
 
 from mrs.data.splits import Split
 from mrs.recommenders.base import Fitted, History, Recommender, normalise
 
-COLUMN_BLOCK = 256  # columns of the vectors averaged together, which bounds memory
+USER_BLOCK = 1024  # users averaged together, which bounds memory
+BAG = 64  # tracks whose vectors are summed in float32 before float64 takes over
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +78,21 @@ class KNN(Recommender):
 def mean_of_history(matrix: sp.csr_matrix, vectors: np.ndarray) -> np.ndarray:
     """The mean vector of each user's tracks: [U x N] ones, [N x width] -> float32 [U x width].
 
-    Sums run in float64: histories reach thousands of tracks.
+    Histories reach thousands of tracks, so sums of up to `BAG` of them in float32 are summed in
+    float64.
     """
-    n_played = np.maximum(matrix.sum(axis=1), 1).reshape(-1, 1)
-    sums = matrix.astype(np.float64)
+    table = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
+    tracks = torch.from_numpy(matrix.indices)
     means = np.empty((matrix.shape[0], vectors.shape[1]), dtype=np.float32)
-    for start in range(0, vectors.shape[1], COLUMN_BLOCK):
-        block = slice(start, start + COLUMN_BLOCK)
-        means[:, block] = (sums @ vectors[:, block].astype(np.float64)) / n_played
+    for start in range(0, len(means), USER_BLOCK):
+        bounds = matrix.indptr[start : start + USER_BLOCK + 1]
+        n_played = np.diff(bounds)
+        n_bags = np.maximum(1, -(-n_played // BAG))
+        first = np.cumsum(n_bags) - n_bags
+        place = np.arange(n_bags.sum()) - np.repeat(first, n_bags)
+        begin = np.repeat(bounds[:-1] - bounds[0], n_bags) + BAG * place
+        mine = tracks[bounds[0] : bounds[-1]]
+        bags = embedding_bag(mine, table, torch.from_numpy(begin).to(mine.dtype), mode="sum")
+        sums = np.add.reduceat(bags.numpy(), first, axis=0, dtype=np.float64)
+        means[start : start + USER_BLOCK] = sums / np.maximum(n_played, 1)[:, None]
     return means

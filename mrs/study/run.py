@@ -136,17 +136,21 @@ def candidates_and_truth(
     candidates = pool[np.argsort(rank[pool])]
     column = np.full(len(split.tracks), -1)
     column[candidates] = np.arange(len(candidates))
-    shape = (len(split.users), len(candidates))
+    users, row = np.unique(test.user, return_inverse=True)
     ones = np.ones(len(test), dtype=np.float32)
-    truth = sp.csr_matrix((ones, (test.user, column[test.track])), shape=shape)
-    seen = split.matrix[:, np.searchsorted(split.warm, candidates)] if hot else None
-    if seen is not None:
+    shape = (len(users), len(candidates))
+    truth = sp.csr_matrix((ones, (row, column[test.track])), shape=shape)
+    seen = None
+    if hot:
+        seen = split.matrix[users][:, np.searchsorted(split.warm, candidates)]
         truth = (truth - truth.multiply(seen)).tocsr()
         truth.eliminate_zeros()
-    users = np.flatnonzero(np.diff(truth.indptr))
+        left = np.flatnonzero(np.diff(truth.indptr))
+        if len(left) < len(users):
+            users, truth, seen = users[left], truth[left], seen[left]
     if not len(users):
         raise InputError(f"split {split.name}: has no {scenario} test rows; choose hot or another")
-    return users, candidates, truth[users], None if seen is None else seen[users]
+    return users, candidates, truth, seen
 
 
 def score(
