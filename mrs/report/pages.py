@@ -156,7 +156,7 @@ class _Book:
             "settings": dict(cell.recommender.settings),
             "scenario": cell.scenario,
             "seeds": list(self.study.seeds),
-            "shuffled_seeds": list(self.study.shuffled_seeds if cell.backend else ()),
+            "shuffled_seeds": [spec.seed for spec in cell.shuffled],
             "k": list(self.study.k),
             "threads": self.study.threads,
             "store": self.common["store"],

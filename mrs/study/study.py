@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mrs.errors import InputError
 from mrs.recommenders import RECOMMENDERS, make_recommender
@@ -16,15 +16,16 @@ from mrs.study.spec import DEFAULT_K, SCENARIOS, check_k
 class Variant:
     """A recommender with the hyper-parameters that a study sets.
 
-    Its name alone tells it apart, unless the study has it several times (`alone` is false).
+    Its name alone tells it apart, unless the study has it several times: then the settings named
+    in `told_by` do, those that not all of them share.
     """
 
     name: str
     settings: tuple[tuple[str, Any], ...] = ()
-    alone: bool = True
+    told_by: frozenset[str] = frozenset()
 
     def _marks(self, equals: str) -> list[str]:
-        shown = () if self.alone else self.settings
+        shown = [(name, value) for name, value in self.settings if name in self.told_by]
         return [f"{name}{equals}{str(value).lower()}" for name, value in shown]
 
     @property
@@ -43,8 +44,9 @@ class Study(BaseModel):
     """What a study file holds.
 
     `backends` None means all that the dataset has vectors of. `seeds` are those of the fits,
-    `shuffled_seeds` those of the control with shuffled vectors. `threads` is the number of threads
-    of each fit: part of the study, since it may change last digits.
+    `shuffled_seeds` those of the control with shuffled vectors; `shuffled_seeds_of` gives some
+    recommenders others, by name. `threads` is the number of threads of each fit: part of the study,
+    since it may change last digits.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,6 +59,7 @@ class Study(BaseModel):
     scenarios: tuple[str, ...] = SCENARIOS
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     shuffled_seeds: tuple[int, ...] = ()
+    shuffled_seeds_of: dict[str, tuple[int, ...]] = {}
     k: tuple[int, ...] = DEFAULT_K
     threads: int = Field(default=1, ge=1)
 
@@ -66,15 +69,31 @@ class Study(BaseModel):
         if not isinstance(entries, list) or not entries:
             raise ValueError("list at least one recommender")
         pairs = [(e, {}) if isinstance(e, str) else next(iter(e.items())) for e in entries]
-        names = [name for name, _ in pairs]
-        variants = []
+        chosen = []
         for name, settings in pairs:
             full = make_recommender(name, settings or {}).settings()
-            chosen = tuple((key, full[key]) for key in sorted(settings or {}))
-            variants.append(Variant(name, chosen, alone=names.count(name) == 1))
+            chosen.append((name, {(key, full[key]) for key in settings or {}}))
+        shared: dict[str, set[tuple[str, Any]]] = {}
+        for name, mine in chosen:
+            shared[name] = shared.get(name, mine) & mine
+        variants = [
+            Variant(name, tuple(sorted(mine)), frozenset(key for key, _ in mine - shared[name]))
+            for name, mine in chosen
+        ]
         if len({variant.slug for variant in variants}) < len(variants):
             raise ValueError("a recommender stands there twice with the same settings")
         return variants
+
+    @model_validator(mode="after")
+    def _known_controls(self) -> "Study":
+        strangers = set(self.shuffled_seeds_of) - {variant.name for variant in self.recommenders}
+        if strangers:
+            raise ValueError(f"shuffled_seeds_of names {min(strangers)}, which the study lacks")
+        return self
+
+    def controls(self, recommender: str) -> tuple[int, ...]:
+        """The seeds of a recommender's controls with shuffled vectors."""
+        return self.shuffled_seeds_of.get(recommender, self.shuffled_seeds)
 
     @field_validator("scenarios")
     @classmethod

@@ -37,6 +37,25 @@ def test_a_recommender_that_stands_alone_bears_its_plain_name(tmp_path: Path) ->
     assert study.recommenders[0].settings == (("center", True),)
 
 
+def test_variants_are_told_apart_by_what_they_do_not_share(tmp_path: Path) -> None:
+    text = """
+title: t
+recommenders:
+  - hybrid: &short {max_epochs: 3, patience: 2}
+  - hybrid: {<<: *short, n_components: none}
+"""
+    plain, whole = load_study(write(tmp_path, text)).recommenders
+    assert (plain.label, plain.slug) == ("Hybrid", "hybrid")
+    assert (whole.label, whole.slug) == ("Hybrid (n_components=none)", "hybrid-n_components-none")
+    assert dict(whole.settings) == {"max_epochs": 3, "patience": 2, "n_components": None}
+
+
+def test_some_recommenders_have_other_controls(tmp_path: Path) -> None:
+    text = "title: t\nrecommenders: [knn, hybrid]\nshuffled_seeds: [0]\n"
+    study = load_study(write(tmp_path, text + "shuffled_seeds_of: {knn: [0, 1, 2]}\n"))
+    assert (study.controls("knn"), study.controls("hybrid")) == ((0, 1, 2), (0,))
+
+
 def test_another_dataset(tmp_path: Path) -> None:
     path = write(tmp_path, "title: t\ndataset: demo\nrecommenders: [random]\n")
     assert load_study(path, dataset="elsewhere").dataset == "elsewhere"
@@ -56,6 +75,7 @@ def test_another_dataset(tmp_path: Path) -> None:
         ("title: t\nrecommenders: [knn]\nk: [0]", ["1 or more"]),
         ("title: t\nrecommenders: [knn]\nseeds: []", ["seeds"]),
         ("title: t\nrecommenders: [knn]\nsede: [1]", ["sede"]),
+        ("title: t\nrecommenders: [knn]\nshuffled_seeds_of: {elsa: [1]}", ["elsa", "lacks"]),
     ],
 )
 def test_mistakes(tmp_path: Path, text: str, words: list[str]) -> None:
