@@ -22,7 +22,7 @@ class Variant:
 
     name: str
     settings: tuple[tuple[str, Any], ...] = ()
-    told_by: frozenset[str] = frozenset()
+    told_by: tuple[str, ...] = ()
 
     def _marks(self, equals: str) -> list[str]:
         shown = [(name, value) for name, value in self.settings if name in self.told_by]
@@ -77,7 +77,7 @@ class Study(BaseModel):
         for name, mine in chosen:
             shared[name] = shared.get(name, mine) & mine
         variants = [
-            Variant(name, tuple(sorted(mine)), frozenset(key for key, _ in mine - shared[name]))
+            Variant(name, tuple(sorted(mine)), tuple(sorted(dict(mine - shared[name]))))
             for name, mine in chosen
         ]
         if len({variant.slug for variant in variants}) < len(variants):
