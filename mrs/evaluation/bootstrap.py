@@ -35,32 +35,67 @@ def interval(
     Raises InputError for values that are empty or not finite, for draws < 1 and for a level
     outside of 0 to 1.
     """
+    if np.ndim(values) not in (1, 2, 3):
+        raise ValueError(f"values have {np.ndim(values)} dimensions, not 1 to 3")
     cube = np.asarray(values, dtype=np.float64)
-    if cube.ndim not in (1, 2, 3):
-        raise ValueError(f"values have {cube.ndim} dimensions, not 1 to 3")
+    cube = cube.reshape((1,) * (cube.ndim == 1) + cube.shape + (1,) * (cube.ndim < 3))
+    means = resampled_means(cube, draws=draws, seed=seed)
+    bounds = _ends(cube.mean(axis=(0, 1)), means, level)
+    if np.ndim(values) == 3:
+        return bounds
+    return Interval(float(bounds.mean[0]), float(bounds.low[0]), float(bounds.high[0]))  # type: ignore[index]
+
+
+def difference(
+    first: np.ndarray,
+    second: np.ndarray,
+    *,
+    draws: int = 10_000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """Interval of the mean of `first` [S x U x M] minus that of `second` [T x U x M].
+
+    Both are over the same users, drawn together. Where there are as many seeds on both sides they
+    are drawn together, too, so that a seed stands beside the same seed. Raises InputError as
+    `interval` does.
+    """
+    means = resampled_means(first, draws=draws, seed=seed)
+    means -= resampled_means(second, draws=draws, seed=seed)
+    return _ends(first.mean(axis=(0, 1)) - second.mean(axis=(0, 1)), means, level)
+
+
+def resampled_means(values: np.ndarray, *, draws: int = 10_000, seed: int = 0) -> np.ndarray:
+    """The mean that each draw of users and seeds takes of values [S x U x M]: [draws x M].
+
+    Raises InputError as `interval` does.
+    """
+    cube = np.asarray(values, dtype=np.float64)
     if cube.size == 0 or not np.isfinite(cube).all():
         raise InputError("an interval needs at least one value, and finite ones only")
-    if draws < 1 or not 0 < level < 1:
-        raise InputError(f"draws is {draws}, level {level}; at least 1, and between 0 and 1")
-    cube = cube.reshape((1,) * (cube.ndim == 1) + cube.shape + (1,) * (cube.ndim < 3))
+    if draws < 1:
+        raise InputError(f"draws is {draws}; at least 1")
     n_seeds, n_users, n_metrics = cube.shape
     per_user = cube.transpose(1, 0, 2).reshape(n_users, n_seeds * n_metrics)
-    user_stream, seed_stream = (np.random.default_rng([seed, stream]) for stream in (0, 1))
+    users, seeds = (np.random.default_rng([seed, stream]) for stream in (0, 1))
     chunk = max(1, CHUNK_CELLS // n_users)
     means = np.empty((draws, n_metrics))
     with threadpool_limits(1, user_api="blas"):  # the last digit depends on the split over threads
         for start in range(0, draws, chunk):
             n = min(chunk, draws - start)
-            sums = (_counts(user_stream, n, n_users) @ per_user).reshape(n, n_seeds, n_metrics)
-            seeds = _counts(seed_stream, n, n_seeds)
-            means[start : start + n] = (seeds[:, :, None] * sums).sum(axis=1)
-    means /= n_seeds * n_users
+            sums = (_counts(users, n, n_users) @ per_user).reshape(n, n_seeds, n_metrics)
+            taken = _counts(seeds, n, n_seeds)
+            means[start : start + n] = (taken[:, :, None] * sums).sum(axis=1)
+    return means / (n_seeds * n_users)
+
+
+def _ends(mean: np.ndarray, means: np.ndarray, level: float) -> Interval:
+    """The percentile interval of resampled means [draws x M]."""
+    if not 0 < level < 1:
+        raise InputError(f"level {level}; between 0 and 1")
     tail = (1 - level) / 2
     low, high = np.quantile(means, [tail, 1 - tail], axis=0)
-    mean = cube.mean(axis=(0, 1))
-    if np.ndim(values) == 3:
-        return Interval(mean, low, high)
-    return Interval(float(mean[0]), float(low[0]), float(high[0]))
+    return Interval(mean, low, high)
 
 
 def _counts(stream: np.random.Generator, n_draws: int, n: int) -> np.ndarray:

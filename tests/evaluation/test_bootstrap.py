@@ -5,7 +5,7 @@ from threadpoolctl import threadpool_limits
 
 from mrs.errors import InputError
 from mrs.evaluation import bootstrap
-from mrs.evaluation.bootstrap import interval
+from mrs.evaluation.bootstrap import difference, interval
 
 
 def test_mean_and_order():
@@ -116,5 +116,30 @@ def test_empty_and_nan(values):
 
 @pytest.mark.parametrize("options", [{"draws": 0}, {"level": 1.0}, {"level": 0.0}])
 def test_parameters_out_of_range(options):
-    with pytest.raises(InputError, match="between 0 and 1"):
+    with pytest.raises(InputError, match="at least 1|between 0 and 1"):
         interval(np.ones(3), **options)
+
+
+def test_a_difference_over_equal_seeds_is_the_interval_of_the_differences():
+    rng = np.random.default_rng(9)
+    first, second = rng.random((3, 40, 2)), rng.random((3, 40, 2))
+    ours, theirs = difference(first, second, draws=700), interval(first - second, draws=700)
+    np.testing.assert_allclose(ours.mean, theirs.mean, atol=1e-14)
+    np.testing.assert_allclose(ours.low, theirs.low, atol=1e-14)
+    np.testing.assert_allclose(ours.high, theirs.high, atol=1e-14)
+
+
+def test_a_difference_draws_the_users_together():
+    values = np.random.default_rng(10).random((1, 40, 1))
+    many = np.repeat(values - 0.25, 5, axis=0)
+    ours = difference(values, many, draws=300)
+    assert (ours.low[0], ours.high[0]) == pytest.approx((0.25, 0.25), abs=1e-12)
+
+
+def test_a_difference_of_unequal_seeds_has_both_variances():
+    rng = np.random.default_rng(11)
+    first, second = rng.normal(size=(4, 1, 1)), rng.normal(size=(9, 1, 1))
+    ours = difference(first, second)
+    # The mean of n draws of n values has their variance / n; both sides are drawn apart.
+    spread = np.sqrt(first.var() / 4 + second.var() / 9)
+    assert (ours.high - ours.low)[0] == pytest.approx(2 * 1.96 * spread, rel=0.06)
