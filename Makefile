@@ -43,8 +43,8 @@ audit: $(AUDIT)  ## recompute the metrics of eleven other libraries, in .venv-au
 lab: setup  ## JupyterLab on the notebooks, which run in this folder
 	$(PY) -m jupyterlab --ServerApp.root_dir=notebooks --MappingKernelManager.root_dir="$(CURDIR)" $(ARGS)
 
-bench: setup  ## the benchmarks
-	@set -e; for file in benchmarks/*.py; do echo "$$file"; $(PY) "$$file"; done
+bench: setup  ## the benchmarks and their table: 10 minutes on 2 free cores
+	$(PY) benchmarks/table.py
 
 setup: $(STAMP) $(MATHJAX)  ## only the environment (.venv); PYTHON=... chooses the Python, TORCH_LINKS=... a page of torch wheels
 	@:

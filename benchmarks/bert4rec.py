@@ -1,27 +1,25 @@
-"""BERT4Rec's training step at Music4All-Onion's size, and the rate of a matrix product beside it.
+"""BERT4Rec's training step at Music4All-Onion's size.
 
     python benchmarks/bert4rec.py [--threads 2]
 
 Histories and vectors are generated: 55,262 tracks and listeners whose histories all fill the 300
 positions, with the papers' encoder (2 layers, 2 heads, feed-forward 256) and an embedding size of
-64. The published code took 2.82 s a step of 16 listeners and 11.2 GB, measured on 2 cores; its
-batch of 128 needs about 75 GB.
+64. The published code's batch of 128 needs about 75 GB. The floor is that of the softmax's
+products.
 """
 
 import argparse
 import multiprocessing
-import resource
-import statistics
-import time
 
 import numpy as np
 import torch
+from measure import Line, gemm_rate, peak_mb, report, timed, train_step
 
 from mrs.data.splits import Interactions, Split
 from mrs.recommenders.bert4rec import BERT4Rec, ContentItems, SequenceModule
 
 TRACKS, LENGTH, COMPONENTS = 55_262, 300, 128
-PUBLISHED_SECONDS = 2.82
+PUBLISHED_SECONDS, PUBLISHED_MB = 2.82, 11_200
 CASES = [("full", 16, 12), ("sampled", 16, 12), ("full", 128, 3), ("sampled", 128, 3)]
 
 
@@ -40,40 +38,33 @@ def generated_split(n_users: int) -> Split:
     return Split("generated", np.arange(n_users), warm, train, none, none, none, warm, cold)
 
 
-def matmul_rate() -> float:
-    """10^9 float32 operations a second of a product of 2,048 x 2,048 matrices."""
-    a = torch.randn(2048, 2048)
-    a @ a
-    begin = time.perf_counter()
-    for _ in range(5):
-        a @ a
-    return 5 * 2 * 2048**3 / (time.perf_counter() - begin) / 1e9
-
-
-def case(softmax: str, batch_size: int, steps: int, threads: int) -> str:
+def case(softmax: str, batch_size: int, steps: int, threads: int) -> None:
     """Time some steps in a process of their own, whose peak memory is theirs."""
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
+    rate = gemm_rate()
     recommender = BERT4Rec(softmax=softmax, batch_size=batch_size, n_components=COMPONENTS)
     vectors = np.random.default_rng(1).standard_normal((TRACKS, COMPONENTS), dtype=np.float32)
     items = ContentItems(vectors / np.float32(COMPONENTS**0.5), recommender, seed=0)
     module = SequenceModule(items, generated_split(batch_size * (steps + 1)), recommender, seed=0)
     module.train()
-    optimiser = module.optimiser()["optimizer"]
-    seconds = []
-    for batch in module.batches(0):
-        begin = time.perf_counter()
-        loss = module.loss(batch)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        seconds.append(time.perf_counter() - begin)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    median = statistics.median(seconds[1:])
-    times = f", {PUBLISHED_SECONDS / median:.1f}x the published" if batch_size == 16 else ""
-    return (
-        f"{softmax:8s} batch {batch_size:3d}: {median:.3f} s a step "
-        f"(fastest {min(seconds[1:]):.3f}), peak {peak:.0f} MB{times}"
+    optimiser, batches = module.optimiser()["optimizer"], iter(module.batches(0))
+    seconds, cpu = timed(lambda: train_step(module, optimiser, next(batches)), steps)
+    compared = batch_size == 16
+    # The softmax over all tracks: one product forwards, two back.
+    hidden = round(recommender.mask_probability * LENGTH) * batch_size
+    columns = TRACKS if softmax == "full" else recommender.n_negatives
+    report(
+        Line(
+            stage=f"BERT4Rec step, {softmax} softmax, {batch_size} users of {LENGTH} plays",
+            seconds=seconds,
+            cpu_seconds=cpu,
+            gflops=rate / 1e9,
+            floor=3 * 2 * hidden * columns * recommender.embedding_size / rate,
+            peak_mb=peak_mb(),
+            published=PUBLISHED_SECONDS if compared else None,
+            published_mb=PUBLISHED_MB if compared else None,
+        )
     )
 
 
@@ -81,13 +72,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    print(f"{TRACKS} tracks, {LENGTH} plays, embedding size 64, {args.threads} threads")
     context = multiprocessing.get_context("spawn")
     for softmax, batch_size, steps in CASES:
-        with context.Pool(1) as pool:
-            line = pool.apply(case, (softmax, batch_size, steps, args.threads))
-        print(f"{line}; matrix product {matmul_rate():.0f} GFLOP/s", flush=True)
+        process = context.Process(target=case, args=(softmax, batch_size, steps, args.threads))
+        process.start()
+        process.join()
+        if process.exitcode:
+            raise SystemExit(f"{softmax}, {batch_size}: ended with {process.exitcode}")
 
 
 if __name__ == "__main__":

@@ -3,20 +3,17 @@
     python benchmarks/hybrid.py [--batch-size 128] [--threads 2]
 
 Histories and components are drawn at random; users, tracks and pairs are as many as in the split of
-arXiv 2604.23077. The floor is the time that the step's matrix products alone take at the rate of a
-large square product in the same run: the MLP over all tracks and the products of a batch with its
-output. Seconds of processor time are printed beside, since other work slows wall time down.
+arXiv 2604.23077. The floor is that of the MLP over all tracks and of the products of a batch with
+its output.
 """
 
 import argparse
-import resource
-import statistics
-import time
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 import torch
-from threadpoolctl import threadpool_limits
+from measure import Line, gemm_rate, peak_mb, report, timed, train_step
 
 from mrs.recommenders.elsa import ELSA, _Module
 from mrs.recommenders.hybrid import Hybrid, HybridModule
@@ -24,7 +21,7 @@ from mrs.recommenders.training import TrainedModule
 
 USERS, TRACKS, PAIRS = 21_018, 55_262, 5_371_381
 COMPONENTS, WIDTH = 128, 768
-PUBLISHED = {"hybrid": 2.86, "elsa": 1.32}  # seconds of the published scripts on 2 cores
+PUBLISHED = {"Hybrid": (2.86, 3400), "ELSA": (1.32, 3600)}  # seconds and MB, 128 users a batch
 
 
 def drawn_matrix(rng: np.random.Generator) -> sp.csr_matrix:
@@ -37,17 +34,6 @@ def drawn_matrix(rng: np.random.Generator) -> sp.csr_matrix:
     pairs = rng.permutation(np.unique(user * TRACKS + track))[:PAIRS]
     ones = np.ones(len(pairs), dtype=np.float32)
     return sp.csr_matrix((ones, np.divmod(pairs, TRACKS)), shape=(USERS, TRACKS))
-
-
-def gemm_rate(rng: np.random.Generator) -> float:
-    """Multiplications and additions a second in a square product by torch."""
-    square = torch.from_numpy(rng.standard_normal((4000, 4000), dtype=np.float32))
-    seconds = []
-    for _ in range(5):
-        begin = time.perf_counter()
-        square @ square
-        seconds.append(time.perf_counter() - begin)
-    return 2 * 4000**3 / statistics.median(seconds)
 
 
 def main() -> None:
@@ -64,39 +50,34 @@ def main() -> None:
     hybrid = Hybrid(hidden_size=WIDTH, batch_size=n_batch)
     elsa = ELSA(embedding_size=WIDTH, batch_size=n_batch)
     modules: dict[str, TrainedModule] = {
-        "elsa": _Module(matrix, elsa, seed=0),
-        "hybrid": HybridModule(matrix, inputs, hybrid, seed=0),
+        "ELSA": _Module(matrix, elsa, seed=0),
+        "Hybrid": HybridModule(matrix, inputs, hybrid, seed=0),
     }
     # A product forwards takes two back; the first layer's inputs need no gradient. The length of
     # the output costs a product of A with the batch or with itself, whichever is smaller.
     loss = 3 * TRACKS * WIDTH * min(n_batch, WIDTH)
     layers = TRACKS * WIDTH * (2 * COMPONENTS + 3 * WIDTH)
-    with threadpool_limits(args.threads):
-        rate = gemm_rate(rng)
-        print(
-            f"{USERS:,} users, {TRACKS:,} tracks, {matrix.nnz:,} pairs, {n_batch} users a batch, "
-            f"{WIDTH} wide, {args.threads} threads"
-        )
-        print(f"GEMM {rate / 1e9:.0f} GFLOP/s")
-        for name, module in modules.items():
-            optimiser, batches = module.optimiser(), iter(module.batches(0))
-            wall, cpu = [], []
-            for _ in range(args.steps):
-                begin, used = time.perf_counter(), time.process_time()
-                optimiser.zero_grad()
-                module.loss(next(batches)).backward()
-                optimiser.step()
-                wall.append(time.perf_counter() - begin)
-                cpu.append(time.process_time() - used)
-            step = statistics.median(wall)
-            floor = 2 * (loss + (layers if name == "hybrid" else 0)) / rate
-            print(
-                f"{name}: step {step:.2f} s (median of {args.steps}, best {min(wall):.2f}), "
-                f"{statistics.median(cpu):.2f} cpu s, floor {floor:.2f} s, "
-                f"epoch {step * -(-USERS // n_batch):.0f} s; published script, measured on "
-                f"2 cores: {PUBLISHED[name]} s"
+    rate = gemm_rate()
+    print(f"{USERS:,} users, {TRACKS:,} tracks, {matrix.nnz:,} pairs, {n_batch} users a batch")
+    for name, module in modules.items():
+        optimiser, batches = module.optimiser(), iter(module.batches(0))
+
+        def step(module: Any = module, optimiser: Any = optimiser, batches: Any = batches) -> None:
+            train_step(module, optimiser, next(batches))
+
+        seconds, cpu = timed(step, args.steps)
+        report(
+            Line(
+                stage=f"{name} step, {n_batch} users, {WIDTH} wide",
+                seconds=seconds,
+                cpu_seconds=cpu,
+                gflops=rate / 1e9,
+                floor=2 * (loss + (layers if name == "Hybrid" else 0)) / rate,
+                peak_mb=peak_mb(),
+                published=PUBLISHED[name][0],
+                published_mb=PUBLISHED[name][1],
             )
-    print(f"peak RSS {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+        )
 
 
 if __name__ == "__main__":

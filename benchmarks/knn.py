@@ -9,7 +9,6 @@ size (its best: one thread).
 """
 
 import argparse
-import resource
 import tempfile
 import time
 from datetime import datetime
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from measure import Line, gemm_rate, peak_mb, report
 
 from mrs.data.dataset import open_dataset
 from mrs.study.run import run_fit
@@ -26,7 +26,8 @@ from mrs.study.store import Store
 USERS, WARM, COLD = 21_018, 55_262, 589
 ROWS = {"train": 5_371_381, "val": 48_787, "hot_test": 280_745, "cold_test": 23_269}
 TEST_USERS = {"val": 2_459, "hot_test": 10_238, "cold_test": 4_553}
-PUBLISHED = {200: 37.6}
+HOT_AND_COLD = TEST_USERS["hot_test"] * WARM + TEST_USERS["cold_test"] * COLD  # scores
+PUBLISHED, PUBLISHED_MB, PUBLISHED_SIZE = 37.6, 1700, 200
 
 
 def draw_pairs(
@@ -71,21 +72,30 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(folder, args.embedding_size)
-        begin = time.perf_counter()
+        begin, used = time.perf_counter(), time.process_time()
         dataset = open_dataset(folder)
         specs = [
             make_spec(dataset, recommender="knn", backend="generated", scenario=scenario)
             for scenario in ("hot", "cold")
         ]
         records = run_fit(specs, Store(folder / "store"), dataset, threads=args.threads)
-        seconds = time.perf_counter() - begin
+        seconds, cpu = time.perf_counter() - begin, time.process_time() - used
         inside = [sum(record.info["seconds"].values()) for record in records]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    published = PUBLISHED.get(args.embedding_size)
-    print(f"KNN, D = {args.embedding_size}, {args.threads} threads, hot and cold")
-    print(f"from files to records {seconds:.2f} s")
+    peak, rate = peak_mb(), gemm_rate()
+    published = args.embedding_size == PUBLISHED_SIZE
     print(f"of it profiles, ranking and scores: hot {inside[0]:.2f} s, cold {inside[1]:.2f} s")
-    print(f"peak memory {peak:.0f} MB; published script {published or 'not measured'} s")
+    report(
+        Line(
+            stage=f"KNN, hot and cold, files to records, D={args.embedding_size}",
+            seconds=seconds,
+            cpu_seconds=cpu,
+            gflops=rate / 1e9,
+            floor=2 * HOT_AND_COLD * args.embedding_size / rate,
+            peak_mb=peak,
+            published=PUBLISHED if published else None,
+            published_mb=PUBLISHED_MB if published else None,
+        )
+    )
 
 
 if __name__ == "__main__":

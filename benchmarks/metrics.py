@@ -3,12 +3,10 @@
     python benchmarks/metrics.py
 
 Lists and truth are drawn at random: 10,000 users x 100 ranks, 27 relevant tracks a user, about a
-tenth of them in the list.
+tenth of them in the list. The published scripts compute HitRate, Recall and NDCG with rs_metrics.
 """
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,21 +14,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
+from measure import Line, gemm_rate, report, timed
 
 from mrs.evaluation.bootstrap import interval
 from mrs.evaluation.files import file_means
 from mrs.evaluation.metrics import METRICS, Judged, Listed, chance, class_means, evaluate
 
 KS = (10, 20, 50)
-
-
-def report(what: str, function: Callable[[], object], repeats: int) -> None:
-    seconds = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - begin)
-    print(f"{what:58s} {statistics.median(seconds):8.4f} s")
 
 
 def main() -> None:
@@ -56,26 +46,29 @@ def main() -> None:
     n_candidates = args.candidates - rng.integers(5, 3000, args.users)
     values = rng.random((1, args.users, len(METRICS) * len(KS)))
 
+    rate = gemm_rate()
+
+    def stage(name: str, function: Callable[[], object], published: float | None = None) -> None:
+        seconds, cpu = timed(function, args.repeats)
+        report(Line(name, seconds, cpu, rate / 1e9, published=published))
+
     print(f"{args.users:,} users x {args.depth} ranks x {args.relevant} relevant, ks {KS}")
-    report(
+    stage(
         "HitRate, Recall, NDCG from lists and truth",
         lambda: evaluate(Judged.from_lists(lists, relevant), ["hitrate", "recall", "ndcg"], KS),
-        args.repeats,
+        published=3.7,
     )
-    print(f"{'  the same with rs_metrics, pandas frames (published)':58s}  2.4-4.8 s, 2 cores")
-    report(
+    stage(
         "the six metrics of the study from lists and truth",
         lambda: evaluate(Judged.from_lists(lists, relevant), list(METRICS), KS),
-        args.repeats,
     )
-    report(
+    stage(
         "every class from lists and truth",
         lambda: class_means(
             Judged.from_lists(lists, relevant, n_candidates=n_candidates),
             KS,
             listed=Listed(lists, args.candidates),
         ),
-        args.repeats,
     )
     with TemporaryDirectory() as folder:
         ranked, truth_file = Path(folder, "ranked.parquet"), Path(folder, "truth.parquet")
@@ -90,25 +83,21 @@ def main() -> None:
         pl.DataFrame(
             {"user_id": np.repeat(users, n_relevant), "track_id": relevant.indices}
         ).write_parquet(truth_file)
-        report(
+        stage(
             "every class from two parquet files",
             lambda: file_means(ranked, truth_file, KS),
-            args.repeats,
         )
-    report(
+    stage(
         "chance level of all metrics",
         lambda: chance(n_candidates, n_relevant, list(METRICS), KS),
-        args.repeats,
     )
-    report(
+    stage(
         f"bootstrap, 10,000 draws, {values.shape[2]} columns, 1,200 users",
         lambda: interval(values[:, :1200]),
-        args.repeats,
     )
-    report(
+    stage(
         f"bootstrap, 10,000 draws, {values.shape[2]} columns, {args.users:,} users",
         lambda: interval(values),
-        args.repeats,
     )
 
 

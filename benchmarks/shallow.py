@@ -10,19 +10,18 @@ same run. Seconds of processor time are printed beside, since other work slows w
 """
 
 import argparse
-import resource
 import statistics
 import time
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
+from measure import Line, gemm_rate, peak_mb, report, timed, train_step
 
 from mrs.data.splits import Interactions, Split
 from mrs.recommenders.shallow import Shallow, ShallowModule
 
 USERS, TRACKS, PAIRS = 21_018, 55_262, 5_371_381
-PUBLISHED_SECONDS, PUBLISHED_SIZE = 4.63, 200  # the published script on 2 cores, items trained
+PUBLISHED_SECONDS, PUBLISHED_MB, PUBLISHED_SIZE = 4.63, 4500, 200  # items trained
 
 
 def drawn_split(rng: np.random.Generator) -> Split:
@@ -64,55 +63,42 @@ def main() -> None:
     split = drawn_split(rng)
     size = args.embedding_size
     settings = Shallow(n_components=None, train_users=False, train_items=True)
-    with threadpool_limits(args.threads):
-        square = rng.standard_normal((4000, 4000), dtype=np.float32)
-        gemm = []
-        for _ in range(5):
-            begin = time.perf_counter()
-            square @ square
-            gemm.append(time.perf_counter() - begin)
-        rate = 2 * 4000**3 / statistics.median(gemm)
-        module = ShallowModule(split, settings, seed=0)
-        users, items = (
-            rng.standard_normal((n, size), dtype=np.float32) * size**-0.5
-            for n in split.matrix.shape
+    rate = gemm_rate()
+    module = ShallowModule(split, settings, seed=0)
+    users, items = (
+        rng.standard_normal((n, size), dtype=np.float32) * size**-0.5 for n in split.matrix.shape
+    )
+    module.set_tables(users, items, train_users=False, train_items=True)
+    optimiser, batches = module.optimiser(), module.batches(0)
+    products, sampling = [], []
+
+    def step() -> None:
+        begin = time.perf_counter()
+        batch = next(batches)
+        sampling.append(time.perf_counter() - begin)
+        train_step(module, optimiser, batch)
+        n_tracks, n_users = (len(ids.unique()) for ids in batch[:2])
+        products.append(2 * size**2 * (3 * n_tracks + 2 * n_users))
+
+    seconds, cpu = timed(step, args.steps)
+    published = size == PUBLISHED_SIZE
+    print(
+        f"{USERS:,} users, {TRACKS:,} tracks, {PAIRS:,} pairs, tracks trained; "
+        f"of a step sampling {statistics.median(sampling):.3f} s"
+    )
+    report(
+        Line(
+            stage=f"Shallow Net step, {settings.batch_size:,} pairs x {settings.n_negatives}, "
+            f"D={size}",
+            seconds=seconds,
+            cpu_seconds=cpu,
+            gflops=rate / 1e9,
+            floor=statistics.median(products) / rate,
+            peak_mb=peak_mb(),
+            published=PUBLISHED_SECONDS if published else None,
+            published_mb=PUBLISHED_MB if published else None,
         )
-        module.set_tables(users, items, train_users=False, train_items=True)
-        optimiser = module.optimiser()
-        batches = module.batches(0)
-        parts: dict[str, list[float]] = {"sampling": [], "step": [], "cpu": []}
-        products = []
-        for _ in range(args.steps):
-            begin, used = time.perf_counter(), time.process_time()
-            batch = next(batches)
-            drawn = time.perf_counter()
-            loss = module.loss(batch)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            end = time.perf_counter()
-            parts["sampling"].append(drawn - begin)
-            parts["step"].append(end - begin)
-            parts["cpu"].append(time.process_time() - used)
-            n_tracks, n_users = (len(ids.unique()) for ids in batch[:2])
-            products.append(2 * size**2 * (3 * n_tracks + 2 * n_users))
-    step = statistics.median(parts["step"])
-    floor = statistics.median(products) / rate
-    epoch = step * -(-PAIRS // settings.batch_size)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"{USERS:,} users, {TRACKS:,} tracks, {PAIRS:,} pairs, D = {size}, "
-        f"{settings.batch_size:,} pairs x {settings.n_negatives} negatives, tracks trained, "
-        f"{args.threads} threads, median of {args.steps} steps"
     )
-    print(f"GEMM {rate / 1e9:.0f} GFLOP/s, floor of a step {floor:.3f} s")
-    print(
-        f"step {step:.3f} s (of it sampling {statistics.median(parts['sampling']):.3f} s), "
-        f"{statistics.median(parts['cpu']):.3f} cpu s, "
-        f"epoch {epoch:.0f} s, peak RSS {peak:.0f} MB"
-    )
-    if size == PUBLISHED_SIZE:
-        print(f"published script, measured on 2 cores: step {PUBLISHED_SECONDS} s")
 
 
 if __name__ == "__main__":

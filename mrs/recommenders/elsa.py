@@ -114,6 +114,10 @@ def reconstruction_loss(history: torch.Tensor, items: torch.Tensor) -> torch.Ten
     played = history.crow_indices().diff().to(profile.dtype)
     square = (profile**2).sum(dim=1)
     inner = square - played
-    length = ((profile @ (items.T @ items)) * profile).sum(dim=1) - 2 * square + played
+    if len(profile) < items.shape[1]:  # |p A^T|^2 in the cheaper order, at most A's own size
+        whole = (profile @ items.T).square().sum(dim=1)
+    else:
+        whole = ((profile @ (items.T @ items)) * profile).sum(dim=1)
+    length = whole - 2 * square + played
     cosine = inner / (length.clamp_min(1e-12) * played.clamp_min(1e-12)).sqrt()
     return (2 - 2 * cosine).mean()
