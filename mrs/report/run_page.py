@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from mrs.data.dataset import open_dataset
 from mrs.report import summary
 from mrs.report.figures import cell_figure, distribution_figure
+from mrs.study.grid import missing_fits
 from mrs.study.results import Cell, Results
 from mrs.study.run import run_fit
 from mrs.study.spec import make_spec
@@ -64,8 +65,8 @@ class RunPage:
             threads=threads,
         )
         self.results = Results(study, Store(store), opened)
-        for spec in self.results.specs():
-            run_fit([spec], self.results.store, opened, threads=threads)
+        for specs in missing_fits(self.results):
+            run_fit(specs, self.results.store, opened, threads=threads)
         self.cell: Cell = self.results.cells()[0]
         self.records: list[Record] = self.results.records(self.cell.runs)
         self.info = self.records[0].info

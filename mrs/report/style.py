@@ -5,6 +5,7 @@ from itertools import cycle
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 from cycler import cycler
 
 SURROGATE = "sim:"
@@ -50,6 +51,9 @@ def use_style() -> None:
             "hatch.linewidth": 0.6,
         }
     )
+    # A notebook draws a figure to show it; after each cell pyplot would draw it once more.
+    plt.switch_backend(mpl.get_backend())
+    plt.uninstall_repl_displayhook()
 
 
 def palette(labels: Sequence[str]) -> dict[str, Any]:

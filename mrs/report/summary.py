@@ -5,9 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from mrs.data.digests import of_values
 from mrs.evaluation.bootstrap import interval
 from mrs.study.results import Cell, Results
 from mrs.study.spec import METRICS, PRIMARY
+from mrs.study.store import Record, stacked
+
+SUMMARY_VERSION = 1  # raised when what `cell_summary` says of the same records changes
 
 # Blocks in which rows are ranked and compared; never across them.
 BLOCKS = {
@@ -36,25 +40,33 @@ def cell_summary(results: Results, cell: Cell) -> pl.DataFrame | None:
     the control was run, shuffled (mean over permutations), shuffled_low and shuffled_high (the
     least and the greatest permutation).
     """
-    names = metric_names(results.study.k)
-    values = results.values(cell.runs, names)
-    if values is None:
+    records, control = results.records(cell.runs), results.records(cell.shuffled)
+    if not records:
         return None
-    bounds = interval(values)
-    record = results.records(cell.runs)[0]
+    names = metric_names(results.study.k)
+    keys = [[record.key for record in some] for some in (records, control)]
+    return results.store.derived(
+        of_values(["cell_summary", SUMMARY_VERSION, names, *keys]),
+        lambda: _cell_summary(records, control, names),
+    )
+
+
+def _cell_summary(
+    records: Sequence[Record], control: Sequence[Record], names: list[str]
+) -> pl.DataFrame:
+    bounds = interval(stacked(records, names))
     frame = {
         "metric": names,
         "mean": bounds.mean,
         "low": bounds.low,
         "high": bounds.high,
-        "chance": [record.chance(name) for name in names],
+        "chance": [records[0].chance(name) for name in names],
     }
-    control = results.values(cell.shuffled, names)
     columns: dict[str, np.ndarray | list[None]] = dict.fromkeys(
         ("shuffled", "shuffled_low", "shuffled_high"), [None] * len(names)
     )
-    if control is not None:
-        means = control.mean(axis=1)
+    if control:
+        means = stacked(control, names).mean(axis=1)
         columns = {
             "shuffled": means.mean(axis=0),
             "shuffled_low": means.min(axis=0),

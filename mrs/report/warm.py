@@ -7,24 +7,17 @@ a fork of it. Everything else is Jupyter's: the same kernel, the same protocol.
 
 import multiprocessing
 import os
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
-# What takes time to import. Nothing here may start threads or draw: forks inherit neither threads
-# nor a display, and matplotlib's inline backend must be imported inside the running kernel.
-PRELOAD = [
-    "__main__",  # every fork imports the program that asked for it
-    "ipykernel.kernelapp",
-    "ipykernel.ipkernel",
-    "itables",
-    "seaborn",
-    "mrs.report.run_page",
-    "mrs.report.study_page",
-]
+PRELOAD = ["mrs.report.preload", __name__]  # what the server imports before it forks
 
 
 def run_kernel(arguments: list[str], environment: dict[str, str], folder: str) -> None:
@@ -46,6 +39,18 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+@contextmanager
+def _main_program_hidden() -> Iterator[None]:
+    """Keep multiprocessing from importing the program that asked for a kernel in each kernel."""
+    program = vars(sys.modules["__main__"])
+    told = {name: value for name, value in program.items() if name in {"__spec__", "__file__"}}
+    program |= dict.fromkeys(told)
+    try:
+        yield
+    finally:
+        program |= told
+
+
 class ForkedProcess:
     """A forked process with the part of `subprocess.Popen` that Jupyter's provisioner uses."""
 
@@ -57,7 +62,8 @@ class ForkedProcess:
         self._process = context.Process(
             target=run_kernel, args=(arguments, environment, folder), daemon=False
         )
-        self._process.start()
+        with _main_program_hidden():
+            self._process.start()
         self.pid = self._process.pid
 
     @property

@@ -33,25 +33,30 @@ class Plan:
     unknown: int
 
 
-def make_plan(results: Results) -> Plan:
-    """Find the runs that the store lacks, grouped by the fit that they share."""
-    specs = results.specs()
+def missing_fits(results: Results) -> list[list[RunSpec]]:
+    """The runs that the store lacks, grouped by the fit that they share."""
     missing: dict[RunSpec, list[RunSpec]] = defaultdict(list)
-    for spec in dict.fromkeys(specs):
+    for spec in dict.fromkeys(results.specs()):
         if not results.store.has(results.key(spec)):
             missing[spec.fit].append(spec)
+    return list(missing.values())
+
+
+def make_plan(results: Results) -> Plan:
+    """What the store lacks, and how long that takes."""
+    fits = missing_fits(results)
     known: dict[str, list[float]] = defaultdict(list)
-    if missing:
+    if fits:
         for record in results.store.records():
             known[record.info["recommender"]].append(sum(record.info["seconds"].values()))
     costs = [
         float(np.median(known[specs[0].recommender])) if known[specs[0].recommender] else None
-        for specs in missing.values()
+        for specs in fits
     ]
     return Plan(
-        fits=list(missing.values()),
-        n_runs=len(set(specs)),
-        n_missing=sum(map(len, missing.values())),
+        fits=fits,
+        n_runs=len(set(results.specs())),
+        n_missing=sum(map(len, fits)),
         seconds=sum(cost for cost in costs if cost is not None),
         unknown=sum(cost is None for cost in costs),
     )

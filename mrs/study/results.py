@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from mrs.data.dataset import Card, Dataset, open_dataset
 from mrs.recommenders import RECOMMENDERS
 from mrs.study.spec import RunSpec, make_spec, run_key
@@ -51,6 +49,7 @@ class Results:
         self.store = store
         self.dataset = dataset or open_dataset(study.dataset)
         self._cells = self._lay_out()
+        self._keys: dict[RunSpec, str] = {}
 
     def _lay_out(self) -> list[Cell]:
         study = self.study
@@ -101,8 +100,10 @@ class Results:
         return [spec for cell in self._cells for spec in (*cell.runs, *cell.shuffled)]
 
     def key(self, spec: RunSpec) -> str:
-        """The key of a run."""
-        return run_key(spec, self.dataset, self.store.digests)
+        """The key of a run, made when it is first asked for."""
+        if spec not in self._keys:
+            self._keys[spec] = run_key(spec, self.dataset, self.store.digests)
+        return self._keys[spec]
 
     def record(self, spec: RunSpec) -> Record | None:
         """The record of a run, None where it has not been computed."""
@@ -112,14 +113,3 @@ class Results:
         """The records of those runs that have one."""
         found = (self.record(spec) for spec in specs)
         return [record for record in found if record is not None]
-
-    def values(self, specs: Sequence[RunSpec], metrics: Sequence[str]) -> np.ndarray | None:
-        """Per-user values [runs x users x metrics] of those runs that have a record.
-
-        None where there is none. Every run of a cell ranks for the same users.
-        """
-        records = self.records(specs)
-        if not records:
-            return None
-        rows = [record.users.select(metrics).to_numpy() for record in records]
-        return np.stack(rows)

@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -53,6 +55,11 @@ class Record:
         return float(self.users[f"chance:{metric}"].mean())  # type: ignore[arg-type]
 
 
+def stacked(records: Sequence[Record], metrics: Sequence[str]) -> np.ndarray:
+    """Per-user values of records over the same users [records x users x metrics]."""
+    return np.stack([record.users.select(metrics).to_numpy() for record in records])
+
+
 class Store:
     """A folder of records. A record is written under a temporary name and renamed."""
 
@@ -99,10 +106,30 @@ class Store:
             shutil.rmtree(temporary, ignore_errors=True)
         return Record(key, self.folder / key)
 
+    def derived(self, key: str, compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """A frame that takes time to compute from records, kept in the store for the next time.
+
+        `key` hashes all that decides it. In a store that cannot be written nothing is kept.
+        """
+        path = self.folder / ".derived" / f"{key}.parquet"
+        with suppress(OSError, pl.exceptions.PolarsError):
+            return pl.read_parquet(path)
+        frame = compute()
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(
+                dir=path.parent, prefix=".new-", delete=False
+            ) as temporary:
+                frame.write_parquet(temporary)
+            Path(temporary.name).replace(path)
+        return frame
+
     def sweep(self) -> None:
         """Remove what interrupted writes left behind. Only for when nobody writes."""
         for leftover in self.folder.glob(".new-*"):
             shutil.rmtree(leftover, ignore_errors=True)
+        for unfinished in self.folder.glob(".derived/.new-*"):
+            unfinished.unlink(missing_ok=True)
 
     def records(self) -> list[Record]:
         """All whole records, sorted by key."""

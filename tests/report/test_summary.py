@@ -64,6 +64,21 @@ def test_summary_holds_the_records_means(results: Results) -> None:
     assert len(frame) == len(results.cells()) * 6 * 2
 
 
+def test_intervals_are_computed_once_a_store(
+    results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = summary.summary(results)
+
+    def again(values: np.ndarray) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(summary, "interval", again)
+    assert summary.summary(Results(results.study, Store(results.store.folder))).equals(before)
+    monkeypatch.setattr(summary, "SUMMARY_VERSION", summary.SUMMARY_VERSION + 1)
+    with pytest.raises(AssertionError, match="computed again"):
+        summary.summary(results)
+
+
 def test_shuffled_is_the_mean_over_permutations(results: Results) -> None:
     found = row(summary.summary(results), "knn-mert-cold", "recall@10")
     cell = results.cell("knn-mert-cold")

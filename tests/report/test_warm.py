@@ -44,6 +44,8 @@ WORK = (
     "a = torch.randn(300, 300, generator=torch.Generator().manual_seed(0))",
     "print(float((a @ a).sum()))",
     "import matplotlib.pyplot as plt\nplt.plot([1, 2]);",
+    "from mrs.report.style import use_style\nuse_style()",
+    "_, axes = plt.subplots(2)\naxes[0].set_xlabel('recall@10')\naxes[1].plot([3, 0.25]);",
 )
 
 
@@ -56,7 +58,9 @@ def test_the_same_output_as_a_stock_kernel(tmp_path: Path) -> None:
     warm, stock = outputs
     assert [o.text for o in warm[:2]] == [o.text for o in stock[:2]]
     assert warm[0].text == "[1, 2, 3]\n"
-    assert warm[2].data["image/png"] == stock[2].data["image/png"]
+    assert [len(warm), len(stock)] == [4, 4]
+    for place in (2, 3):
+        assert warm[place].data["image/png"] == stock[place].data["image/png"]
 
 
 def test_kernels_share_nothing_and_are_forked(tmp_path: Path) -> None:
@@ -65,6 +69,19 @@ def test_kernels_share_nothing_and_are_forked(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         notebook = execute(tmp_path / name, WarmKernelManager, state, "mrs.mark = 1")
         assert notebook.cells[0].outputs[0].text == "False True\n"
+
+
+def test_the_program_that_asks_is_not_imported_by_the_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, mark = tmp_path / "program.py", tmp_path / "was_imported"
+    program.write_text(f"open({str(mark)!r}, 'w').close()")
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(program), raising=False)
+    notebook = execute(tmp_path, WarmKernelManager, "print(6 * 7)")
+    assert notebook.cells[0].outputs[0].text == "42\n"
+    assert not mark.exists()
+    assert sys.modules["__main__"].__file__ == str(program)
 
 
 def test_errors_arrive(tmp_path: Path) -> None:
@@ -80,7 +97,7 @@ def test_preloading_starts_no_thread_but_those_known_to_survive_a_fork() -> None
     names = (
         "[open(f'/proc/self/task/{t}/comm').read().strip() for t in os.listdir('/proc/self/task')]"
     )
-    code = f"import {', '.join(PRELOAD[1:])}; import os; print(*{names})"
+    code = f"import {', '.join(PRELOAD)}; import os; print(*{names})"
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True

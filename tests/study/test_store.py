@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from mrs.errors import InputError
-from mrs.study.store import Store
+from mrs.study.store import Record, Store, stacked
 
 USERS = pl.DataFrame(
     {
@@ -48,6 +48,48 @@ def test_half_a_record_is_none_and_is_replaced(tmp_path: Path) -> None:
     assert store.has("k1")
 
 
+def test_a_derived_frame_is_computed_once(tmp_path: Path) -> None:
+    store, frame = Store(tmp_path), USERS.with_columns(mean=pl.lit(1 / 3), empty=pl.lit(None))
+    store.write("k1", {}, USERS)
+    asked = []
+
+    def compute() -> pl.DataFrame:
+        asked.append(1)
+        return frame
+
+    assert store.derived("a", compute).equals(frame)
+    again = Store(tmp_path).derived("a", compute)
+    assert again.equals(frame)
+    assert again.schema == frame.schema
+    assert len(asked) == 1
+    assert store.derived("b", compute).equals(frame)
+    assert len(asked) == 2
+    assert [record.key for record in store.records()] == ["k1"]
+
+
+def test_a_derived_frame_that_cannot_be_read_or_kept_is_computed(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.derived("a", lambda: USERS)
+    path = next(tmp_path.glob(".derived/a*"))
+    path.write_text("half a file")
+    assert store.derived("a", lambda: USERS).equals(USERS)
+    assert pl.read_parquet(path).equals(USERS)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / ".derived").write_text("a file where the folder would be")
+    assert Store(tmp_path / "other").derived("a", lambda: USERS).equals(USERS)
+
+
+def test_stacked() -> None:
+    """Records x users x metrics, in the order asked for."""
+    records = [Record(key, Path(key)) for key in "ab"]
+    for factor, record in enumerate(records, 1):
+        vars(record)["users"] = pl.DataFrame({"x": [1.0, 2.0], "y": [3.0, 4.0]}) * factor
+    assert stacked(records, ["y", "x"]).tolist() == [
+        [[3.0, 1.0], [4.0, 2.0]],
+        [[6.0, 2.0], [8.0, 4.0]],
+    ]
+
+
 def test_leftovers_of_a_kill_are_no_records_and_swept(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.write("k1", {}, USERS)
@@ -56,8 +98,11 @@ def test_leftovers_of_a_kill_are_no_records_and_swept(tmp_path: Path) -> None:
     USERS.write_parquet(left / "users.parquet")
     (left / "run.json").write_text("{}")
     assert [record.key for record in store.records()] == ["k1"]
+    store.derived("a", lambda: USERS)
+    (tmp_path / ".derived" / ".new-abc").write_text("half a file")
     store.sweep()
     assert not left.exists()
+    assert [path.stem for path in (tmp_path / ".derived").iterdir()] == ["a"]
     assert store.has("k1")
 
 
