@@ -48,7 +48,7 @@ def case(softmax: str, batch_size: int, steps: int, threads: int) -> None:
     items = ContentItems(vectors / np.float32(COMPONENTS**0.5), recommender, seed=0)
     module = SequenceModule(items, generated_split(batch_size * (steps + 1)), recommender, seed=0)
     module.train()
-    optimiser, batches = module.optimiser()["optimizer"], iter(module.batches(0))
+    optimiser, batches = module.optimiser(), iter(module.batches(0))
     seconds, cpu = timed(lambda: train_step(module, optimiser, next(batches)), steps)
     compared = batch_size == 16
     # The softmax over all tracks: one product forwards, two back.

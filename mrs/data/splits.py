@@ -22,13 +22,18 @@ class Interactions:
     """Pairs of a listener and a track, one row a pair, sorted by user, then time.
 
     Four arrays [n]: `user` and `track` positions (int32), `timestamp` of the pair's first play
-    in this part of the split (int64, microseconds), `count` of its plays there (int32).
+    in this part of the split (int64, microseconds), `count` of its plays there (int32). Raises
+    ValueError where the users are not in order, which all that reads histories relies on.
     """
 
     user: np.ndarray
     track: np.ndarray
     timestamp: np.ndarray
     count: np.ndarray
+
+    def __post_init__(self) -> None:
+        if (np.diff(self.user) < 0).any():
+            raise ValueError("interactions must be sorted by user")
 
     def __len__(self) -> int:
         return len(self.user)

@@ -11,11 +11,11 @@ from torch.nn import functional
 
 from mrs.data.splits import Interactions, Split
 from mrs.errors import InputError
-from mrs.recommenders.base import Fitted, History, Recommender
+from mrs.recommenders.base import Fitted, Recommender
 from mrs.recommenders.content import fit_components
 from mrs.recommenders.elsa import FittedFactors
 from mrs.recommenders.encoder import Encoder, sampled_softmax_loss, softmax_loss
-from mrs.recommenders.training import TrainedModule, train
+from mrs.recommenders.training import TrainedModule, fit_module
 
 INFERENCE_PLAYS = 1 << 14  # plays encoded at a time where nothing is trained, padding included
 
@@ -35,6 +35,8 @@ class FittedBERT4Rec(FittedFactors):
 @dataclass(frozen=True)
 class SequenceRecommender(Recommender):
     """Hyper-parameters that both share; those of the encoder are the papers' (2604.23077)."""
+
+    version: ClassVar[int] = 2
 
     embedding_size: int = 64
     n_layers: int = 2
@@ -65,19 +67,7 @@ class SequenceRecommender(Recommender):
 
     def train(self, items: "Items", split: Split, seed: int) -> dict[str, Any]:
         """Train a table of items with an encoder; returns the fields of `FittedFactors`."""
-        module = SequenceModule(items, split, self, seed)
-        outcome = train(
-            module, split, max_epochs=self.max_epochs, patience=self.patience, seed=seed
-        )
-        with torch.no_grad():
-            users = module.encode_users(np.arange(len(split.users)))
-            return {
-                "history": History.of(split),
-                "converged": outcome.converged,
-                "curve": outcome.curve,
-                "user_factors": users.numpy(),
-                "item_factors": items().numpy(),
-            }
+        return fit_module(SequenceModule(items, split, self, seed), split, self, seed)
 
 
 @dataclass(frozen=True)
@@ -91,10 +81,9 @@ class BERT4Rec(SequenceRecommender):
     cross entropy of the hidden tracks among all train tracks, or with `softmax` "sampled" among
     `n_negatives` of them.
 
-    Stated departures from the papers: pre-norm layers; a one-cycle learning rate over
-    `max_epochs` (Smith & Topin, 2019) with `learning_rate` its peak; a window of a longer history
-    that is drawn anew each epoch; and, with `residual`, an offset of its own for each train track
-    beside the projection, which a cold track lacks.
+    Stated departures from the papers: pre-norm layers; a window of a longer history that is drawn
+    anew each epoch; and, with `residual`, an offset of its own for each train track beside the
+    projection, which a cold track lacks.
     """
 
     name: ClassVar[str] = "bert4rec"
@@ -212,30 +201,16 @@ class SequenceModule(TrainedModule):
                 dropout=settings.dropout,
             )
 
-    @property
-    def steps_an_epoch(self) -> int:
-        """Batches that the listeners with two tracks or more make."""
-        return -(-len(self.trainable) // self.settings.batch_size)
-
     def optimiser(self) -> Any:
-        """Adam, with a learning rate that rises over a tenth of all steps and then falls."""
+        """Adam."""
         rate = self.settings.learning_rate
-        optimiser = torch.optim.Adam(self.parameters(), lr=rate, fused=True)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser,
-            rate,
-            total_steps=self.settings.max_epochs * self.steps_an_epoch,
-            pct_start=0.1,
-        )
-        return {
-            "optimizer": optimiser,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        return torch.optim.Adam(self.parameters(), lr=rate, fused=True)
 
     def batches(self, epoch: int) -> Iterator[torch.Tensor]:
         """Listeners in a new random order, in batches of nearly equal size."""
         order = torch.randperm(len(self.trainable), generator=self.generator)
-        return iter(self.trainable[order].tensor_split(self.steps_an_epoch))
+        n_batches = -(-len(order) // self.settings.batch_size)
+        return iter(self.trainable[order].tensor_split(n_batches))
 
     def loss(self, batch: torch.Tensor) -> torch.Tensor:
         """The masked loss of some listeners, each with one window of their history."""
@@ -253,10 +228,17 @@ class SequenceModule(TrainedModule):
         return sampled_softmax_loss(vectors, items, targets, drawn.to(self.device))
 
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """For validation: users that it does not read are left at zero."""
+        """All users' factors and the table."""
+        return self.encode_users(np.arange(len(self.plays.length))).numpy(), self._table()
+
+    def validation_factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Encoding takes time: users that validation does not read are left at zero."""
         users = np.zeros((len(self.plays.length), self.settings.embedding_size), dtype=np.float32)
         users[self.validated] = self.encode_users(self.validated).numpy()
-        return users, self.items().cpu().numpy()
+        return users, self._table()
+
+    def _table(self) -> np.ndarray:
+        return self.items().cpu().numpy()
 
     def encode_users(self, users: np.ndarray) -> torch.Tensor:
         """Factors [n x d] of users: the encoder's output at the mask after the recent history.

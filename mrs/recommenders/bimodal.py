@@ -9,11 +9,11 @@ import torch
 
 from mrs.data.splits import Split
 from mrs.errors import InputError
-from mrs.recommenders.base import Fitted, History, Recommender, normalise
+from mrs.recommenders.base import Fitted, Recommender, normalise
 from mrs.recommenders.contrastive import LOSSES, LOWEST_TEMPERATURE, contrastive_loss
 from mrs.recommenders.hybrid import FittedProjection, Projection, unit_components
 from mrs.recommenders.knn import mean_of_history
-from mrs.recommenders.training import TrainedModule, train
+from mrs.recommenders.training import TrainedModule, fit_module
 
 BACKBONES = ("elsa", "als", "bpr")
 
@@ -69,6 +69,7 @@ class Bimodal(Recommender):
     needs: ClassVar[frozenset[str]] = frozenset({"vectors", "backbone"})
     scenarios: ClassVar[tuple[str, ...]] = ("hot",)
     family: ClassVar[str] = "bimodal"
+    version: ClassVar[int] = 2
     space: ClassVar[str]
 
     loss: str = "adcl"
@@ -108,24 +109,15 @@ class Bimodal(Recommender):
             )
         components = unit_components(vectors, self.n_components)
         module = BimodalModule(split.matrix, components(vectors), backbone.items(), self, seed)
-        outcome = train(
-            module, split, max_epochs=self.max_epochs, patience=self.patience, seed=seed
-        )
+        trained = fit_module(module, split, self, seed)
         content, collaborative = module.branches()
-        none = np.empty((0, 0), dtype=np.float32)
         fitted = FittedBimodal(
-            History.of(split),
-            outcome.converged,
-            outcome.curve,
-            none,
-            none,
-            components.mean,
-            components.scale,
-            components.rotation,
+            **trained,
+            **vars(components),
             **module.content.arrays(),
             content=content,
             collaborative=collaborative,
-            space=self.space,
+            space="average",
         )
         return fitted.in_space(self.space)
 

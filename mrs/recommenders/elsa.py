@@ -10,8 +10,8 @@ import torch
 from torch.nn.functional import normalize
 
 from mrs.data.splits import Split
-from mrs.recommenders.base import Fitted, History, Recommender
-from mrs.recommenders.training import TrainedModule, train
+from mrs.recommenders.base import Fitted, Recommender
+from mrs.recommenders.training import TrainedModule, fit_module
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +44,7 @@ class ELSA(Recommender):
     name: ClassVar[str] = "elsa"
     label: ClassVar[str] = "ELSA"
     scenarios: ClassVar[tuple[str, ...]] = ("hot",)
+    version: ClassVar[int] = 2
 
     embedding_size: int = 128
     learning_rate: float = 0.02
@@ -61,12 +62,7 @@ class ELSA(Recommender):
     ) -> FittedFactors:
         """Train from a random start drawn with `seed`."""
         module = _Module(split.matrix, self, seed)
-        outcome = train(
-            module, split, max_epochs=self.max_epochs, patience=self.patience, seed=seed
-        )
-        with torch.no_grad():
-            users, items = module.factors()
-        return FittedFactors(History.of(split), outcome.converged, outcome.curve, users, items)
+        return FittedFactors(**fit_module(module, split, self, seed))
 
 
 class _Module(TrainedModule):

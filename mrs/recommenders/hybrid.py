@@ -10,10 +10,10 @@ import torch
 from torch.nn.functional import normalize
 
 from mrs.data.splits import Split
-from mrs.recommenders.base import Fitted, History, Recommender, normalise
+from mrs.recommenders.base import Fitted, Recommender, normalise
 from mrs.recommenders.content import Components, fit_components
 from mrs.recommenders.elsa import FittedFactors, as_torch, reconstruction_loss
-from mrs.recommenders.training import TrainedModule, train
+from mrs.recommenders.training import TrainedModule, fit_module
 
 
 class Projection(torch.nn.Module):
@@ -33,7 +33,7 @@ class Projection(torch.nn.Module):
         """Unit rows."""
         return normalize(self.layers(inputs))
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, Any]:
         """The parameters under the names of `FittedProjection`'s fields."""
         parts = zip(("weight_1", "bias_1", "weight_2", "bias_2"), self.parameters(), strict=True)
         return {name: part.detach().cpu().numpy().copy() for name, part in parts}
@@ -97,6 +97,7 @@ class Hybrid(Recommender):
     name: ClassVar[str] = "hybrid"
     label: ClassVar[str] = "Hybrid"
     needs: ClassVar[frozenset[str]] = frozenset({"vectors"})
+    version: ClassVar[int] = 2
 
     hidden_size: int = 768
     n_components: int | None = 128
@@ -117,21 +118,8 @@ class Hybrid(Recommender):
         vectors = self.read(split, vectors)
         components = unit_components(vectors, self.n_components)
         module = HybridModule(split.matrix, components(vectors), self, seed)
-        outcome = train(
-            module, split, max_epochs=self.max_epochs, patience=self.patience, seed=seed
-        )
-        users, items = module.factors()
-        return FittedProjection(
-            History.of(split),
-            outcome.converged,
-            outcome.curve,
-            users,
-            items,
-            components.mean,
-            components.scale,
-            components.rotation,
-            **module.projection.arrays(),
-        )
+        trained = fit_module(module, split, self, seed)
+        return FittedProjection(**trained, **vars(components), **module.projection.arrays())
 
 
 class HybridModule(TrainedModule):

@@ -49,6 +49,7 @@ class KNN(Recommender):
     label: ClassVar[str] = "KNN"
     needs: ClassVar[frozenset[str]] = frozenset({"vectors"})
     stochastic: ClassVar[bool] = False
+    version: ClassVar[int] = 2
 
     center: bool = False
 

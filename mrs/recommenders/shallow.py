@@ -11,11 +11,11 @@ from torch.nn.functional import embedding_bag, normalize
 
 from mrs.data.splits import Split
 from mrs.errors import InputError
-from mrs.recommenders.base import Fitted, History, Recommender, normalise
+from mrs.recommenders.base import Fitted, Recommender, normalise
 from mrs.recommenders.content import Components, fit_components
 from mrs.recommenders.elsa import FittedFactors
 from mrs.recommenders.knn import mean_of_history
-from mrs.recommenders.training import TrainedModule, train
+from mrs.recommenders.training import TrainedModule, fit_module
 
 SIDES = ("users", "tracks")
 MARKS_A_PAIR = 8  # bytes of memory a train pair that rejecting negatives takes, at most doubled
@@ -78,6 +78,7 @@ class Shallow(_Hinge):
     name: ClassVar[str] = "shallow"
     label: ClassVar[str] = "Shallow Net"
     needs: ClassVar[frozenset[str]] = frozenset({"vectors"})
+    version: ClassVar[int] = 2
 
     n_components: int | None = 128
     train_users: bool = True
@@ -98,19 +99,11 @@ class Shallow(_Hinge):
         users = mean_of_history(split.matrix, items)
         module = ShallowModule(split, self, seed)
         module.set_tables(users, items, self.train_users, self.train_items)
-        outcome = train(
-            module, split, max_epochs=self.max_epochs, patience=self.patience, seed=seed
-        )
         return FittedShallow(
-            History.of(split),
-            outcome.converged,
-            outcome.curve,
-            *module.factors(),
-            components.mean,
-            components.scale,
-            components.rotation,
-            module.linear.weight.detach().numpy(),
-            module.linear.bias.detach().numpy(),
+            **fit_module(module, split, self, seed),
+            **vars(components),
+            weight=module.linear.weight.detach().numpy(),
+            bias=module.linear.bias.detach().numpy(),
         )
 
 
@@ -145,10 +138,7 @@ class ShallowIds(_Hinge):
         )
         module = ShallowModule(split, self, seed)
         module.set_tables(users, items, train_users=True, train_items=True)
-        outcome = train(
-            module, split, max_epochs=self.max_epochs, patience=self.patience, seed=seed
-        )
-        return FittedFactors(History.of(split), outcome.converged, outcome.curve, *module.factors())
+        return FittedFactors(**fit_module(module, split, self, seed))
 
 
 class Batch(NamedTuple):

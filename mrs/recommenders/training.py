@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from mrs.data.splits import Interactions, Split
 from mrs.evaluation.metrics import Judged, evaluate
 from mrs.evaluation.ranking import factor_scores, top_k
+from mrs.recommenders.base import History
 
 VALIDATION_K = 50
 
@@ -41,7 +42,11 @@ class TrainedModule(torch.nn.Module):
 
     @abstractmethod
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """User factors [U x d] and factors of the train tracks [N x d], float32, for validation."""
+        """User factors [U x d] and factors of the train tracks [N x d], float32."""
+
+    def validation_factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """The same where only the validation users' rows are read."""
+        return self.factors()
 
     @property
     def device(self) -> torch.device:
@@ -55,6 +60,16 @@ class Outcome:
 
     converged: bool
     curve: list[dict[str, float]]
+
+
+class Patience(Protocol):
+    """How long to train: what every trained recommender's settings hold."""
+
+    @property
+    def max_epochs(self) -> int: ...  # noqa: D102
+
+    @property
+    def patience(self) -> int: ...  # noqa: D102
 
 
 class _Epochs(IterableDataset):
@@ -86,7 +101,7 @@ class _Watch:
         if len(self.split.val):
             self.module.eval()
             with torch.no_grad():
-                score = validation_ndcg(self.split, *self.module.factors())
+                score = validation_ndcg(self.split, *self.module.validation_factors())
             self.module.train()
             row[f"ndcg@{VALIDATION_K}"] = score
         self.curve.append(row)
@@ -155,6 +170,24 @@ def train(
     module.load_state_dict(adapter.watch.state)
     module.to("cpu").eval()
     return Outcome(adapter.watch.converged, adapter.watch.curve)
+
+
+def fit_module(
+    module: TrainedModule, split: Split, settings: Patience, seed: int
+) -> dict[str, Any]:
+    """Train a module and return what `FittedFactors` holds, by name. See `train`."""
+    outcome = train(
+        module, split, max_epochs=settings.max_epochs, patience=settings.patience, seed=seed
+    )
+    with torch.no_grad():
+        users, items = module.factors()
+    return {
+        "history": History.of(split),
+        "converged": outcome.converged,
+        "curve": outcome.curve,
+        "user_factors": users,
+        "item_factors": items,
+    }
 
 
 @contextmanager

@@ -8,7 +8,15 @@ import polars as pl
 import pytest
 
 from mrs.data.checks import read_frame
-from mrs.data.splits import KNOWN_RULES, TemporalRule, compress, core, temporal_split, to_split
+from mrs.data.splits import (
+    KNOWN_RULES,
+    Interactions,
+    TemporalRule,
+    compress,
+    core,
+    temporal_split,
+    to_split,
+)
 from mrs.errors import InputError
 
 CUT = datetime(2019, 2, 1)
@@ -193,3 +201,10 @@ def test_real_february() -> None:
     )
     assert (len(hot), hot["user_id"].n_unique()) == (843, 367)
     assert train["count"].unique().to_list() == [1]
+
+
+def test_interactions_out_of_order_are_refused() -> None:
+    in_order, ones = np.array([0, 1, 1]), np.ones(3, dtype=np.int32)
+    assert len(Interactions(in_order, ones, ones, ones)) == 3
+    with pytest.raises(ValueError, match="sorted by user"):
+        Interactions(in_order[::-1], ones, ones, ones)

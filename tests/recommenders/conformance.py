@@ -14,10 +14,9 @@ N_USERS, N_WARM, N_COLD = 12, 16, 6
 
 
 def pairs(user: np.ndarray, track: np.ndarray) -> Interactions:
-    n = len(user)
-    return Interactions(
-        user.astype(np.int32), track.astype(np.int32), np.arange(n), np.ones(n, dtype=np.int32)
-    )
+    n, order = len(user), np.argsort(user, kind="stable")
+    user, track = (part[order].astype(np.int32) for part in (user, track))
+    return Interactions(user, track, np.arange(n), np.ones(n, dtype=np.int32))
 
 
 def checkerboard() -> Split:
