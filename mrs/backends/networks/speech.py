@@ -1,0 +1,67 @@
+"""HuBERT and data2vec encoders as transformers has them, read at one of their layers."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import Data2VecAudioConfig, Data2VecAudioModel, HubertConfig, HubertModel
+
+from mrs.backends.networks.common import check_layer, current_names, read_json
+from mrs.backends.weights import load_state, read_tensors
+from mrs.errors import InputError
+
+
+class HiddenLayer(nn.Module):
+    """Hidden states of one layer: 0 is the encoder's input, the last one its output.
+
+    With `normalise` each waveform is brought to mean 0 and variance 1 first, which is what
+    transformers' Wav2Vec2FeatureExtractor does.
+    """
+
+    def __init__(self, encoder: nn.Module, layer: int, normalise: bool) -> None:
+        super().__init__()
+        self.encoder, self.layer, self.normalise = encoder, layer, normalise
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Waveforms [B x n] to frames [B x T x width]."""
+        if self.normalise:
+            variance, mean = torch.var_mean(waveforms, dim=1, correction=0, keepdim=True)
+            waveforms = (waveforms - mean) / torch.sqrt(variance + 1e-7)
+        states: Tensor = self.encoder(waveforms, output_hidden_states=True).hidden_states[self.layer]
+        return states
+
+
+def load_hubert(name: str, folder: Path, layer: int, processor: bool) -> HiddenLayer:
+    """A MERT encoder from its folder: HuBERT, fed by convolutions alone.
+
+    Other members of the family add a constant-Q transform to the input (`feature_extractor_cqt`)
+    or scale the residuals (`deepnorm`); those are refused. `attention_relax` keeps the softmax of
+    a half-precision training from overflowing and changes nothing else: softmax(x / c, scaled back
+    by c after its maximum is subtracted) is softmax(x).
+    """
+    config = read_json(folder / "config.json")
+    for key in ("feature_extractor_cqt", "deepnorm"):
+        if config.get(key):
+            raise InputError(f"{folder / 'config.json'}: {key} is set; this is another MERT")
+    return _load(HubertModel(HubertConfig.from_dict(_usable(config))), name, folder, layer, processor)
+
+
+def load_data2vec(name: str, folder: Path, layer: int, processor: bool) -> HiddenLayer:
+    """A data2vec audio encoder (Music2Vec) from its folder."""
+    config = Data2VecAudioConfig.from_dict(_usable(read_json(folder / "config.json")))
+    return _load(Data2VecAudioModel(config), name, folder, layer, processor)
+
+
+def _usable(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration without the class names of the code that it came with."""
+    dropped = ("auto_map", "architectures", "model_type", "torch_dtype")
+    return {key: value for key, value in config.items() if key not in dropped}
+
+
+def _load(encoder: Any, name: str, folder: Path, layer: int, processor: bool) -> HiddenLayer:
+    where = folder / "pytorch_model.bin"
+    check_layer(name, layer, encoder.config.num_hidden_layers, where)
+    load_state(encoder, current_names(read_tensors(where)), where)
+    prepared = read_json(folder / "preprocessor_config.json").get("do_normalize", False)
+    return HiddenLayer(encoder, layer, normalise=processor and bool(prepared))
