@@ -1,4 +1,4 @@
-"""The sound of the generated world: a short clip of each track, synthesised from its audible traits.
+"""The sound of the generated world: a short clip of each track, made from its audible traits.
 
 Chords, an arpeggio, a bass and drums play a few bars in the track's key, mode and tempo; the other
 traits shape instruments and room. What a trait does is monotone in it, and key is a pitch class: it
