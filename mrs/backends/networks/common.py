@@ -1,4 +1,4 @@
-"""What the networks share: being run over waveforms, names in older checkpoints, configurations."""
+"""What the networks share: running over waveforms, older checkpoints, configurations."""
 
 import json
 import re
@@ -49,12 +49,12 @@ class TorchModel(Model):
             return frames.float().cpu().numpy()
 
 
-def current_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors under the names that torch >= 2 gives to weight-normalised layers."""
-    new = {"weight_g": "parametrizations.weight.original0"}
-    new["weight_v"] = "parametrizations.weight.original1"
+def named_for(module: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under the module's names for weight normalisation, which torch 2 changed."""
+    wanted = module.state_dict()
+    new = {"g": "parametrizations.weight.original0", "v": "parametrizations.weight.original1"}
     return {
-        re.sub(r"weight_[gv]$", lambda found: new[found[0]], name): tensor
+        name if name in wanted else re.sub(r"weight_([gv])$", lambda m: new[m[1]], name): tensor
         for name, tensor in tensors.items()
     }
 

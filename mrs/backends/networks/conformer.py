@@ -1,11 +1,13 @@
-"""MusicFM's encoder: mel spectrogram, residual convolutions, conformer (arXiv 2311.03318, 3.1).
+"""The encoder of MusicFM and MuQ: mel spectrogram, residual convolutions, conformer.
 
-The conformer blocks are those of transformers' Wav2Vec2-Conformer with rotary positions, as in the
-authors' model; the front end is written from the paper and the names of its published tensors.
+Described in arXiv 2311.03318, section 3.1; arXiv 2501.01108 takes it over. The conformer blocks
+are those of transformers' Wav2Vec2-Conformer with rotary positions, as in both authors' models; the
+front end is written from the papers and the names of the published tensors.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import librosa
 import torch
@@ -15,13 +17,7 @@ from transformers.models.wav2vec2_conformer.modeling_wav2vec2_conformer import (
     Wav2Vec2ConformerEncoder,
 )
 
-from mrs.backends.networks.common import (
-    below,
-    check_layer,
-    current_names,
-    read_json,
-    without,
-)
+from mrs.backends.networks.common import below, check_layer, read_json, without
 from mrs.backends.weights import load_state, read_tensors
 from mrs.errors import InputError
 
@@ -96,19 +92,22 @@ class Subsampling(nn.Module):
     def forward(self, mel: Tensor) -> Tensor:
         """[B x n_mels x T] to [B x T / 4 x width]."""
         y: Tensor = self.conv(mel[:, None])  # [B x C x F x T]
-        return self.linear(y.permute(0, 3, 1, 2).flatten(2))  # type: ignore[no-any-return]
+        return self.linear(y.permute(0, 3, 1, 2).flatten(2))
 
 
 class MelConformer(nn.Module):
-    """MusicFM up to one of its layers: 0 is the conformer's input, the last one its output.
+    """MusicFM or MuQ up to one of its layers: 0 is the conformer's input, the last one its output.
 
-    Decibels are standardised with the mean and deviation of the training corpus. With `n_samples`
-    shorter waveforms are padded with zeros to that length.
+    Decibels are standardised with the mean and deviation of the training corpus. Waveforms
+    shorter than `n_samples` are padded with zeros to that length.
     """
 
-    def __init__(self, size: ConformerSize, layer: int, mean: float, deviation: float) -> None:
+    def __init__(
+        self, size: ConformerSize, layer: int, mean: float, deviation: float, n_samples: int = 0
+    ) -> None:
         super().__init__()
-        self.layer, self.mean, self.deviation, self.n_samples = layer, mean, deviation, 0
+        self.layer, self.mean, self.deviation = layer, mean, deviation
+        self.size, self.n_samples = size, n_samples
         self.mel = MelSpectrogram(24_000, n_fft=2048, hop_length=240, n_mels=size.n_mels)
         self.conv = Subsampling(size)
         self.conformer = Wav2Vec2ConformerEncoder(
@@ -121,6 +120,8 @@ class MelConformer(nn.Module):
                 position_embeddings_type="rotary",
             )
         )
+        # Built and stored there, but with rotary positions nothing goes through it.
+        del self.conformer.pos_conv_embed
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Waveforms [B x n] at 24 kHz to frames [B x n // 960 x width]."""
@@ -129,21 +130,37 @@ class MelConformer(nn.Module):
         decibels = 10 * torch.log10(power.clamp(min=1e-10))
         inputs = self.conv((decibels - self.mean) / self.deviation)
         states = self.conformer(inputs, output_hidden_states=True).hidden_states
-        return states[self.layer]  # type: ignore[no-any-return]
+        return states[self.layer]
 
 
 def load_musicfm(
-    name: str, size: ConformerSize, checkpoint: Path, statistics: Path, layer: int
+    name: str,
+    size: ConformerSize,
+    checkpoint: Path,
+    statistics: Path,
+    layer: int,
+    n_samples: int = 0,
 ) -> MelConformer:
     """The encoder from a published checkpoint and the statistics of its corpus."""
     check_layer(name, layer, size.depth, checkpoint)
-    known = read_json(statistics)
-    try:
-        mean, deviation = (float(known[f"melspec_2048_{key}"]) for key in ("mean", "std"))
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{statistics}: no number {error}; fetch it again") from error
-    network = MelConformer(size, layer, mean, deviation)
-    # The rest of the checkpoint is the training's: targets, their projection, a class token.
-    tensors = below(without(read_tensors(checkpoint), "model."), "conv.", "conformer.")
-    load_state(network, current_names(tensors), checkpoint)
+    mean, deviation = read_statistics(read_json(statistics), statistics)
+    network = MelConformer(size, layer, mean, deviation, n_samples)
+    load_state(network, encoder_tensors(read_tensors(checkpoint), "model."), checkpoint)
     return network
+
+
+def read_statistics(known: dict[str, Any], where: Path) -> tuple[float, float]:
+    """Mean and deviation of a corpus's decibels."""
+    try:
+        return float(known["melspec_2048_mean"]), float(known["melspec_2048_std"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{where}: no number for {error}; fetch it again") from error
+
+
+def encoder_tensors(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those of a checkpoint that `MelConformer` holds, without the prefix.
+
+    The rest is the training's: targets, their projection, a class token.
+    """
+    used = below(without(tensors, prefix), "conv.", "conformer.")
+    return {n: t for n, t in used.items() if not n.startswith("conformer.pos_conv_embed.")}

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Data2VecAudioConfig, Data2VecAudioModel, HubertConfig, HubertModel
 
-from mrs.backends.networks.common import check_layer, current_names, read_json
+from mrs.backends.networks.common import check_layer, named_for, read_json
 from mrs.backends.weights import load_state, read_tensors
 from mrs.errors import InputError
 
@@ -28,8 +28,8 @@ class HiddenLayer(nn.Module):
         if self.normalise:
             variance, mean = torch.var_mean(waveforms, dim=1, correction=0, keepdim=True)
             waveforms = (waveforms - mean) / torch.sqrt(variance + 1e-7)
-        states: Tensor = self.encoder(waveforms, output_hidden_states=True).hidden_states[self.layer]
-        return states
+        states = self.encoder(waveforms, output_hidden_states=True).hidden_states
+        return states[self.layer]
 
 
 def load_hubert(name: str, folder: Path, layer: int, processor: bool) -> HiddenLayer:
@@ -44,7 +44,8 @@ def load_hubert(name: str, folder: Path, layer: int, processor: bool) -> HiddenL
     for key in ("feature_extractor_cqt", "deepnorm"):
         if config.get(key):
             raise InputError(f"{folder / 'config.json'}: {key} is set; this is another MERT")
-    return _load(HubertModel(HubertConfig.from_dict(_usable(config))), name, folder, layer, processor)
+    encoder = HubertModel(HubertConfig.from_dict(_usable(config)))
+    return _load(encoder, name, folder, layer, processor)
 
 
 def load_data2vec(name: str, folder: Path, layer: int, processor: bool) -> HiddenLayer:
@@ -54,14 +55,17 @@ def load_data2vec(name: str, folder: Path, layer: int, processor: bool) -> Hidde
 
 
 def _usable(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration without the class names of the code that it came with."""
+    """The configuration without masking, nor the class names of the code that it came with."""
     dropped = ("auto_map", "architectures", "model_type", "torch_dtype")
-    return {key: value for key, value in config.items() if key not in dropped}
+    kept = {key: value for key, value in config.items() if key not in dropped}
+    return kept | {"mask_time_prob": 0.0, "mask_feature_prob": 0.0}
 
 
 def _load(encoder: Any, name: str, folder: Path, layer: int, processor: bool) -> HiddenLayer:
     where = folder / "pytorch_model.bin"
     check_layer(name, layer, encoder.config.num_hidden_layers, where)
-    load_state(encoder, current_names(read_tensors(where)), where)
+    tensors = read_tensors(where)
+    tensors.pop("masked_spec_embed", None)  # stands in for masked frames in training
+    load_state(encoder, named_for(encoder, tensors), where)
     prepared = read_json(folder / "preprocessor_config.json").get("do_normalize", False)
     return HiddenLayer(encoder, layer, normalise=processor and bool(prepared))
