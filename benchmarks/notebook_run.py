@@ -42,7 +42,12 @@ def run(kernel: str, parameters: dict, folder: Path) -> tuple[float, float]:
         execute(Task(TEMPLATE, output, "", parameters, "", ROOT))
     else:
         papermill.execute_notebook(
-            TEMPLATE, output, parameters=parameters, cwd=ROOT, progress_bar=False
+            TEMPLATE,
+            output,
+            parameters=parameters,
+            cwd=ROOT,
+            progress_bar=False,
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
         )
     wall = time.perf_counter() - begin
     time.sleep(0.3)  # the server counts a kernel's seconds when it has ended
