@@ -76,3 +76,16 @@ def write_own(folder: Path, parts: dict, width: int = 7, seed: int = 0) -> np.nd
     (folder / "embeddings" / "mert.json").write_text(json.dumps(card))
     (folder / "dataset.json").write_text(json.dumps({"name": "own", "origin": "real"}))
     return vectors
+
+
+CLASS_COLUMNS = ["cell", "system", "metric", "class", "k", "value"]
+
+
+def class_frame(values: dict[tuple[str, str], list[float]]) -> pl.DataFrame:
+    """Systems a, b, c, ... in the order of the values, at k = 10."""
+    rows = [
+        (system, system.upper(), metric, name, 10, value)
+        for (metric, name), column in values.items()
+        for system, value in zip("abcdefgh", column, strict=False)
+    ]
+    return pl.DataFrame(rows, schema=CLASS_COLUMNS, orient="row")

@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.optimize import brentq
 
 from mrs.backends import BACKENDS
 from mrs.data.catalogue import TRAIT_NAMES
@@ -117,6 +116,8 @@ def _calibrate(
         combine[m : 2 * m, :m] = scale * np.eye(m)
         combine[2 * m :, m:] = np.eye(stacked.shape[1] - 2 * m)
         return _heldout_r2([combine.T @ moment @ combine for moment in moments], m)
+
+    from scipy.optimize import brentq  # a second to import, and a world is drawn once
 
     log_scale = float(brentq(lambda x: heldout(x) - target, -6.0, 6.0, xtol=1e-3))
     return float(np.exp(log_scale)), heldout(log_scale)

@@ -11,9 +11,6 @@ import polars as pl
 
 DATA = Path(__file__).parent / "data"
 
-# Where one function computes several metrics, the library's metric says which is meant.
-_SHARED_FUNCTIONS = ("wrap", "notebook copy", "ranking_metrics_at_k")
-
 
 def libraries() -> pl.DataFrame:
     """Rows of library, version, library_metric, function, metric, class, note.
@@ -36,22 +33,6 @@ def library_values() -> pl.DataFrame:
 def audit_2021() -> pl.DataFrame:
     """Rows of library, version, library_metric, k, value, metric, class, source, note."""
     return _read("audit_2021.csv").with_columns(pl.col("value").cast(pl.Float64))
-
-
-def computed_by(metric: str, variant: str) -> str:
-    """The libraries that compute a class, with version and name, in one line."""
-    rows = libraries().filter(pl.col("metric") == metric, pl.col("class") == variant)
-    names: dict[str, list[str]] = {}
-    for row in rows.iter_rows(named=True):
-        version = row["version"].split(" ")[0]
-        library = f"{row['library']} {version}" if version[0].isdigit() else row["library"]
-        shared = row["function"] in _SHARED_FUNCTIONS
-        name = row["library_metric"] if shared else row["function"]
-        calls = names.setdefault(library, [])
-        if name not in calls:
-            calls.append(name)
-    parts = [f"{library} {', '.join(calls)}" for library, calls in names.items()]
-    return "; ".join(parts) or "none of those compared"
 
 
 def _read(name: str) -> pl.DataFrame:

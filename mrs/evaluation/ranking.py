@@ -16,6 +16,7 @@ ScoreBlock = Callable[[int, int], np.ndarray | torch.Tensor]
 # What one score costs while its block is ranked: the score (4), the caller's own copy (4), and
 # where there is a tie at the cut its comparison (1) and its column (4).
 BYTES_PER_SCORE = 13
+GROUP_SIZE = 16  # columns whose maximum stands for them in a first selection
 
 
 class FactorScores:
@@ -172,7 +173,7 @@ def _mask(scores: torch.Tensor, seen: sp.csr_matrix, start: int, stop: int) -> N
 def _rank(scores: torch.Tensor, k: int, start: int) -> torch.Tensor:
     """Top lists [rows x k] of a block of scores whose first user is in row `start`."""
     # One more than asked for shows whether a tie runs across the cut.
-    values, columns = torch.topk(scores, min(k + 1, scores.shape[1]), dim=1)
+    values, columns = _best(scores, min(k + 1, scores.shape[1]))
     nan = values[:, 0].isnan()  # topk takes NaN for the largest
     if nan.any():
         row = start + int(nan.nonzero()[0, 0])
@@ -192,6 +193,25 @@ def _rank(scores: torch.Tensor, k: int, start: int) -> torch.Tensor:
     if len(cut):
         columns[cut] = _settle_cut(scores[cut], values[cut], columns[cut])
     return columns.masked_fill_(values == -torch.inf, -1)
+
+
+def _best(scores: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Values and columns of the k best of each row, equal values in any order.
+
+    In wide rows they are looked for in the k groups of columns with the largest maxima: what is
+    outside of these is at most the smallest of k values inside. Half the time of one selection.
+    """
+    group = scores.shape[1] // GROUP_SIZE  # group j holds every column j + i * group
+    if group < 4 * k:
+        return torch.topk(scores, k, dim=1)
+    grouped = scores[:, : GROUP_SIZE * group].unflatten(1, (GROUP_SIZE, group))
+    chosen = torch.topk(grouped.amax(dim=1), k, dim=1, sorted=False).indices
+    place = group * torch.arange(GROUP_SIZE, device=scores.device)
+    columns = (chosen[:, None, :] + place[:, None]).flatten(1)
+    left = torch.arange(GROUP_SIZE * group, scores.shape[1], device=scores.device)
+    columns = torch.cat([columns, left.expand(len(scores), -1)], dim=1)
+    values, place = torch.topk(scores.gather(1, columns), k, dim=1)
+    return values, columns.gather(1, place)
 
 
 def _lower_column_first(values: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse as sp
 import torch
-from torch.nn.functional import normalize
 
 from mrs.data.splits import Split
 from mrs.recommenders.base import Fitted, Recommender
+from mrs.recommenders.rows import unit_rows
 from mrs.recommenders.training import TrainedModule, fit_module
 
 
@@ -71,7 +71,7 @@ class _Module(TrainedModule):
         self.matrix, self.settings = matrix, settings
         self.generator = torch.Generator().manual_seed(seed)
         start = torch.randn(matrix.shape[1], settings.embedding_size, generator=self.generator)
-        self.table = torch.nn.Parameter(normalize(start))
+        self.table = torch.nn.Parameter(unit_rows(start))
 
     def optimiser(self) -> Any:
         return torch.optim.NAdam(self.parameters(), lr=self.settings.learning_rate)
@@ -82,7 +82,7 @@ class _Module(TrainedModule):
 
     def items(self) -> torch.Tensor:
         """The rows of A."""
-        return normalize(self.table)
+        return unit_rows(self.table)
 
     def loss(self, batch: torch.Tensor) -> torch.Tensor:
         return reconstruction_loss(

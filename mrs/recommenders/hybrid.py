@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse as sp
 import torch
-from torch.nn.functional import normalize
 
 from mrs.data.splits import Split
 from mrs.recommenders.base import Fitted, Recommender, normalise
 from mrs.recommenders.content import Components, fit_components
 from mrs.recommenders.elsa import FittedFactors, as_torch, reconstruction_loss
+from mrs.recommenders.rows import unit_rows
 from mrs.recommenders.training import TrainedModule, fit_module
 
 
@@ -31,7 +31,7 @@ class Projection(torch.nn.Module):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Unit rows."""
-        return normalize(self.layers(inputs))
+        return unit_rows(self.layers(inputs))
 
     def arrays(self) -> dict[str, Any]:
         """The parameters under the names of `FittedProjection`'s fields."""

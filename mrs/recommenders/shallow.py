@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 import torch
-from torch.nn.functional import embedding_bag, normalize
+from torch.nn.functional import embedding_bag
 
 from mrs.data.splits import Split
 from mrs.errors import InputError
@@ -15,6 +15,7 @@ from mrs.recommenders.base import Fitted, Recommender, normalise
 from mrs.recommenders.content import Components, fit_components
 from mrs.recommenders.elsa import FittedFactors
 from mrs.recommenders.knn import mean_of_history
+from mrs.recommenders.rows import unit_rows
 from mrs.recommenders.training import TrainedModule, fit_module
 
 SIDES = ("users", "tracks")
@@ -261,7 +262,7 @@ class ShallowModule(TrainedModule):
 
     def transform(self, rows: torch.Tensor) -> torch.Tensor:
         """The layer's output as unit vectors."""
-        return normalize(torch.relu(self.linear(rows)))
+        return unit_rows(torch.relu(self.linear(rows)))
 
     def transform_distinct(
         self, table: torch.Tensor, wanted: torch.Tensor

@@ -104,7 +104,13 @@ def execute_pages(
         console.print(f"Pages: all {kept} are up to date")
         return []
     console.print(f"Pages: executing {len(tasks)}, {kept} are up to date")
-    failures = execute_all(tasks, min(workers or os.cpu_count() or 1, len(tasks)), console)
+    # Pages about many runs take longest; last they would keep one worker when others are idle.
+    order = sorted(everything, key=lambda page: -len(page.inputs))
+    failures = execute_all(
+        {page.path: tasks[page.path] for page in order if page.path in tasks},
+        min(workers or os.cpu_count() or 1, len(tasks)),
+        console,
+    )
     if failures:
         log = root / LOG
         log.parent.mkdir(parents=True, exist_ok=True)

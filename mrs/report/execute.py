@@ -33,7 +33,7 @@ from rich.progress import (
 from traitlets.config import Config
 
 import mrs
-from mrs.report.warm import WarmKernelManager
+from mrs.report.warm import ENVIRONMENT, WarmKernelManager, fork_context
 
 FORKS = sys.platform == "linux"  # elsewhere a fork after imports is not safe: a new program then
 
@@ -84,10 +84,10 @@ def execute_all(tasks: Mapping[str, Task], workers: int, console: Console) -> di
     """Execute in `workers` processes with a progress bar; returns what failed, page -> why."""
     failures = {}
     with tempfile.TemporaryDirectory(prefix="mrs-") as sockets, progress_bar(console) as progress:
-        # Spawned, not forked: this process may hold threads of torch or of the grid.
+        # Not forked from this process, which may hold threads of torch or of the grid.
         pool = ProcessPoolExecutor(
             workers,
-            mp_context=multiprocessing.get_context("spawn"),
+            mp_context=fork_context() if FORKS else multiprocessing.get_context("spawn"),
             initializer=_prepare_worker,
             initargs=(sockets,),
         )
@@ -110,12 +110,7 @@ def _prepare_worker(sockets: str) -> None:
     # A killed driver takes its workers along, and they their kernels.
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     os.environ["JUPYTER_RUNTIME_DIR"] = sockets
-    # Before the fork server starts: what it preloads imports matplotlib.
-    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
-    # Kernels inherit these: a page computes little, and several are executed at once.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
-    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a note by the debugger on every start
+    os.environ |= ENVIRONMENT  # kernels inherit it
 
 
 def _exit_with_parent() -> None:
@@ -152,7 +147,7 @@ def execute(task: Task) -> None:
             # Sockets in files: two kernels that start at once may be given the same free port.
             config=Config(KernelManager={"transport": "ipc", "ip": socket}),
             # Passed on to the kernel, which otherwise notes its every start and stop on stderr.
-            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL", "--HistoryManager.enabled=False"],
         )
     except (PapermillException, DeadKernelError, CellControlSignal, RuntimeError) as error:
         raise BookError(str(error)) from None

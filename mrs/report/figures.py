@@ -12,6 +12,12 @@ from mrs.report.style import WIDTH, line_mark
 PLAIN, CHANCE, SHUFFLED, ORACLE = "#0173b2", "#555555", "#de8f05", "#029e73"
 
 
+def closed(figure: Figure) -> Figure:
+    """A figure to be shown where it is displayed, and not once more at the end of the cell."""
+    plt.close(figure)
+    return figure
+
+
 def interval_figure(frame: pl.DataFrame, metric: str, ceiling: float | None) -> Figure:
     """One recommender in one scenario, a row a backend, the best on top.
 
@@ -52,6 +58,35 @@ def _legend(figure: Figure, axis: Axes) -> None:
     handles, labels = axis.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=2)
+
+
+def contrast_figure(frame: pl.DataFrame) -> Figure:
+    """Differences with their intervals, a panel a scenario, a row a backend.
+
+    `frame` as from `mrs.report.contrasts`; surrogates are hollow and below the others.
+    """
+    order = (
+        frame.group_by("backend", "block")
+        .agg(pl.col("difference").mean())
+        .sort(pl.col("block") != "surrogate", "difference")["backend"]
+        .to_list()
+    )
+    scenarios = frame["scenario"].unique(maintain_order=True).to_list()
+    figure, axes = plt.subplots(
+        1, len(scenarios), figsize=(WIDTH, 0.28 * len(order) + 1.1), sharey=True, squeeze=False
+    )
+    for axis, scenario in zip(axes[0], scenarios, strict=True):
+        rows = frame.filter(pl.col("scenario") == scenario)
+        for row in rows.iter_rows(named=True):
+            place = order.index(row["backend"])
+            axis.hlines(place, row["low"], row["high"], color=PLAIN, linewidth=2)
+            mark = line_mark(row["backend"]) | {"linestyle": "", "color": PLAIN}
+            axis.plot(row["difference"], place, **mark)
+        axis.axvline(0, color=SHUFFLED, linestyle="--")
+        axis.set_title(scenario)
+        axis.set_xlabel(f"{rows['metric'][0]}, difference")
+    axes[0, 0].set_yticks(range(len(order)), order)
+    return figure
 
 
 def cell_figure(table: pl.DataFrame, ceiling: pl.DataFrame | None) -> Figure:

@@ -5,10 +5,9 @@ block of vectors, so that surrogate vectors never stand beside real ones. For tw
 system, whose lists are judged by every class.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import combinations
 from pathlib import Path
 from typing import Protocol
 
@@ -19,12 +18,23 @@ import polars as pl
 from IPython.display import Markdown, display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.stats import rankdata
 
 from mrs.errors import InputError
 from mrs.evaluation.files import FileMeans, file_means
-from mrs.evaluation.metrics import BEYOND, CLASSES, METRICS
+from mrs.evaluation.metrics import CLASSES
 from mrs.report import summary
+from mrs.report.orders import (
+    ACROSS,
+    DIGITS,
+    LABELS,
+    Definition,
+    Leads,
+    agreement,
+    boards,
+    count_swaps,
+    definitions_by_name,
+    largest_reversal,
+)
 from mrs.report.style import WIDTH
 from mrs.report.tables import show
 from mrs.study import classes
@@ -33,17 +43,8 @@ from mrs.study.store import Store
 from mrs.study.study import load_study
 
 FEWEST_SYSTEMS = 3  # fewer have no order to speak of
-DIGITS = 12  # values that differ beyond are equal but for rounding
-LABELS = {name: next(iter(known.values())).label for name, known in (CLASSES | BEYOND).items()}
-ACROSS = "Across names"
 NONE, REAL, SURROGATE = "#555555", "#0072b2", "#d55e00"  # Okabe and Ito's blue and vermilion
 COLOURS = {"none": NONE, "audio": REAL, "file": REAL, "surrogate": SURROGATE}
-
-Definition = tuple[str, str]  # metric and class, ("map", "min")
-Leads = Mapping[Definition, np.ndarray]  # bool [n x n] of `classes.clear_leads`
-
-# One definition a name: those that the study reports.
-DEFAULTS: list[Definition] = [(name, metric.variant) for name, metric in METRICS.items()]
 
 
 @dataclass(frozen=True)
@@ -81,122 +82,6 @@ class MetricsPage(Protocol):
 
 
 # Orders
-
-
-@dataclass(frozen=True)
-class Reversal:
-    """Two systems that change places between two definitions.
-
-    `ahead` stands `places_first` places above `behind` under the first definition and
-    `places_second` places below it under the second.
-    """
-
-    ahead: str
-    behind: str
-    places_first: int
-    places_second: int
-
-
-def boards(frame: pl.DataFrame) -> pd.DataFrame:
-    """One row a system, one column a (metric, class): values of one scenario, block and cutoff.
-
-    `frame` has the columns of `classes.SCHEMA`; rows and columns keep its order. Classes that have
-    no value for some system are left out, and values that differ by rounding alone are made equal.
-    """
-    long = pd.DataFrame(frame.select("cell", "metric", "class", "value").to_dict(as_series=False))
-    wide = long.pivot(index="cell", columns=["metric", "class"], values="value")
-    columns = list(dict.fromkeys(zip(long["metric"], long["class"], strict=True)))
-    ordered = wide.loc[list(dict.fromkeys(long["cell"])), columns]
-    return ordered.dropna(axis="columns").round(DIGITS)
-
-
-def agreement(board: pd.DataFrame) -> pd.DataFrame:
-    """Kendall's tau-b between the orders of the systems under each pair of definitions.
-
-    NaN where a definition holds all systems equal.
-    """
-    return board.corr(method="kendall")
-
-
-def leads(values: pd.Series) -> np.ndarray:
-    """[i, j]: how many places system i stands above system j; equal values share the best place."""
-    places = rankdata(-values.to_numpy(), method="min").astype(int)
-    return places[None, :] - places[:, None]
-
-
-def swaps(first: pd.Series, second: pd.Series) -> np.ndarray:
-    """bool [i, j]: system i stands above j under the first definition and below under the other."""
-    return (leads(first) > 0) & (leads(second) < 0)
-
-
-def reversal(
-    first: pd.Series, second: pd.Series, among: np.ndarray | None = None
-) -> Reversal | None:
-    """The largest reversal of two systems between two definitions, None where no pair changes.
-
-    Largest: by the smaller of the two numbers of places, then by their sum, then the first.
-    `among` limits the pairs of systems to those where it is True, bool [n x n].
-    """
-    lead_first, lead_second = leads(first), leads(second)
-    size = np.minimum(lead_first, -lead_second)
-    size = size if among is None else np.where(among, size, 0)
-    if size.max() < 1:
-        return None
-    total = np.where(size == size.max(), lead_first - lead_second, -1)
-    i, j = np.unravel_index(total.argmax(), total.shape)
-    return Reversal(
-        ahead=str(first.index[i]),
-        behind=str(first.index[j]),
-        places_first=int(lead_first[i, j]),
-        places_second=int(-lead_second[i, j]),
-    )
-
-
-def largest_reversal(
-    board: pd.DataFrame, definitions: Sequence[Definition], clear: Leads | None = None
-) -> tuple[Definition, Definition, Reversal] | None:
-    """The largest reversal over all pairs of these definitions, None where no order changes.
-
-    With `clear`, only reversals whose lead is clear under both definitions.
-    """
-    best: tuple[Definition, Definition, Reversal] | None = None
-    for one, other in combinations(definitions, 2):
-        among = None if clear is None else _clear_swaps(clear, one, other, len(board))
-        found = reversal(board[one], board[other], among)
-        if found and (best is None or _size(found) > _size(best[2])):
-            best = one, other, found
-    return best
-
-
-def count_swaps(
-    board: pd.DataFrame, definitions: Sequence[Definition], clear: Leads
-) -> tuple[int, int]:
-    """Pairs of systems that swap, over all pairs of these definitions, and how many are clear."""
-    every = clearly = 0
-    for one, other in combinations(definitions, 2):
-        every += int(swaps(board[one], board[other]).sum())
-        clearly += int(_clear_swaps(clear, one, other, len(board)).sum())
-    return every, clearly
-
-
-def _clear_swaps(clear: Leads, one: Definition, other: Definition, n: int) -> np.ndarray:
-    if one not in clear or other not in clear:
-        return np.zeros((n, n), dtype=bool)
-    return clear[one] & clear[other].T
-
-
-def _size(found: Reversal) -> tuple[int, int]:
-    places = found.places_first, found.places_second
-    return min(places), sum(places)
-
-
-def definitions_by_name(board: pd.DataFrame) -> dict[str, list[Definition]]:
-    """The definitions compared with each other: by name, and one of each name across names."""
-    groups: dict[str, list[Definition]] = {}
-    for metric, name in board.columns:
-        groups.setdefault(LABELS[metric], []).append((metric, name))
-    across = [definition for definition in DEFAULTS if definition in board.columns]
-    return groups | {ACROSS: across}
 
 
 def agreement_table(frame: pl.DataFrame, ks: Sequence[int]) -> pl.DataFrame:

@@ -8,6 +8,8 @@ from typing import Any
 
 from mrs.data.digests import of_values
 from mrs.published.metrics_audit import LIVE
+from mrs.report.components import pairs
+from mrs.report.ladder import has_ladder
 from mrs.study.results import Cell, Results
 from mrs.study.study import Variant
 
@@ -40,6 +42,7 @@ class Part:
     pages: tuple[Page, ...]
 
 
+SMALL_WORLD = "demo:n_users=300,n_tracks=400,n_artists=50,n_cold=60"
 SCENARIO_TITLES = {"hot": "Results: tracks known from training", "cold": "Results: new tracks"}
 
 
@@ -52,7 +55,7 @@ def pages(study_file: str, results: Results) -> list[Part]:
     return [
         Part("", (book.whole("index", "Overview", "overview"),)),
         Part("The study", (book.data(), Page("reading", "How to read the numbers"))),
-        Part("Results", tuple(book.scenario(name) for name in results.study.scenarios)),
+        Part("Results", (*map(book.scenario, results.study.scenarios), *book.questions())),
         Part("Recommenders", tuple(book.recommender(v) for v in results.study.recommenders)),
         Part(
             "Published results",
@@ -69,7 +72,7 @@ def pages(study_file: str, results: Results) -> list[Part]:
                 Page("definitions", "Which definition, and how to state it", "definitions"),
             ),
         ),
-        Part("Appendix", (book.appendix(),)),
+        Part("Appendix", (book.api(), book.appendix())),
     ]
 
 
@@ -140,6 +143,24 @@ class _Book:
             inputs=self.inputs([*mine, *self.references()]),
             children=tuple(self.run(cell) for cell in mine),
         )
+
+    def questions(self) -> list[Page]:
+        """Pages about the whole study that not every study can answer."""
+        found = []
+        if has_ladder(self.results):
+            found.append(self.whole("ladder", "Does the protocol recover a known order?", "ladder"))
+        if pairs(self.study):
+            title = "Whole vectors or principal components?"
+            found.append(self.whole("components", title, "components"))
+        return found
+
+    def api(self) -> Page:
+        """The Python API, run on the study's own world where it is generated."""
+        dataset = self.results.dataset
+        own = dataset.generated and dataset.backends()
+        parameters = {"dataset": self.study.dataset if own else SMALL_WORLD}
+        title = "The Python API"
+        return Page("api", title, "api", title, parameters=parameters)
 
     def references(self, scenario: str | None = None) -> list[Cell]:
         """The cells without a backend: floors and ceilings that run pages show beside theirs."""

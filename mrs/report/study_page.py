@@ -1,20 +1,18 @@
-"""What the pages about a whole study show: overview, data, results, one a recommender."""
+"""What the pages about a whole study show: overview, data, results."""
 
-import inspect
 from functools import cached_property
 
-import matplotlib.pyplot as plt
-import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from mrs.recommenders import RECOMMENDERS, make_recommender
-from mrs.report import summary
-from mrs.report.figures import curve_figure, interval_figure
+from mrs.report import beside_published, summary
+from mrs.report.components import pairs
+from mrs.report.figures import closed, interval_figure
+from mrs.report.ladder import has_ladder
 from mrs.study.grid import make_plan
 from mrs.study.results import Results
 from mrs.study.store import Store
-from mrs.study.study import Variant, load_study
+from mrs.study.study import load_study
 
 SCENARIO_SENTENCES = {
     "hot": "Candidates are the train tracks without those that the user played in train; what "
@@ -37,8 +35,52 @@ class StudyPage:
         """All cells' metrics, as `summary.summary` gives them."""
         return summary.summary(self.results)
 
+    def whole_grid(self, scenario: str) -> tuple[pl.DataFrame, dict[str, str]]:
+        """The primary metric of every backend (rows) with every recommender (columns).
+
+        Cells that do not exist are empty. The second is the links of `show`: a column's name to
+        that of its addresses; `vectors` is the block of a row.
+        """
+        frame = self._of(scenario).filter(
+            pl.col("metric") == summary.primary(self.results, scenario)
+        )
+        found = {(row["backend"], row["recommender"]): row for row in frame.iter_rows(named=True)}
+        cells = [(cell.recommender.label, cell.card) for cell in self.results.cells() if cell.card]
+        labels = list(dict.fromkeys(label for label, _ in cells))
+        rows = []
+        for block, title in summary.BLOCKS.items():
+            for backend in dict.fromkeys(card.label for _, card in cells if card.origin == block):
+                row: dict = {"vectors": title, "backend": backend}
+                for label in labels:
+                    cell = found.get((backend, label), {})
+                    row[label] = cell.get("mean")
+                    row[f"{label}: page"] = f"runs/{cell['slug']}.html" if cell else None
+                rows.append(row)
+        schema: dict = {"vectors": pl.String, "backend": pl.String}
+        for label in labels:
+            schema |= {label: pl.Float64, f"{label}: page": pl.String}
+        return pl.DataFrame(rows, schema=schema), {label: f"{label}: page" for label in labels}
+
     def _of(self, scenario: str) -> pl.DataFrame:
         return self.summary.filter(pl.col("scenario") == scenario)
+
+    def grid_caption(self, scenario: str) -> str:
+        """What the table of `whole_grid` shows."""
+        metric = summary.primary(self.results, scenario)
+        chance = self._of(scenario).filter(pl.col("metric") == metric)["chance"]
+        level = f"; chance {chance[0]:.3f}" if len(chance) else ""
+        return (
+            f"{scenario.capitalize()}, {metric}, mean over users and seeds{level}. Empty: the "
+            "recommender has no place for new tracks, or the run is missing"
+        )
+
+    def beside_published(self, scenario: str) -> pl.DataFrame:
+        """Results with the published values in columns of their own."""
+        return beside_published.beside_published(self.results, scenario)
+
+    def published_caption(self, scenario: str) -> str:
+        """What that table may be read for."""
+        return beside_published.caption(self.results, scenario)
 
     def overview(self) -> str:
         """The first page's opening."""
@@ -53,14 +95,19 @@ class StudyPage:
     def grid_state(self) -> str:
         """How much of the study is in the store."""
         plan = make_plan(self.results)
-        seeds, controls = len(self.results.study.seeds), len(self.results.study.shuffled_seeds)
         text = (
-            f"The study has {plan.n_runs} runs: {seeds} seed(s) of every recommender that draws "
-            f"at random, and {controls} shuffled control(s) of every one that reads vectors."
+            f"The study has {plan.n_runs} runs: {len(self.results.study.seeds)} seed(s) of every "
+            f"recommender that draws at random, and {self._controls()} shuffled control(s) of each "
+            "that reads vectors."
         )
         if plan.n_missing:
             text += f" **{plan.n_missing} of them are missing** from the store."
         return text
+
+    def _controls(self) -> str:
+        """How many controls a cell has, or from how many to how many."""
+        counts = {len(cell.shuffled) for cell in self.results.cells() if cell.backend} or {0}
+        return str(min(counts)) if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
 
     def best(self, scenario: str) -> list[tuple[str, pl.DataFrame]]:
         """The best row of each recommender by block, for the first page."""
@@ -81,6 +128,12 @@ class StudyPage:
         for scenario in self.scenarios:
             what = "all recommenders and backends side by side"
             rows.append((f"Results, {scenario}", what, f"results-{scenario}.html"))
+        if has_ladder(self.results):
+            title = "Does the protocol recover a known order?"
+            rows.append((title, "better vectors, real and shuffled", "ladder.html"))
+        if pairs(self.results.study):
+            title = "Whole vectors or principal components?"
+            rows.append((title, "what n_components changes", "components.html"))
         rows += [
             ("Do we calculate metrics consistently?", "libraries, then and now", "audit.html"),
             (
@@ -94,6 +147,7 @@ class StudyPage:
         rows.append(
             ("Are the published cold numbers @20?", "an exact check", "cold_at_20.html"),
         )
+        rows.append(("The Python API", "every step called from Python", "api.html"))
         return pl.DataFrame(rows, schema=["part", "what it holds", "page"], orient="row")
 
     def results_intro(self, scenario: str) -> str:
@@ -107,7 +161,7 @@ class StudyPage:
         return (
             f"{SCENARIO_SENTENCES[scenario]}\n\n{self.provenance}\n\n"
             f"Low and high are the 95 % bootstrap interval over users and seeds; `shuffled` is the "
-            f"mean over {len(self.results.study.shuffled_seeds)} runs whose vectors were permuted "
+            f"mean over {self._controls()} runs whose vectors were permuted "
             f"among the tracks, and only the difference to it speaks of content. {draws}"
         )
 
@@ -131,13 +185,11 @@ class StudyPage:
         frame = frame.filter(pl.col("backend").is_not_null())
         figures = []
         for (name,), rows in frame.group_by(["recommender"], maintain_order=True):
-            figure = interval_figure(rows, metric, ceiling)
-            plt.close(figure)  # shown below its heading, not once more at the end of the cell
-            figures.append((str(name), figure))
+            figures.append((str(name), closed(interval_figure(rows, metric, ceiling))))
         return figures
 
     def every_metric(self, scenario: str) -> pl.DataFrame:
-        """All metrics of all cells in long form, the block and convergence beside them."""
+        """All metrics of all cells in long form."""
         metric = pl.col("metric").str.split("@").list
         return self._of(scenario).select(
             "recommender",
@@ -151,82 +203,6 @@ class StudyPage:
             "chance",
             "shuffled",
         )
-
-    def recommender_intro(self, slug: str) -> str:
-        """A recommender's heading and the description that its class carries."""
-        variant = self._variant(slug)
-        kind = RECOMMENDERS[variant.name]
-        reads = ", ".join(sorted(kind.needs)) or "plays alone"
-        return (
-            f"{inspect.getdoc(kind)}\n\nIt reads {reads} and answers: {', '.join(kind.scenarios)}."
-        )
-
-    def _variant(self, slug: str) -> Variant:
-        return next(v for v in self.results.study.recommenders if v.slug == slug)
-
-    def hyperparameters(self, slug: str) -> pl.DataFrame:
-        """One row a hyper-parameter: its value here and its default."""
-        variant = self._variant(slug)
-        used = make_recommender(variant.name, dict(variant.settings)).settings()
-        defaults = make_recommender(variant.name, {}).settings()
-        return pl.DataFrame(
-            {
-                "hyper-parameter": list(used),
-                "value": [str(value) for value in used.values()],
-                "default": [str(defaults[name]) for name in used],
-            },
-            schema={"hyper-parameter": pl.String, "value": pl.String, "default": pl.String},
-        )
-
-    def recommender_tables(self, slug: str) -> list[tuple[str, pl.DataFrame]]:
-        """A table a scenario and block: each backend's result, linked to its page."""
-        variant = self._variant(slug)
-        tables = []
-        for scenario in self.scenarios:
-            mine = self._of(scenario).filter(pl.col("recommender") == variant.label)
-            metric = summary.primary(self.results, scenario)
-            for block, title in summary.BLOCKS.items():
-                if not len(mine.filter(pl.col("block") == block)):
-                    continue
-                board = summary.leaderboard(mine, block, metric)
-                if "backend" not in board.columns:
-                    board = board.with_columns(backend=pl.lit("none"))
-                order = ["backend", *board.drop("backend", "recommender").columns]
-                tables.append((f"{scenario.capitalize()}: {title}", board.select(order)))
-        return tables
-
-    def curves(self, slug: str) -> Figure | None:
-        """Training curves of a recommender's first seed, a line a backend."""
-        runs = {
-            cell.card.label if cell.card else cell.recommender.label: cell.runs[0]
-            for cell in self.results.cells()
-            if cell.recommender.slug == slug
-        }
-        records = {label: self.results.record(spec) for label, spec in runs.items()}
-        return curve_figure({label: r.info["curve"] for label, r in records.items() if r})
-
-    def costs(self, slug: str) -> pl.DataFrame:
-        """What a recommender's runs took, a row a scenario and kind of run."""
-        rows = []
-        for scenario in self.scenarios:
-            cells = [c for c in self.results.cells(scenario) if c.recommender.slug == slug]
-            for kind, chosen in (("vectors as they are", "runs"), ("shuffled", "shuffled")):
-                specs = [spec for cell in cells for spec in getattr(cell, chosen)]
-                infos = [record.info for record in self.results.records(specs)]
-                if not infos:
-                    continue
-                ends = [info["converged"] for info in infos if info["converged"] is not None]
-                rows.append(
-                    {
-                        "scenario": scenario,
-                        "runs": f"{len(infos)}, {kind}",
-                        "fit, median s": float(np.median([i["seconds"]["fit"] for i in infos])),
-                        "rank, median s": float(np.median([i["seconds"]["rank"] for i in infos])),
-                        "process peak, MB": max(info["peak_memory_mb"] for info in infos),
-                        "converged": f"{sum(ends)} of {len(ends)}" if ends else "nothing to train",
-                    }
-                )
-        return pl.DataFrame(rows)
 
     def surrogate_note(self) -> str:
         """What stands behind surrogate vectors, from their cards; empty without any."""

@@ -75,14 +75,14 @@ def _cell_summary(
     return pl.DataFrame(frame | columns, schema_overrides=dict.fromkeys(columns, pl.Float64))
 
 
-def summary(results: Results, scenario: str | None = None) -> pl.DataFrame:
-    """`cell_summary` of all cells, with what tells them apart.
+def summary(results: Results, cells: Sequence[Cell] | None = None) -> pl.DataFrame:
+    """`cell_summary` of some cells (None: all), with what tells them apart.
 
     Further columns: recommender, backend (as shown; null without one), block (a key of BLOCKS),
     scenario, slug, n_users, converged.
     """
     frames = []
-    for cell in results.cells(scenario):
+    for cell in results.cells() if cells is None else cells:
         frame = cell_summary(results, cell)
         if frame is None:
             continue
@@ -111,7 +111,7 @@ def leaderboard(frame: pl.DataFrame, block: str, metric: str) -> pl.DataFrame:
     """
     table = (
         frame.filter(pl.col("block") == block, pl.col("metric") == metric)
-        .sort("mean", descending=True)
+        .sort("mean", descending=True, maintain_order=True)
         .select(
             "recommender",
             "backend",

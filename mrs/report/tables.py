@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 from IPython.display import HTML, display
 
+LONG = 50  # letters of a cell that is a sentence
 _ready = False  # whether this notebook holds the script of sortable tables already
 
 
@@ -46,11 +47,11 @@ def static_table(
     """The HTML of a static table. See `show`."""
     links = links or {}
     shown = [c for c in df.columns if c not in links.values() and c != block]
-    numeric = {c: ' class="number"' if df.schema[c].is_numeric() else "" for c in shown}
+    kind = {c: _column_class(df[c]) for c in shown}
     lines = ['<div class="table-box"><table class="data">']
     if caption:
         lines.append(f"<caption>{html.escape(caption)}</caption>")
-    heads = "".join(f'<th scope="col"{numeric[c]}>{html.escape(c)}</th>' for c in shown)
+    heads = "".join(f'<th scope="col"{kind[c]}>{html.escape(c)}</th>' for c in shown)
     lines.append(f"<thead><tr>{heads}</tr></thead><tbody>")
     before = None
     for row in df.iter_rows(named=True):
@@ -61,12 +62,20 @@ def static_table(
                 f'<tr class="block"><th scope="rowgroup" colspan="{len(shown)}">{title}</th></tr>'
             )
         cells = (
-            f"<td{numeric[c]}>{_cell(row[c], row.get(links.get(c, '')), _places(decimals, c))}</td>"
+            f"<td{kind[c]}>{_cell(row[c], row.get(links.get(c, '')), _places(decimals, c))}</td>"
             for c in shown
         )
         lines.append(f"<tr>{''.join(cells)}</tr>")
     lines.append("</tbody></table></div>")
     return "\n".join(lines)
+
+
+def _column_class(values: pl.Series) -> str:
+    """Numbers stand on the right; a column of sentences keeps a width to be read in."""
+    if values.dtype.is_numeric():
+        return ' class="number"'
+    longest = values.str.len_chars().max() if values.dtype == pl.String else None
+    return ' class="long"' if longest is not None and longest > LONG else ""  # type: ignore[operator]
 
 
 def cell_text(value: Any, decimals: int = 4) -> str:

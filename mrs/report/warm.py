@@ -9,15 +9,52 @@ import multiprocessing
 import os
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
+from queue import Empty
 from typing import Any
 
+from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
+from traitlets import Type
 
 PRELOAD = ["mrs.report.preload", __name__]  # what the server imports before it forks
+# Read when those are imported: no threads, which a fork would lose, and figures for notebooks.
+ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a note by the debugger on every start
+}
+POLL_SECONDS = 0.01  # how often to look whether a kernel has ended
+
+
+def fork_context() -> ForkServerContext:
+    """The context of multiprocessing whose processes are forks of the server, which runs then.
+
+    Processes of this context share the server with those that they start themselves.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOAD)
+    with _changed(os.environ, ENVIRONMENT):
+        forkserver.ensure_running()
+    return context
+
+
+@contextmanager
+def _changed(mapping: Any, values: Mapping[str, Any]) -> Iterator[None]:
+    """Give a mapping other values for a while."""
+    before = {name: mapping[name] for name in values if name in mapping}
+    mapping.update(values)
+    try:
+        yield
+    finally:
+        for name in values.keys() - before.keys():
+            del mapping[name]
+        mapping.update(before)
 
 
 def run_kernel(arguments: list[str], environment: dict[str, str], folder: str) -> None:
@@ -39,30 +76,18 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-@contextmanager
-def _main_program_hidden() -> Iterator[None]:
-    """Keep multiprocessing from importing the program that asked for a kernel in each kernel."""
-    program = vars(sys.modules["__main__"])
-    told = {name: value for name, value in program.items() if name in {"__spec__", "__file__"}}
-    program |= dict.fromkeys(told)
-    try:
-        yield
-    finally:
-        program |= told
-
-
 class ForkedProcess:
     """A forked process with the part of `subprocess.Popen` that Jupyter's provisioner uses."""
 
     stdin = stdout = stderr = None
 
     def __init__(self, arguments: list[str], environment: dict[str, str], folder: str) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOAD)
-        self._process = context.Process(
+        self._process = fork_context().Process(
             target=run_kernel, args=(arguments, environment, folder), daemon=False
         )
-        with _main_program_hidden():
+        # The program that asks for a kernel would otherwise be imported in each of them.
+        program = vars(sys.modules["__main__"])
+        with _changed(program, {"__spec__": None, "__file__": None}):
             self._process.start()
         self.pid = self._process.pid
 
@@ -108,10 +133,38 @@ class WarmProvisioner(LocalProvisioner):
         return self.connection_info
 
 
+class WarmKernelClient(AsyncKernelClient):
+    """A client of a kernel that was started for it."""
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Return once the kernel answers on both channels; raises `RuntimeError` if it never does.
+
+        Jupyter's own then waits 0.2 s for answers to others.
+        """
+        end = time.monotonic() + (timeout or float("inf"))
+        while time.monotonic() < end:
+            self.kernel_info()
+            try:
+                await self.get_shell_msg(timeout=1)
+                await self.get_iopub_msg(timeout=0.2)
+            except Empty:
+                if not await self.is_alive():
+                    raise RuntimeError("Kernel died before replying to kernel_info") from None
+            else:
+                return
+        raise RuntimeError(f"Kernel didn't respond in {timeout} seconds")
+
+
 class WarmKernelManager(AsyncKernelManager):
     """A kernel manager whose kernels start warm."""
+
+    client_factory = Type(WarmKernelClient)
 
     async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:
         if self.provisioner is None:
             self.provisioner = WarmProvisioner(parent=self, kernel_spec=self.kernel_spec)
         return await super()._async_pre_start_kernel(**kw)
+
+    async def _async_wait(self, pollinterval: float = POLL_SECONDS) -> None:
+        """Wait for a kernel that was asked to end."""
+        await super()._async_wait(min(pollinterval, POLL_SECONDS))

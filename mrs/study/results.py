@@ -83,7 +83,7 @@ class Results:
             runs=tuple(replace(first, seed=seed) for seed in seeds),
             shuffled=tuple(
                 replace(first, seed=seed, shuffled=True)
-                for seed in (self.study.controls(variant.name) if backend else ())
+                for seed in (self.study.controls(variant) if backend else ())
             ),
         )
 

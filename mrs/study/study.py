@@ -43,15 +43,17 @@ class Variant:
 class Study(BaseModel):
     """What a study file holds.
 
+    `note` is what readers should know of its settings; the book shows it beside them.
     `backends` None means all that the dataset has vectors of. `seeds` are those of the fits,
     `shuffled_seeds` those of the control with shuffled vectors; `shuffled_seeds_of` gives some
-    recommenders others, by name. `threads` is the number of threads of each fit: part of the study,
-    since it may change last digits.
+    recommenders others, by name, or by slug for one variant. `threads` is the number of threads of
+    each fit: part of the study, since it may change last digits.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str
+    note: str = ""
     dataset: str = "demo"
     split: str | None = None
     backends: tuple[str, ...] | None = None
@@ -86,14 +88,16 @@ class Study(BaseModel):
 
     @model_validator(mode="after")
     def _known_controls(self) -> "Study":
-        strangers = set(self.shuffled_seeds_of) - {variant.name for variant in self.recommenders}
+        known = {name for variant in self.recommenders for name in (variant.name, variant.slug)}
+        strangers = set(self.shuffled_seeds_of) - known
         if strangers:
             raise ValueError(f"shuffled_seeds_of names {min(strangers)}, which the study lacks")
         return self
 
-    def controls(self, recommender: str) -> tuple[int, ...]:
+    def controls(self, variant: Variant) -> tuple[int, ...]:
         """The seeds of a recommender's controls with shuffled vectors."""
-        return self.shuffled_seeds_of.get(recommender, self.shuffled_seeds)
+        of_name = self.shuffled_seeds_of.get(variant.name, self.shuffled_seeds)
+        return self.shuffled_seeds_of.get(variant.slug, of_name)
 
     @field_validator("scenarios")
     @classmethod

@@ -83,11 +83,14 @@ def test_equals_a_stable_full_sort_with_many_ties(scores, k, share, block_bytes)
     np.testing.assert_array_equal(rank(scores, k, seen=seen, block_bytes=block_bytes), expected)
 
 
-def test_equals_a_stable_full_sort_at_a_larger_size():
+@pytest.mark.parametrize(("n", "k"), [(4000, 100), (7001, 100), (9973, 3), (16 * 404, 100)])
+@pytest.mark.parametrize("n_values", [2, 300, 10**6])
+@pytest.mark.parametrize("share", [0.1, 0.999])
+def test_equals_a_stable_full_sort_at_a_larger_size(n, k, n_values, share):
     rng = np.random.default_rng(1)
-    scores = rng.integers(0, 300, (50, 4000)).astype(np.float32)
-    seen = sp.csr_matrix(rng.random(scores.shape) < 0.1)
-    np.testing.assert_array_equal(rank(scores, 100, seen=seen), by_full_sort(scores, 100, seen))
+    scores = rng.integers(0, n_values, (20, n)).astype(np.float32)
+    seen = sp.csr_matrix(rng.random(scores.shape) < share)
+    np.testing.assert_array_equal(rank(scores, k, seen=seen), by_full_sort(scores, k, seen))
 
 
 def test_a_permutation_of_the_candidates_decides_ties():
@@ -171,8 +174,9 @@ def test_working_memory_is_bounded_by_small_blocks():
         asked.clear()
 
 
-def test_nan_names_the_user():
-    scores = np.zeros((9, 4))
+@pytest.mark.parametrize("n", [4, 5000])
+def test_nan_names_the_user(n):
+    scores = np.zeros((9, n))
     scores[6, 2] = np.nan
     with pytest.raises(InputError, match="row 6 are NaN"):
         rank(scores, 2, block_bytes=13 * 4 * 4)

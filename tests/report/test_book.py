@@ -56,6 +56,14 @@ def test_only_changed_pages_are_executed(root: Path) -> None:
     assert execute(root, INDEX, READING, KNN) == ["index", "runs/knn"]
 
 
+def test_pages_about_most_runs_begin(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(book, "execute_all", lambda tasks, *_: begun.extend(tasks) or {})
+    whole = Page("results", "Results", "run", inputs=("key", "other"))
+    assert execute(root, INDEX, READING, KNN, whole) == ["index", "runs/knn", "results"]
+    assert begun == ["results", "runs/knn", "index"]
+
+
 def test_a_changed_package_executes_everything(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     execute(root, INDEX, KNN)
     monkeypatch.setattr(book, "source_digest", lambda: "another")

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from planted import planted
 from worlds import random_parts, write_own
 
 from mrs.report.pages import Page, Part, pages
@@ -44,7 +45,7 @@ def by_path(parts: list[Part]) -> dict[str, Page]:
 
 
 # Pages about other things than runs.
-ELSEWHERE = {"reading", "published", "cold_at_20", "audit", "definitions"}
+ELSEWHERE = {"reading", "published", "cold_at_20", "audit", "definitions", "api"}
 
 
 def test_the_audit_page_follows_the_live_values(folder: Path) -> None:
@@ -67,7 +68,7 @@ def test_parts_and_pages(folder: Path) -> None:
         ),
         ("Published results", ["published", "cold_at_20"]),
         ("Do we calculate metrics consistently?", ["audit", "metrics", "definitions"]),
-        ("Appendix", ["appendix"]),
+        ("Appendix", ["api", "appendix"]),
     ]
     runs = {page.path: [c.title for c in page.children] for page in parts[3].pages}
     assert runs == {
@@ -75,6 +76,15 @@ def test_parts_and_pages(folder: Path) -> None:
         "recommender-knn-center-true": ["sim:MERT, hot", "sim:MERT, cold"],
         "recommender-popularity": ["Popularity, hot"],
     }
+
+
+def test_pages_that_only_some_studies_have(tmp_path: Path) -> None:
+    text = "recommenders: [hybrid, {hybrid: {n_components: none}}]\n"
+    rungs = {"mert": 0.1, "mule": 0.2, "muq": 0.3}
+    results = planted(tmp_path, text, rungs)
+    found = by_path(pages("study.yaml", results))
+    assert {"ladder", "components"} < set(found)
+    assert {found[path].template for path in ("ladder", "components")} == {"ladder", "components"}
 
 
 def test_a_run_page_spells_out_its_runs(folder: Path) -> None:

@@ -117,37 +117,6 @@ def test_missing_runs_are_said(folder: Path, tmp_path: Path) -> None:
     assert f"**{len(page.results.specs())} of them are missing**" in page.grid_state()
 
 
-def test_pages_of_a_recommender(results: Results) -> None:
-    page = StudyPage(results)
-    assert "hot" in page.recommender_intro("popularity")
-    assert "cold" not in page.recommender_intro("popularity").split("answers:")[1]
-    table = page.hyperparameters("random")
-    assert table.rows() == [("embedding_size", "32", "32")]
-    captions = [caption for caption, _ in page.recommender_tables("knn")]
-    assert len(captions) == 4  # hot and cold, the file's block and the surrogate's
-    assert len(page.interval_figures("hot")) == 1
-
-
-def test_costs_and_curves(results: Results) -> None:
-    page = StudyPage(results)
-    rows = page.costs("knn").to_dicts()
-    assert [(row["scenario"], row["runs"]) for row in rows] == [
-        (scenario, runs)
-        for scenario in ("hot", "cold")
-        for runs in ("2, vectors as they are", "4, shuffled")
-    ]
-    assert {row["converged"] for row in rows} == {"nothing to train"}
-    assert page.curves("knn") is None
-    curve = [
-        {"epoch": 0.0, "loss": 2.0, "ndcg@50": 0.1},
-        {"epoch": 1.0, "loss": 1.0, "ndcg@50": 0.3},
-    ]
-    figure = figures.curve_figure({"sim:MERT": curve, "MERT": []})
-    assert figure is not None
-    (line,) = figure.axes[0].lines
-    assert (list(line.get_xdata()), list(line.get_ydata())) == ([1, 2], [0.1, 0.3])
-
-
 def make_page(folder: Path, **changes: object) -> RunPage:
     asked = {
         "dataset": str(folder / "own"),

@@ -33,11 +33,6 @@ def execute(folder: Path, manager: type, *cells: str) -> nbformat.NotebookNode:
     )
 
 
-@pytest.fixture(autouse=True)
-def _inline_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-
-
 WORK = (
     "import numpy as np, polars as pl, torch",
     "print(pl.DataFrame({'a': [3, 1, 2]}).sort('a')['a'].to_list())",

@@ -51,9 +51,14 @@ recommenders:
 
 
 def test_some_recommenders_have_other_controls(tmp_path: Path) -> None:
-    text = "title: t\nrecommenders: [knn, hybrid]\nshuffled_seeds: [0]\n"
-    study = load_study(write(tmp_path, text + "shuffled_seeds_of: {knn: [0, 1, 2]}\n"))
-    assert (study.controls("knn"), study.controls("hybrid")) == ((0, 1, 2), (0,))
+    text = """
+title: t
+recommenders: [knn, hybrid, {hybrid: {n_components: none}}, {hybrid: {n_components: 8}}]
+shuffled_seeds: [0]
+shuffled_seeds_of: {hybrid: [0, 1, 2], hybrid-n_components-none: []}
+"""
+    study = load_study(write(tmp_path, text))
+    assert [study.controls(v) for v in study.recommenders] == [(0,), (0, 1, 2), (), (0, 1, 2)]
 
 
 def test_another_dataset(tmp_path: Path) -> None:
@@ -91,3 +96,15 @@ def test_mistakes(tmp_path: Path, text: str, words: list[str]) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such study file"):
         load_study(tmp_path / "none.yaml")
+
+
+def test_the_full_demo_goes_on_from_the_default_one() -> None:
+    short, full = (load_study(STUDIES / f"{name}.yaml") for name in ("demo", "demo-full"))
+    assert {(v.name, v.settings) for v in short.recommenders} <= {
+        (v.name, v.settings) for v in full.recommenders
+    }
+    assert set(short.seeds) < set(full.seeds)
+    for variant in full.recommenders:
+        whole = "n_components-none" in variant.slug
+        cheap = variant.name == "knn" or variant.name.startswith("bimodal")
+        assert len(full.controls(variant)) == (0 if whole else 10 if cheap else 5)

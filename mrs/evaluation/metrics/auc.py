@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import rankdata
 
 from mrs.evaluation.metrics.base import Metric, Pooled, columns, ratio
 from mrs.evaluation.metrics.judged import Judged
@@ -29,6 +28,8 @@ class AUCGlobal(Pooled):
         """Values float64 [len(ks)], all the same."""
         if judged.scores is None:
             raise ValueError("this class needs scores")
+        from scipy.stats import rankdata
+
         there = np.arange(judged.depth) < judged.n_listed[:, None]
         hits = judged.hits[there]
         place = rankdata(judged.scores[there])
@@ -264,6 +265,8 @@ def _limited(judged: Judged, ks: Sequence[int]) -> np.ndarray:
 
 def _per_user(judged: Judged, *, ties_won: bool = False) -> np.ndarray:
     """AUC of complete lists: float64 [U]."""
+    from scipy.stats import rankdata  # a second to import, for every run of whatever else
+
     there = np.arange(judged.depth) < judged.n_listed[:, None]
     scores = judged.scores if judged.scores is not None else -np.arange(float(judged.depth))
     # What stands after the end of a list gets the lowest places, which the hits are rid of again.

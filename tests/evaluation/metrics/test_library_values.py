@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import scipy.sparse as sp
 
-from mrs.evaluation.libraries import audit_2021, computed_by, libraries, library_values
+from mrs.evaluation.libraries import audit_2021, libraries, library_values
 from mrs.evaluation.metrics import (
     BEYOND,
     CLASSES,
@@ -22,6 +22,25 @@ DATA = Path(__file__).parents[1] / "data"
 N_USERS, N_ITEMS = 300, 500
 ROUNDED = ("torchmetrics", "neurec", "recsys2019dl")  # single precision
 KEY = ["library", "version", "library_metric", "function"]
+
+# Where one function computes several metrics, the library's metric says which is meant.
+SHARED_FUNCTIONS = ("wrap", "notebook copy", "ranking_metrics_at_k")
+
+
+def computed_by(metric: str, variant: str) -> str:
+    """The libraries that compute a class, with version and name, in one line."""
+    rows = libraries().filter(pl.col("metric") == metric, pl.col("class") == variant)
+    names: dict[str, list[str]] = {}
+    for row in rows.iter_rows(named=True):
+        version = row["version"].split(" ")[0]
+        library = f"{row['library']} {version}" if version[0].isdigit() else row["library"]
+        shared = row["function"] in SHARED_FUNCTIONS
+        name = row["library_metric"] if shared else row["function"]
+        calls = names.setdefault(library, [])
+        if name not in calls:
+            calls.append(name)
+    parts = [f"{library} {', '.join(calls)}" for library, calls in names.items()]
+    return "; ".join(parts) or "none of those compared"
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,152 @@
+"""What reading vectors whole changes against reading principal components of them."""
+
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from mrs.recommenders import make_recommender
+from mrs.report.contrasts import against_variant
+from mrs.report.figures import CHANCE, closed
+from mrs.report.style import WIDTH, line_mark, palette
+from mrs.study.results import Cell, Results
+from mrs.study.store import Store
+from mrs.study.study import Study, Variant, load_study
+
+SETTING = "n_components"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A recommender that a study has twice, alike but for how it reads vectors."""
+
+    whole: Variant
+    components: Variant
+
+
+def pairs(study: Study) -> list[Pair]:
+    """The pairs of variants that differ in `n_components` alone, one of them with none."""
+    found = []
+    for whole in study.recommenders:
+        settings = make_recommender(whole.name, dict(whole.settings)).settings()
+        if SETTING not in settings or settings[SETTING] is not None:
+            continue
+        for other in study.recommenders:
+            theirs = make_recommender(other.name, dict(other.settings)).settings()
+            rest = settings | {SETTING: theirs.get(SETTING)}
+            if other.name == whole.name and other != whole and theirs == rest:
+                found.append(Pair(whole, other))
+    return found
+
+
+class ComponentsPage:
+    """The pairs of a study with their differences, backend by backend."""
+
+    def __init__(self, results: Results) -> None:
+        self.results = results
+        self.pairs = pairs(results.study)
+
+    def _cells(self, pair: Pair) -> list[tuple[Cell, Cell]]:
+        cells = self.results.cells()
+        other = {(c.backend, c.scenario): c for c in cells if c.recommender == pair.components}
+        mine = [c for c in cells if c.recommender == pair.whole]
+        return [(cell, other[cell.backend, cell.scenario]) for cell in mine]
+
+    def _seconds(self, cell: Cell) -> float | None:
+        infos = [record.info["seconds"]["fit"] for record in self.results.records(cell.runs)]
+        return float(np.median(infos)) if infos else None
+
+    def differences(self) -> pl.DataFrame:
+        """A row a recommender, scenario and backend: whole, components, and their difference.
+
+        The interval is the 95 % bootstrap one over users and seeds, paired. `slug` is that of the
+        cell with whole vectors.
+        """
+        frames = []
+        for pair in self.pairs:
+            cells = self._cells(pair)
+            frame = against_variant(self.results, cells)
+            more = pl.DataFrame(
+                {
+                    "slug": [cell.slug for cell, _ in cells],
+                    "width": [cell.card.embedding_size if cell.card else 0 for cell, _ in cells],
+                    "fit whole, s": [self._seconds(cell) for cell, _ in cells],
+                    "fit components, s": [self._seconds(other) for _, other in cells],
+                },
+                schema_overrides={
+                    "fit whole, s": pl.Float64,
+                    "fit components, s": pl.Float64,
+                },
+            )
+            frame = frame.join(more, on="slug", how="left", maintain_order="left")
+            frames.append(frame.with_columns(recommender=pl.lit(pair.components.label)))
+        return pl.concat(frames) if frames else pl.DataFrame()
+
+    def tables(self, frame: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
+        """A caption and a table for each recommender and scenario, the narrowest vectors first."""
+        tables = []
+        for (name, scenario), rows in frame.group_by(
+            "recommender", "scenario", maintain_order=True
+        ):
+            table = rows.sort("width").select(
+                "backend",
+                "width",
+                pl.col("second").alias("components"),
+                pl.col("first").alias("whole"),
+                pl.col("difference").alias("whole − components"),
+                pl.col("low").alias("from"),
+                pl.col("high").alias("to"),
+                "fit components, s",
+                "fit whole, s",
+                page=pl.format("runs/{}.html", "slug"),
+            )
+            tables.append((f"{name}, {scenario}, {rows['metric'][0]}", table))
+        return tables
+
+    def summary(self, frame: pl.DataFrame) -> str:
+        """In how many cells whole vectors are clearly better or worse, a line a recommender."""
+        lines = []
+        for (name, scenario), rows in frame.group_by(
+            "recommender", "scenario", maintain_order=True
+        ):
+            better = rows.filter(pl.col("low") > 0).height
+            worse = rows.filter(pl.col("high") < 0).height
+            ratio = float(np.median(rows["fit whole, s"] / rows["fit components, s"]))
+            lines.append(
+                f"- {name}, {scenario}: whole vectors better on {better}, worse on {worse}, "
+                f"neither on {len(rows) - better - worse} of {len(rows)} backends by the intervals;"
+                f" a fit takes {ratio:.1f} times as long (median)."
+            )
+        return "\n".join(lines)
+
+    def figure(self, frame: pl.DataFrame) -> Figure:
+        """The difference against the vectors' width, a panel a scenario, a colour a recommender."""
+        scenarios = frame["scenario"].unique(maintain_order=True).to_list()
+        names = frame["recommender"].unique(maintain_order=True).to_list()
+        colours = palette(names)
+        figure, axes = plt.subplots(
+            len(scenarios), 1, figsize=(WIDTH, 2.8 * len(scenarios) + 0.6), squeeze=False
+        )
+        for axis, scenario in zip(axes[:, 0], scenarios, strict=True):
+            here = frame.filter(pl.col("scenario") == scenario)
+            for place, name in enumerate(names):
+                rows = here.filter(pl.col("recommender") == name)
+                # Beside each other rather than on top: several backends have the same width.
+                x = rows["width"].to_numpy() * 1.03 ** (place - (len(names) - 1) / 2)
+                axis.vlines(x, rows["low"], rows["high"], color=colours[name], linewidth=1.2)
+                mark = line_mark(rows["backend"][0]) | {"linestyle": "", "markersize": 4}
+                axis.plot(x, rows["difference"], **mark, color=colours[name], label=name)
+            axis.axhline(0, color=CHANCE, linestyle=":")
+            axis.set_xscale("log")
+            axis.set_ylabel(f"{here['metric'][0]}, {scenario},\nwhole − components")
+        axes[-1, 0].set_xlabel("width of the vectors")
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+        return closed(figure)
+
+
+def open_page(study: str, store: str) -> ComponentsPage:
+    """The page of a study file's records in a store."""
+    return ComponentsPage(Results(load_study(study), Store(store)))

@@ -1,0 +1,209 @@
+"""What the page of one recommender shows: `notebooks/recommender.ipynb` calls these."""
+
+import inspect
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from mrs.recommenders import RECOMMENDERS, make_recommender
+from mrs.report import summary
+from mrs.report.contrasts import against_shuffled
+from mrs.report.figures import closed, contrast_figure, curve_figure
+from mrs.report.flow import idea_figure
+from mrs.report.hyperparameters import SOURCES, Source
+from mrs.report.ideas import IDEAS
+from mrs.study.results import Results
+from mrs.study.store import Store
+from mrs.study.study import load_study
+
+KEEPS = 1.5  # times chance from which shuffled vectors leave something to speak of
+
+
+class RecommenderPage:
+    """One recommender of a study: its idea, its settings, and what its records say."""
+
+    def __init__(self, results: Results, slug: str) -> None:
+        self.results = results
+        self.variant = next(v for v in results.study.recommenders if v.slug == slug)
+        self.kind = RECOMMENDERS[self.variant.name]
+        self.cells = [cell for cell in results.cells() if cell.recommender == self.variant]
+        self.idea = IDEAS.get(self.variant.name)
+
+    @cached_property
+    def summary(self) -> pl.DataFrame:
+        """The metrics of this recommender's cells, as `summary.summary` gives them."""
+        return summary.summary(self.results, self.cells)
+
+    @cached_property
+    def contrasts(self) -> pl.DataFrame:
+        """Real against shuffled vectors, as `against_shuffled` gives them."""
+        return against_shuffled(self.results, self.cells)
+
+    @property
+    def reads_vectors(self) -> bool:
+        """Whether there is anything to shuffle."""
+        return "vectors" in self.kind.needs
+
+    def intro(self) -> str:
+        """The idea in a few lines, and what the recommender reads and answers."""
+        text = self.idea.text if self.idea else inspect.getdoc(self.kind) or ""
+        reads = ", ".join(sorted(self.kind.needs)) or "plays alone"
+        return f"{text}\n\nIt reads {reads} and answers: {', '.join(self.kind.scenarios)}."
+
+    def figure(self) -> Figure | None:
+        """The figure of the idea; None where none is described."""
+        return closed(idea_figure(self.idea)) if self.idea else None
+
+    def formulas(self) -> str:
+        """The formulas of the idea, each displayed, and what their letters mean."""
+        if not self.idea:
+            return ""
+        displayed = "\n\n".join(f"$$\n{formula}\n$$" for formula in self.idea.formulas)
+        letters = (
+            "$u$ is a listener, $t$ a track, $s$ the score; $H_u$ are the tracks that $u$ played "
+            "in train, $x_u$ is the same as a row of zeros and ones, $v_t$ a track's vector and "
+            "$c_t$ its principal components; norm scales a vector to length one."
+        )
+        return f"{displayed}\n\n{letters}"
+
+    def code(self) -> str:
+        """What the class says of itself, departures from the papers among it, folded away."""
+        text = inspect.getdoc(self.kind) or ""
+        base = inspect.getdoc(self.kind.__mro__[1]) if self.kind.family else ""
+        whole = "\n\n".join(part for part in (text, base) if part)
+        title = f"The class {self.kind.__name__} in its own words"
+        return f"::::{{dropdown}} {title}\n```text\n{whole}\n```\n::::"
+
+    def hyperparameters(self) -> pl.DataFrame:
+        """One row a hyper-parameter: its value here, its default, what was published, and why."""
+        used = make_recommender(self.variant.name, dict(self.variant.settings)).settings()
+        defaults = make_recommender(self.variant.name, {}).settings()
+        sources = SOURCES.get(self.variant.name, {})
+        rows = []
+        for name, value in used.items():
+            source = sources.get(name, Source())
+            rows.append(
+                {
+                    "hyper-parameter": name,
+                    "here": str(value).lower(),
+                    "default": str(defaults[name]).lower(),
+                    "published": source.published or None,
+                    "source, and reason for ours": "; ".join(
+                        part for part in (source.where, source.ours) if part
+                    ),
+                }
+            )
+        return pl.DataFrame(rows)
+
+    def hyperparameters_text(self) -> str:
+        """What the columns of the table mean."""
+        note = self.results.study.note
+        return (
+            "*here* is this study's value, *default* that of the class. P1: arXiv 2409.08987 and "
+            "its code; P2: arXiv 2604.23077 and its code; P3: the code of arXiv 2604.07090."
+            + (f" {note}" if note else "")
+        )
+
+    def tables(self) -> list[tuple[str, pl.DataFrame]]:
+        """A caption and a table for each scenario and block: results, best first.
+
+        Each row has the address of its page; gain is real minus shuffled, from and to its interval.
+        """
+        tables = []
+        for scenario in self.results.study.scenarios:
+            mine = self.summary.filter(pl.col("scenario") == scenario)
+            metric = summary.primary(self.results, scenario)
+            for block, title in summary.BLOCKS.items():
+                if not len(mine.filter(pl.col("block") == block)):
+                    continue
+                board = summary.leaderboard(mine, block, metric)
+                if "backend" not in board.columns:
+                    board = board.with_columns(backend=pl.lit("none"))
+                order = ["backend", *board.drop("backend", "recommender").columns]
+                board = self._with_differences(board.select(order))
+                level = f"{scenario.capitalize()}, chance {board['chance'][0]:.4f}"
+                tables.append((f"{level}: {title}", board.drop("chance")))
+        return tables
+
+    def _with_differences(self, board: pl.DataFrame) -> pl.DataFrame:
+        if not len(self.contrasts):
+            return board
+        gain = self.contrasts.select(
+            pl.col("difference").alias("gain"),
+            pl.col("low").alias("from"),
+            pl.col("high").alias("to"),
+            page=pl.format("runs/{}.html", "slug"),
+        )
+        board = board.join(gain, on="page", how="left", maintain_order="left")
+        last = [name for name in ("converged", "page") if name in board.columns]
+        return board.select(pl.exclude(last), *last)
+
+    def shuffled_text(self) -> str:
+        """What the control says and what it does not, with its level in each scenario."""
+        columns = "first", "second", "chance"
+        means = self.contrasts.group_by("scenario", "metric", maintain_order=True).agg(
+            pl.len(), *(pl.col(name).mean() for name in columns)
+        )
+        levels = [
+            f"{row['scenario'].capitalize()}, {row['metric']}, mean over {row['len']} backends: "
+            f"real {row['first']:.4f}, shuffled {row['second']:.4f}, chance {row['chance']:.4f}."
+            for row in means.iter_rows(named=True)
+        ]
+        why = ""
+        for row in means.filter(pl.col("scenario") == "hot").iter_rows(named=True):
+            times = row["second"] / row["chance"]
+            why = f" In hot it reaches {times:.1f} times chance: " + (
+                "what the plays alone tell stays, since a vector still names its track. Being "
+                "above chance says nothing of content there; only the difference does."
+                if times > KEEPS
+                else "without the right vectors nothing is left of what it finds."
+            )
+        return (
+            "The control gives each track the vector of another one. The figure shows real minus "
+            "shuffled with the 95 % bootstrap interval over users and seeds, both drawn together "
+            f"on both sides.{why}\n\n" + "\n".join(f"- {level}" for level in levels)
+        )
+
+    def shuffled_figure(self) -> Figure | None:
+        """Real minus shuffled, a panel a scenario; None without controls."""
+        return closed(contrast_figure(self.contrasts)) if len(self.contrasts) else None
+
+    def curves(self) -> Figure | None:
+        """Training curves of the first seed, a line a backend."""
+        first = {
+            cell.card.label if cell.card else cell.recommender.label: cell.runs[0]
+            for cell in self.cells
+        }
+        records = {label: self.results.record(spec) for label, spec in first.items()}
+        figure = curve_figure({label: r.info["curve"] for label, r in records.items() if r})
+        return closed(figure) if figure else None
+
+    def costs(self) -> pl.DataFrame:
+        """What the runs took, a row a scenario and kind of run."""
+        rows = []
+        for scenario in self.results.study.scenarios:
+            cells = [cell for cell in self.cells if cell.scenario == scenario]
+            for kind, chosen in (("vectors as they are", "runs"), ("shuffled", "shuffled")):
+                specs = [spec for cell in cells for spec in getattr(cell, chosen)]
+                infos = [record.info for record in self.results.records(specs)]
+                if not infos:
+                    continue
+                ends = [info["converged"] for info in infos if info["converged"] is not None]
+                rows.append(
+                    {
+                        "scenario": scenario,
+                        "runs": f"{len(infos)}, {kind}",
+                        "fit, median s": float(np.median([i["seconds"]["fit"] for i in infos])),
+                        "rank, median s": float(np.median([i["seconds"]["rank"] for i in infos])),
+                        "process peak, MB": max(info["peak_memory_mb"] for info in infos),
+                        "converged": f"{sum(ends)} of {len(ends)}" if ends else "nothing to train",
+                    }
+                )
+        return pl.DataFrame(rows)
+
+
+def open_page(study: str, store: str, slug: str) -> RecommenderPage:
+    """The page of a study file's recommender."""
+    return RecommenderPage(Results(load_study(study), Store(store)), slug)

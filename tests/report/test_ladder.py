@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+from matplotlib.figure import Figure
+from planted import plant, planted
+
+from mrs.report.ladder import LadderPage, concordance, has_ladder
+from mrs.study.results import Results
+
+STUDY = "recommenders: [knn]\nscenarios: [cold]\nshuffled_seeds: [0]\nk: [20]\n"
+RUNGS = {"mert": 0.8, "mule": 0.1, "muq": 0.4, "mfcc": 0.6}
+
+
+def test_concordance_by_hand() -> None:
+    rungs = np.array([1.0, 2.0, 3.0, 4.0])
+    means = np.array([[1, 2, 3, 4], [1, 3, 2, 4], [4, 3, 2, 1], [5, 5, 5, 5]])
+    np.testing.assert_allclose(concordance(rungs, means), [1, 4 / 6, -1, 0])
+
+
+def test_concordance_is_scipys_with_ties() -> None:
+    rng = np.random.default_rng(0)
+    rungs = np.array([0.1, 0.1, 0.2, 0.3, 0.3, 0.5])
+    means = rng.integers(0, 4, (20, 6)).astype(float)
+    expected = [scipy.stats.kendalltau(rungs, row).statistic for row in means]
+    np.testing.assert_allclose(concordance(rungs, means), np.nan_to_num(expected), atol=1e-12)
+
+
+def fill(results: Results, real: dict[str, list[float]], shuffled: dict[str, list[float]]) -> None:
+    for name, values in real.items():
+        cell = results.cell(f"knn-{name}-cold")
+        plant(results, cell.runs[0], values)
+        plant(results, cell.shuffled[0], shuffled[name])
+
+
+def test_a_known_order(tmp_path: Path) -> None:
+    results = planted(tmp_path, STUDY, RUNGS)
+    assert has_ladder(results)
+    real = {"mule": [0.1, 0.2], "muq": [0.2, 0.3], "mfcc": [0.3, 0.4], "mert": [0.5, 0.6]}
+    fill(results, real, {name: values[::-1] for name, values in real.items()})
+    page = LadderPage(results)
+    assert page.rungs()["backend"].to_list() == ["sim:MULE", "sim:MuQ", "sim:MFCC", "sim:MERT"]
+    (row,) = page.recovery().iter_rows(named=True)
+    assert (row["tau"], row["low"], row["high"], row["whole order"]) == (1, 1, 1, 1)
+    assert row["tau, shuffled"] == 1
+    assert isinstance(page.ladder_figure(), Figure)
+    assert isinstance(page.recovery_figure(page.recovery()), Figure)
+
+
+def test_an_order_that_depends_on_the_listener(tmp_path: Path) -> None:
+    # For the first listener the order of the ladder, for the second the other one. A draw takes
+    # the first twice, both, or the second twice: tau 1, 0 (all means equal) or -1.
+    results = planted(tmp_path, STUDY, RUNGS)
+    real = {"mule": [0.1, 0.6], "muq": [0.2, 0.5], "mfcc": [0.3, 0.4], "mert": [0.4, 0.3]}
+    fill(results, real, {name: [0.1, 0.1] for name in real})
+    (row,) = LadderPage(results).recovery().iter_rows(named=True)
+    assert (row["low"], row["high"]) == (-1, 1)
+    assert row["whole order"] == pytest.approx(0.25, abs=0.02)
+    assert row["tau, shuffled"] == 0
+
+
+def test_good_vectors_are_the_three_highest_rungs(tmp_path: Path) -> None:
+    results = planted(tmp_path, STUDY, RUNGS)
+    real = {"mule": [9.0, 9.0], "muq": [0.2, 0.2], "mfcc": [0.3, 0.3], "mert": [0.4, 0.4]}
+    shuffled = {name: [0.1, 0.1] for name in real}
+    fill(results, real, shuffled | {"mule": [9.0, 9.0]})
+    page = LadderPage(results)
+    assert page.good_backends() == "sim:MERT, sim:MFCC, sim:MuQ"
+    (row,) = page.good().iter_rows(named=True)
+    found = [row[name] for name in ("real", "shuffled", "chance", "real − shuffled", "from", "to")]
+    assert found == pytest.approx([0.3, 0.1, 0.1, 0.2, 0.2, 0.2])
+    assert isinstance(page.good_figure(page.good()), Figure)
+
+
+def test_two_rungs_make_no_ladder(tmp_path: Path) -> None:
+    assert not has_ladder(planted(tmp_path, STUDY, {"mert": 0.1, "mule": 0.2}))
