@@ -128,7 +128,7 @@ class Jukebox(nn.Module):
         core = self.prior.prior
         known = core.embed_tokens(codes)[:, :-1]  # each place sees the code before it
         x = torch.cat([start.expand(len(codes), 1, -1), known], dim=1)
-        x = x + (core.pos_emb() + timing)[:, : codes.shape[1]]
+        x = (x + (core.pos_emb() + timing)[:, : codes.shape[1]]).to(known.dtype)
         for block in core.transformer._attn_mods:
             x = block(x, None)
         return x[:, :n_codes]
