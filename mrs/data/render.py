@@ -95,7 +95,7 @@ class Sound:
             arp_steps=(0, 1, 2, 4)[min(int(4 * arp), 3)],
             arp=0.6 * arp,
             vibrato=0.045 * u["vibrato"] ** 1.5,
-            bell=u["bell"] ** 2,
+            bell=u["bell"],
             wet=1.6 * u["space"] ** 2,
             key=int(key),
             major=bool(mode),
@@ -200,7 +200,7 @@ class _Voices:
             cycles = np.float32(hz) * self._warp[:n]
             wave = self._table(hz)[(cycles * _TABLE).astype(np.int32) % _TABLE]
             if bell > 0.02:
-                index = np.float32(5 * bell) * np.exp(-_TIME[:n] / np.float32(0.35))
+                index = np.float32(6 * bell) * np.exp(-_TIME[:n] / np.float32(0.35))
                 turn = np.float32(2 * np.pi) * cycles
                 modulated = np.sin(turn + index * np.sin(np.float32(_BELL_RATIO) * turn))
                 wave = (1 - bell) * wave + bell * modulated
