@@ -37,7 +37,7 @@ class Reason(StrEnum):
     NO_VECTOR = "no vector"
 
 
-class SkippedFile(Exception):
+class UnheardError(Exception):
     """A file that cannot be heard: a reason, and the detail in words."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -51,7 +51,7 @@ def decode(
 ) -> np.ndarray:
     """A file's clip as mono float32 [n] at `sample_rate` Hz, by the rules above.
 
-    Raises `SkippedFile`, and nothing else, for a file that cannot be heard.
+    Raises `UnheardError`, and nothing else, for a file that cannot be heard.
     """
     _look_at(path)
     try:
@@ -59,33 +59,33 @@ def decode(
             waveform = _read(file, sample_rate, clip_seconds)
     except (soundfile.SoundFileError, TypeError, ValueError) as error:  # TypeError: headerless
         detail = " ".join(str(getattr(error, "error_string", error)).split())
-        raise SkippedFile(Reason.CORRUPT, f"cannot be decoded: {detail}") from error
+        raise UnheardError(Reason.CORRUPT, f"cannot be decoded: {detail}") from error
     if not np.isfinite(waveform).all():
-        raise SkippedFile(Reason.CORRUPT, "holds values that are not finite")
+        raise UnheardError(Reason.CORRUPT, "holds values that are not finite")
     seconds = len(waveform) / sample_rate
     if seconds < max(minimum_seconds, 1 / sample_rate):
-        raise SkippedFile(
+        raise UnheardError(
             Reason.TOO_SHORT, f"{seconds:.3g} s; the model needs {minimum_seconds:.3g} s"
         )
     peak = float(np.abs(waveform).max())
     if peak < SILENCE:
-        raise SkippedFile(Reason.SILENT, f"peak {peak:.1g} of full scale in the mean channel")
+        raise UnheardError(Reason.SILENT, f"peak {peak:.1g} of full scale in the mean channel")
     return waveform
 
 
 def _look_at(path: Path) -> None:
-    """Raise `SkippedFile` for a path that is not a readable file with something in it."""
+    """Raise `UnheardError` for a path that is not a readable file with something in it."""
     try:
         with path.open("rb") as file:
             if not file.read(1):
-                raise SkippedFile(Reason.EMPTY, "the file has no bytes")
+                raise UnheardError(Reason.EMPTY, "the file has no bytes")
     except FileNotFoundError as error:
-        raise SkippedFile(Reason.MISSING, "no such file") from error
+        raise UnheardError(Reason.MISSING, "no such file") from error
     except IsADirectoryError as error:
-        raise SkippedFile(Reason.DIRECTORY, "is a directory") from error
+        raise UnheardError(Reason.DIRECTORY, "is a directory") from error
     except (OSError, ValueError) as error:
         detail = getattr(error, "strerror", None) or str(error)
-        raise SkippedFile(Reason.UNREADABLE, detail) from error
+        raise UnheardError(Reason.UNREADABLE, detail) from error
 
 
 def _read(file: soundfile.SoundFile, sample_rate: int, clip_seconds: float) -> np.ndarray:
@@ -101,7 +101,7 @@ def _read(file: soundfile.SoundFile, sample_rate: int, clip_seconds: float) -> n
         n_read += len(samples)
         parts.append(resampler.resample_chunk(samples.mean(axis=1, dtype=np.float32)))
     if wanted - n_read > MISSING_SECONDS * file.samplerate:
-        raise SkippedFile(
+        raise UnheardError(
             Reason.CORRUPT,
             f"ends after {n_read / file.samplerate:.4g} of {wanted / file.samplerate:.4g} s",
         )

@@ -15,6 +15,7 @@ import numpy as np
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.backends.tf_checkpoint import read_checkpoint
+from mrs.backends.weights import require
 from mrs.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class MusiCNN(Backend):
         code_licence="ISC",
         weights_licence="ISC",
         revision="0.1.0",
-        n_parameters=787_000,
+        n_parameters=777_109,
         corpus="Million Song Dataset, 201,680 songs with Last.fm tags",
         objective="supervised: 50 tags",
         citation="Pons and Serra, arXiv 1909.06654",
@@ -74,10 +75,8 @@ class MusiCNN(Backend):
     patches: str = "all"
 
     def load(self, folder: Path | None) -> "MusiCNNModel":
-        """The network with the weights of the package's wheel in `folder`."""
-        if folder is None:
-            raise ValueError("MusiCNN needs a folder of weights")
-        path = folder / WHEEL
+        """The network with the weights of the package's wheel."""
+        path = (folder or require(self)) / WHEEL
         try:
             with zipfile.ZipFile(path) as wheel:
                 index = wheel.read(f"{CHECKPOINT}.index")

@@ -7,6 +7,7 @@ tensor's little-endian bytes lie. (tensorflow/core/util/tensor_bundle, protobuf/
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def _tensors(index: bytes, data: bytes) -> Iterator[tuple[str, np.ndarray]]:
             if key == b"" or entry.get(1) != FLOAT32:  # the header, counters
                 continue
             shape = tuple(
-                int(dict(_fields(size)).get(1, 0))
+                dict(_fields(size)).get(1, 0)
                 for number, size in _fields(entry.get(2, b""))
                 if number == 2
             )
@@ -87,7 +88,7 @@ def _varint(text: bytes, at: int) -> tuple[int, int]:
     return value | text[at] << shift, at + 1
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, "int | bytes"]]:
+def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
     """The fields of a protobuf message: number, and a number or bytes."""
     at = 0
     while at < len(message):
