@@ -53,4 +53,5 @@ class MERT(Backend):
         from mrs.backends.networks.speech import load_hubert
 
         place = folder or require(self)
-        return TorchModel(load_hubert(self.name, place, self.layer, self.processor))
+        width = self.embedding_size
+        return TorchModel(load_hubert(self.name, place, self.layer, width, self.processor))

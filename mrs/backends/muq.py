@@ -54,4 +54,5 @@ class MuQ(Backend):
 
         place = folder or require(self)
         config, weights = (place / file.name for file in self.weights)
-        return TorchModel(load_muq(self.name, config, weights, self.layer))
+        width = self.embedding_size
+        return TorchModel(load_muq(self.name, config, weights, self.layer, width))

@@ -49,4 +49,6 @@ class MuQMuLan(Backend):
         from mrs.backends.networks.muq import load_muq_mulan
 
         place = folder or require(self)
-        return TorchModel(load_muq_mulan(*(place / file.name for file in self.weights)))
+        inner, config, weights = (place / file.name for file in self.weights)
+        joint = self.embedding_size
+        return TorchModel(load_muq_mulan(self.name, inner, config, weights, joint))

@@ -61,4 +61,5 @@ class Music2Vec(Backend):
         from mrs.backends.networks.speech import load_data2vec
 
         place = folder or require(self)
-        return TorchModel(load_data2vec(self.name, place, self.layer, self.processor))
+        width = self.embedding_size
+        return TorchModel(load_data2vec(self.name, place, self.layer, width, self.processor))

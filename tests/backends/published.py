@@ -4,6 +4,7 @@ A test class inherits `PublishedWeights`, names its backend and writes a checkpo
 published, of a small network with random numbers.
 """
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -149,6 +150,14 @@ class PublishedWeights:
         assert str(tmp_path / first.name) in message
         assert first.url in message
         assert self.backend.card.weights_licence in message
+
+    def test_nothing_is_fetched_while_loading(self, folder, monkeypatch):
+        def refuse(*_):
+            raise AssertionError("the network was asked")
+
+        monkeypatch.setattr(socket.socket, "connect", refuse)
+        monkeypatch.setattr(socket, "getaddrinfo", refuse)
+        self.backend.load(folder)
 
     def test_the_card_states_revision_licence_and_origin(self):
         card = self.backend.card

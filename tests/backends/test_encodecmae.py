@@ -109,6 +109,14 @@ class TestEncodecMAE(PublishedWeights):
         assert changed[-1] > 1e-3
         assert changed[:-1].max() < 1e-5
 
+    def test_layers_with_feed_forward_blocks_of_their_own_are_refused(self, folder):
+        content = torch.load(folder / "model.pt", weights_only=True)
+        name = "visible_encoder.encoder_layers.1.ff_layer.0.bias"
+        content["state_dict"][name] = content["state_dict"][name] + 1
+        torch.save(content, folder / "model.pt")
+        # The last layer's block is the one that was loaded last, and for all of them.
+        assert f"{name!r} is not shared by all layers" in self.error(folder)
+
     def test_a_wrongly_shaped_tensor_of_the_codec_is_named_too(self, folder):
         content = torch.load(folder / "model.pt", weights_only=True)
         content["state_dict"]["feat_projector.weight"] = torch.zeros(24, 17)

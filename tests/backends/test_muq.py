@@ -9,7 +9,6 @@ from backends.published import PinnedWeights, randomise, waveform
 from backends.test_musicfm import published
 from transformers import Wav2Vec2ConformerConfig
 
-from mrs.backends import make_backend
 from mrs.backends.muq import MuQ
 from mrs.backends.muq_mulan import MuQMuLan
 from mrs.backends.networks.conformer import ConformerSize, MelConformer, MelSpectrogram
@@ -45,8 +44,16 @@ MULAN = {
 }
 
 
+class SmallMuQ(MuQ):
+    embedding_size = 32
+
+
+class SmallMuQMuLan(MuQMuLan):
+    embedding_size = 12
+
+
 class TestMuQ(PinnedWeights):
-    backend = make_backend("muq", {"layer": 3})
+    backend = SmallMuQ(layer=3)
     checkpoint = "model.safetensors"
     tensor = "model.conv.linear.weight"
     named = "conv.linear.weight"
@@ -61,7 +68,7 @@ class TestMuQ(PinnedWeights):
         save_file({n: t.contiguous() for n, t in state.items()}, folder / "model.safetensors")
 
     def test_a_layer_is_what_its_block_puts_out(self, folder):
-        model = make_backend("muq", {"layer": 2}).load(folder)
+        model = SmallMuQ(layer=2).load(folder)
         seen = []
         model.network.conformer.layers[1].register_forward_hook(
             lambda module, given, out: seen.append(out[0])
@@ -90,13 +97,17 @@ class TestMuQ(PinnedWeights):
         with pytest.raises(InputError, match=r"config.json: has no 'encoder_dim'"):
             self.backend.load(folder)
 
+    def test_a_model_of_another_width_is_refused(self, folder):
+        with pytest.raises(InputError, match="the model is 32 wide, backend muq 1024; another"):
+            MuQ(layer=3).load(folder)
+
     def test_a_layer_that_the_weights_do_not_have_is_refused(self, folder):
         with pytest.raises(InputError, match="has 3 layers, backend muq asks for layer 12"):
-            make_backend("muq").load(folder)
+            SmallMuQ().load(folder)
 
 
 class TestMuQMuLan(PinnedWeights):
-    backend = make_backend("muq_mulan")
+    backend = SmallMuQMuLan()
     checkpoint = "pytorch_model.bin"
     tensor = "mulan.audio.proj.weight"
     named = "proj.weight"
@@ -144,6 +155,10 @@ class TestMuQMuLan(PinnedWeights):
         inner = seen[0].mean(axis=0) @ state["proj.weight"].T + state["proj.bias"]
         joint = inner @ state["audio_to_latents.weight"].T + state["audio_to_latents.bias"]
         np.testing.assert_allclose(piece[0], joint / np.linalg.norm(joint), atol=1e-5)
+
+    def test_a_joint_space_of_another_width_is_refused(self, folder):
+        with pytest.raises(InputError, match="the model is 12 wide, backend muq_mulan 512"):
+            MuQMuLan().load(folder)
 
     @pytest.mark.parametrize(
         ("part", "key", "value"),
@@ -228,7 +243,7 @@ class TestAgainstThePackage:
         with torch.inference_mode():
             expected = theirs(torch.from_numpy(heard)[None]).hidden_states
         for layer in range(4):
-            frames = MuQ(layer=layer).load(tmp_path).frames(heard)
+            frames = SmallMuQ(layer=layer).load(tmp_path).frames(heard)
             np.testing.assert_allclose(frames, expected[layer][0].numpy(), atol=2e-5)
 
     def test_muq_mulan_gives_the_same_vector(self, package, tmp_path):
@@ -254,4 +269,4 @@ class TestAgainstThePackage:
         heard = waveform(MuQMuLan(), 14.0)
         with torch.inference_mode():
             expected = theirs(wavs=torch.from_numpy(heard)[None])[0].numpy()
-        np.testing.assert_allclose(MuQMuLan().load(tmp_path).embed(heard), expected, atol=1e-5)
+        np.testing.assert_allclose(SmallMuQMuLan().load(tmp_path).embed(heard), expected, atol=1e-5)

@@ -14,7 +14,6 @@ from transformers import (
     Wav2Vec2FeatureExtractor,
 )
 
-from mrs.backends import make_backend
 from mrs.backends.mert import MERT
 from mrs.backends.music2vec import Music2Vec
 from mrs.backends.networks.speech import HiddenLayer
@@ -65,6 +64,14 @@ def old_names(network):
     return state
 
 
+class SmallMERT(MERT):
+    embedding_size = 32
+
+
+class SmallMusic2Vec(Music2Vec):
+    embedding_size = 32
+
+
 class Speech(PublishedWeights):
     checkpoint = "pytorch_model.bin"
     tensor = "encoder.layers.1.feed_forward.output_dense.weight"
@@ -80,7 +87,7 @@ class Speech(PublishedWeights):
         torch.save(old_names(randomise(self.network())), folder / "pytorch_model.bin")
 
     def layer(self, layer, **settings):
-        return make_backend(self.backend.name, {"layer": layer, **settings})
+        return type(self.backend)(layer=layer, **settings)
 
     @pytest.mark.parametrize("layer", [1, 2])
     def test_a_layer_is_what_its_block_puts_out(self, folder, layer):
@@ -106,7 +113,7 @@ class Speech(PublishedWeights):
         heard = waveform(self.backend, 1.0)
         prepared = (heard - heard.mean()) / np.sqrt(heard.var() + 1e-7)
         with_it = self.layer(3).load(folder).frames(heard)
-        without = self.layer(3, processor="false").load(folder)
+        without = self.layer(3, processor=False).load(folder)
         np.testing.assert_allclose(without.frames(prepared), with_it, atol=1e-5)
         assert np.abs(without.frames(heard + 0.2) - with_it).max() > 1e-4
 
@@ -114,12 +121,18 @@ class Speech(PublishedWeights):
         path = folder / "preprocessor_config.json"
         path.write_text(json.dumps({**PROCESSOR, "do_normalize": False}))
         heard = waveform(self.backend, 1.0)
-        raw = self.layer(3, processor="false").load(folder).frames(heard)
+        raw = self.layer(3, processor=False).load(folder).frames(heard)
         np.testing.assert_array_equal(self.layer(3).load(folder).frames(heard), raw)
 
     def test_a_layer_that_the_weights_do_not_have_is_refused(self, folder):
         with pytest.raises(InputError, match="has 3 layers, backend .* asks for layer 12"):
             self.layer(12).load(folder)
+
+    def test_a_model_of_another_width_is_refused(self, folder):
+        with pytest.raises(
+            InputError, match=r"config.json: the model is 32 wide, backend .*; anot"
+        ):
+            type(self.backend).__base__(layer=3).load(folder)
 
     def test_a_configuration_that_is_no_json_is_named(self, folder):
         (folder / "config.json").write_text("{")
@@ -128,7 +141,7 @@ class Speech(PublishedWeights):
 
 
 class TestMERT(Speech):
-    backend = make_backend("mert", {"layer": 3})
+    backend = SmallMERT(layer=3)
     config = MERT_SMALL
     n_frames = 74  # 24,000 samples through strides of 320 and a receptive field of 400
 
@@ -161,7 +174,7 @@ class TestMERT(Speech):
 
 
 class TestMusic2Vec(Speech):
-    backend = make_backend("music2vec", {"layer": 3})
+    backend = SmallMusic2Vec(layer=3)
     config = MUSIC2VEC_SMALL
     n_frames = 49  # 16,000 samples
 
@@ -177,7 +190,7 @@ class TestMusic2Vec(Speech):
         assert network.config.hidden_size == Music2Vec.embedding_size
 
     def test_fed_at_another_rate_audio_is_decoded_at_that_rate(self, folder):
-        fed = self.layer(3, fed_rate="24000")
+        fed = self.layer(3, fed_rate=24_000)
         assert (self.backend.sample_rate, fed.sample_rate) == (16_000, 24_000)
         heard = waveform(fed, 1.0)
         assert len(heard) == 24_000
@@ -186,7 +199,7 @@ class TestMusic2Vec(Speech):
             fed.load(folder).frames(heard), self.layer(3).load(folder).frames(heard)
         )
         with pytest.raises(InputError, match="fed_rate=22050: write one of 16000, 24000"):
-            self.layer(3, fed_rate="22050")
+            self.layer(3, fed_rate=22_050)
 
 
 def test_normalisation_is_that_of_each_waveform():

@@ -84,3 +84,11 @@ def check_layer(backend: str, layer: int, depth: int, where: Path) -> None:
     """Raises `InputError` where the weights have fewer layers than the one asked for."""
     if layer > depth:
         raise InputError(f"{where}: has {depth} layers, backend {backend} asks for layer {layer}")
+
+
+def check_width(backend: str, width: int, expected: int, where: Path) -> None:
+    """Raises `InputError` where a configuration is that of a wider or narrower model."""
+    if width != expected:
+        raise InputError(
+            f"{where}: the model is {width} wide, backend {backend} {expected}; another model"
+        )

@@ -8,6 +8,7 @@ and one feed-forward block serves all layers.
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from transformers.models.encodec.modeling_encodec import EncodecEncoder
 
 from mrs.backends.networks.common import below, check_layer, named_for
 from mrs.backends.weights import load_state, read_tensors
+from mrs.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class MaeSize:
     depth: int = 10
     heads: int = 12
     feed_forward: int = 4096
-    codec: dict = field(default_factory=dict)  # what departs from EnCodec at 24 kHz
+    codec: dict[str, Any] = field(default_factory=dict)  # what departs from EnCodec at 24 kHz
 
 
 class Attention(nn.Module):
@@ -146,6 +148,9 @@ def load_encodecmae(
     )
     renamed = {_renamed(name): tensor for name, tensor in tensors.items()}
     load_state(network, named_for(network, renamed), checkpoint)
+    for name, tensor in network.state_dict().items():
+        if ".ff_layer." in name and not torch.equal(tensor, renamed[name]):
+            raise InputError(f"{checkpoint}: tensor {name!r} is not shared by all layers")
     return network
 
 

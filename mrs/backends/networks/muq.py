@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mrs.backends.networks.common import below, check_layer, read_json, without
+from mrs.backends.networks.common import below, check_layer, check_width, read_json, without
 from mrs.backends.networks.conformer import (
     ConformerSize,
     MelConformer,
@@ -32,9 +32,10 @@ CONFORMER = {
 MULAN = {"audio_model": {"use_layer_idx": -1}, "audio_transformer": {"tf_depth": 0}}
 
 
-def load_muq(name: str, config: Path, checkpoint: Path, layer: int) -> MelConformer:
+def load_muq(name: str, config: Path, checkpoint: Path, layer: int, width: int) -> MelConformer:
     """MuQ from its configuration and weights."""
     network = _build(config, layer)
+    check_width(name, network.size.width, width, config)
     check_layer(name, layer, network.size.depth, checkpoint)
     load_state(network, encoder_tensors(read_tensors(checkpoint), "model."), checkpoint)
     return network
@@ -67,7 +68,9 @@ def pieces_of(waveforms: Tensor) -> list[Tensor]:
     return [*whole, torch.cat([last, waveforms[:, : CLIP_SAMPLES - last.shape[1]]], dim=1)]
 
 
-def load_muq_mulan(muq_config: Path, config: Path, checkpoint: Path) -> AudioTower:
+def load_muq_mulan(
+    name: str, muq_config: Path, config: Path, checkpoint: Path, joint: int
+) -> AudioTower:
     """The audio tower from both configurations and MuQ-MuLan's weights, the text tower left out."""
     encoder = _build(muq_config, layer=-1)
     settings = read_json(config)
@@ -77,6 +80,7 @@ def load_muq_mulan(muq_config: Path, config: Path, checkpoint: Path) -> AudioTow
         widths = int(settings["audio_transformer"]["dim"]), int(settings["mulan"]["dim_latent"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{config}: no number for {error}; fetch it again") from error
+    check_width(name, widths[1], joint, config)
     network = AudioTower(encoder, *widths)
     tensors = read_tensors(checkpoint)
     inner = encoder_tensors(tensors, "mulan.audio.model.model.")

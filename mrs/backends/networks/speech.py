@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Data2VecAudioConfig, Data2VecAudioModel, HubertConfig, HubertModel
 
-from mrs.backends.networks.common import check_layer, named_for, read_json
+from mrs.backends.networks.common import check_layer, check_width, named_for, read_json
 from mrs.backends.weights import load_state, read_tensors
 from mrs.errors import InputError
 
@@ -32,7 +32,7 @@ class HiddenLayer(nn.Module):
         return states[self.layer]
 
 
-def load_hubert(name: str, folder: Path, layer: int, processor: bool) -> HiddenLayer:
+def load_hubert(name: str, folder: Path, layer: int, width: int, processor: bool) -> HiddenLayer:
     """A MERT encoder from its folder: HuBERT, fed by convolutions alone.
 
     Other members of the family add a constant-Q transform to the input (`feature_extractor_cqt`)
@@ -45,13 +45,13 @@ def load_hubert(name: str, folder: Path, layer: int, processor: bool) -> HiddenL
         if config.get(key):
             raise InputError(f"{folder / 'config.json'}: {key} is set; this is another MERT")
     encoder = HubertModel(HubertConfig.from_dict(_usable(config)))
-    return _load(encoder, name, folder, layer, processor)
+    return _load(encoder, name, folder, layer, width, processor)
 
 
-def load_data2vec(name: str, folder: Path, layer: int, processor: bool) -> HiddenLayer:
+def load_data2vec(name: str, folder: Path, layer: int, width: int, processor: bool) -> HiddenLayer:
     """A data2vec audio encoder (Music2Vec) from its folder."""
     config = Data2VecAudioConfig.from_dict(_usable(read_json(folder / "config.json")))
-    return _load(Data2VecAudioModel(config), name, folder, layer, processor)
+    return _load(Data2VecAudioModel(config), name, folder, layer, width, processor)
 
 
 def _usable(config: dict[str, Any]) -> dict[str, Any]:
@@ -61,8 +61,11 @@ def _usable(config: dict[str, Any]) -> dict[str, Any]:
     return kept | {"mask_time_prob": 0.0, "mask_feature_prob": 0.0}
 
 
-def _load(encoder: Any, name: str, folder: Path, layer: int, processor: bool) -> HiddenLayer:
+def _load(
+    encoder: Any, name: str, folder: Path, layer: int, width: int, processor: bool
+) -> HiddenLayer:
     where = folder / "pytorch_model.bin"
+    check_width(name, encoder.config.hidden_size, width, folder / "config.json")
     check_layer(name, layer, encoder.config.num_hidden_layers, where)
     tensors = read_tensors(where)
     tensors.pop("masked_spec_embed", None)  # stands in for masked frames in training
