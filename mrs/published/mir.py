@@ -54,4 +54,8 @@ def beside_recommendation(metric: str = "ndcg") -> pl.DataFrame:
         .select("backend", "hot rank", "cold rank")
     )
     order = pl.col("backend").cast(pl.Enum(list(BACKENDS)))
-    return wide.join(ranks, on="backend", how="left").sort(order)
+    return (
+        ranks.join(wide, on="backend", how="right")
+        .select("backend", pl.exclude("backend"))
+        .sort(order)
+    )

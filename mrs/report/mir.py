@@ -55,8 +55,7 @@ class MirPage:
     def __init__(self, results: Results) -> None:
         self.results = results
         dataset = results.dataset
-        chosen = results.study.backends
-        names = dataset.backends() if chosen is None else list(chosen)
+        names = results.backends()
         self.hearings: dict[str, Hearing] = {
             dataset.card(name).label: hearing(dataset, name, results.store) for name in names
         }
@@ -187,18 +186,7 @@ class MirPage:
                     found = rank_correlation(values, np.array([means[label] for label in there]))
                     if found is not None:
                         ends = found.mean, found.low, found.high
-                        rows.append(
-                            (
-                                kind,
-                                task,
-                                scenario,
-                                recommender,
-                                len(there),
-                                found.mean,
-                                found.low,
-                                found.high,
-                            )
-                        )
+                        rows.append((kind, task, scenario, recommender, len(there), *ends))
         names = ["vectors", "task", "scenario", "recommender", "backends", "rho", "low", "high"]
         schema: dict = dict.fromkeys(names[:4], pl.String) | {"backends": pl.Int64}
         schema |= dict.fromkeys(names[5:], pl.Float64)
@@ -349,19 +337,7 @@ class MirPage:
                     pair = [self.hearings[label].score(task) for label in (better, worse)]
                     probes = [score.value for score in pair if score]
                     rows.append(
-                        (
-                            key[0],
-                            task,
-                            key[1],
-                            key[2],
-                            better,
-                            worse,
-                            *probes,
-                            gain,
-                            float(low),
-                            float(high),
-                            bool(high < 0),
-                        )
+                        (key[0], task, *key[1:], better, worse, *probes, *ends, bool(high < 0))
                     )
         return pl.DataFrame(rows, schema=PAIR_SCHEMA, orient="row")
 
