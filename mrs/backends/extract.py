@@ -90,7 +90,6 @@ def extract(
     target = dataset.folder / "embeddings"
     source = source_of(dataset)
     _refuse_overwriting(dataset, backend)
-    refuse_unwritable(target)
     place = weights.require(backend, folder) if backend.weights else None
     inputs = _inputs(backend, place)
     states = [source.state(position) for position in range(len(dataset.tracks))]
@@ -99,6 +98,7 @@ def extract(
     finished = _finished(path, full, dataset)
     if finished is not None:
         return finished
+    refuse_unwritable(target)
     parts = target / f".{backend.name}.parts"
     parts.mkdir(exist_ok=True)
     shards = list(_shards(parts, inputs | {"world": dataset.info.get("parameters")}, states))
