@@ -72,9 +72,9 @@ def peak_mb() -> float:
 
 def report(line: Line) -> None:
     """Print a line, and leave it to `table.py` where that runs."""
-    parts = [f"{line.stage}: {line.seconds:.3f} s, {line.cpu_seconds:.3f} cpu s"]
+    parts = [f"{line.stage}: {line.seconds:.4g} s, {line.cpu_seconds:.4g} cpu s"]
     if line.floor is not None:
-        parts.append(f"floor {line.floor:.3f} s ({line.seconds / line.floor:.1f}x)")
+        parts.append(f"floor {line.floor:.4g} s ({line.seconds / line.floor:.1f}x)")
     if line.peak_mb is not None:
         parts.append(f"peak {line.peak_mb:.0f} MB")
     if line.published is not None:

@@ -7,7 +7,7 @@ a log-mel spectrogram, patches of 3 s without overlap, filters in frequency (tim
 """
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,11 +25,14 @@ WHEEL = "musicnn-0.1.0-py3-none-any.whl"
 CHECKPOINT = "musicnn/MSD_musicnn/"
 N_MELS, N_FFT, HOP_LENGTH = 96, 512, 256
 PATCH = 187  # frames, 3 s
+LONGEST = 128  # frames that the longest filter in time hears
+STRIDE = 17  # neighbouring frames of a product in time: 11 times 17 are a patch
+N_TOGETHER = 16  # bands times patches of such a product, whose result then stays in the cache
 EPSILON = 1e-3  # of TensorFlow's batch normalisation
 TIMBRAL = ("conv2d", "conv2d_1")  # kernels [7 frames, 38 and 67 bands, 1, 204]
 TEMPORAL = ("conv2d_2", "conv2d_3", "conv2d_4")  # kernels [128, 64 and 32 frames, 1 band, 1, 51]
 RESIDUAL = ("conv2d_5", "conv2d_6", "conv2d_7")  # kernels [7 frames, channels, 1, 64]
-BATCH = 8  # patches at a time: one thread is as fast at any size, two are faster from here on
+BATCH = 4  # patches at a time on several threads; one thread is fastest at one
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,9 @@ class MusiCNNModel(Model):
 
         patches = log_mel_patches(waveform)
         heard = patches[:1] if self.patches == "first" else patches
+        batch_size = BATCH if torch.get_num_threads() > 1 else 1
         with torch.inference_mode():
-            rows = [self.network(batch) for batch in torch.from_numpy(heard).split(BATCH)]
+            rows = [self.network(batch) for batch in torch.from_numpy(heard).split(batch_size)]
             features = torch.cat(rows).numpy()
         return np.repeat(features, len(patches), axis=0) if len(heard) < len(patches) else features
 
@@ -139,7 +143,9 @@ class Network:
         self._tensors = {name: torch.from_numpy(value.copy()) for name, value in tensors.items()}
         self.input = self._normalisation(0)
         self.timbral = [self._filters(name, i) for i, name in enumerate(TIMBRAL, start=1)]
-        self.temporal = [self._filters(name, i) for i, name in enumerate(TEMPORAL, start=3)]
+        self.temporal = [
+            self._filters(name, i).over(STRIDE) for i, name in enumerate(TEMPORAL, start=3)
+        ]
         self.residual = [self._convolution(name, i) for i, name in enumerate(RESIDUAL, start=6)]
         # The normalisation between pooling and the dense layer is part of the dense layer.
         scale, shift = self._normalisation(9)
@@ -187,22 +193,33 @@ class Network:
         return found
 
     def _hear_rhythm(self, heard: "torch.Tensor") -> "list[torch.Tensor]":
-        """Filters of many frames and one band: the best band of each, [n x 187 x 51] thrice."""
+        """Filters of many frames and one band: the best band of each, [n x 187 x 51] thrice.
+
+        A row is a window of one band in which `STRIDE` frames lie with all that the longest filter
+        hears around them; a product gives all those frames at once.
+        """
+        import torch
         from torch.nn import functional
 
         n, n_frames, _ = heard.shape
-        found = []
-        for filters in self.temporal:
-            length = len(filters.kernel)
-            before = (length - 1) // 2  # TensorFlow pads the odd frame behind
-            padded = functional.pad(heard.transpose(1, 2), (before, length - 1 - before))
-            bands = (
-                band.unfold(1, length, 1).reshape(n * n_frames, length)
-                for band in padded.transpose(0, 1)
-            )
-            best = _largest_product(bands, filters.kernel)
-            found.append(filters.finish(best).view(n, n_frames, -1))
-        return found
+        before = (LONGEST - 1) // 2  # TensorFlow pads the odd frame behind
+        padded = functional.pad(heard.permute(2, 0, 1), (before, LONGEST - 1 - before))
+        windows = padded.unfold(2, LONGEST + STRIDE - 1, STRIDE).flatten(1, 2).contiguous()
+        best: list[torch.Tensor] = []
+        for bands in windows.split(max(1, N_TOGETHER // n)):
+            for i, filters in enumerate(self.temporal):
+                length = len(filters.kernel)  # the filter's, and STRIDE - 1
+                start = before - (length - STRIDE) // 2
+                product = bands.flatten(0, 1)[:, start : start + length] @ filters.kernel
+                found = product.view(len(bands), -1, product.shape[1]).amax(0)
+                if len(best) == i:
+                    best.append(found)
+                else:
+                    torch.maximum(best[i], found, out=best[i])
+        return [
+            filters.finish(found.view(n, n_frames, -1))
+            for filters, found in zip(self.temporal, best, strict=True)
+        ]
 
     def _normalisation(self, i: int) -> "tuple[torch.Tensor, torch.Tensor]":
         """Scale and shift of a batch normalisation."""
@@ -236,6 +253,16 @@ class _Filters:
     sign: "torch.Tensor"
     scale: "torch.Tensor"
     shift: "torch.Tensor"
+
+    def over(self, n: int) -> "_Filters":
+        """The same filters for n neighbouring frames at once: [taps + n - 1 x n * channels]."""
+        import torch
+
+        n_taps, n_channels = self.kernel.shape
+        wide = torch.zeros(n_taps + n - 1, n, n_channels)
+        for i in range(n):
+            wide[i : i + n_taps, i] = self.kernel
+        return replace(self, kernel=wide.flatten(1))
 
     def finish(self, best: "torch.Tensor") -> "torch.Tensor":
         """What is left to do behind the largest product."""
