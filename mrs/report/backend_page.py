@@ -110,7 +110,7 @@ class BackendPage:
             axis.scatter(x, y, s=9, color=colour, marker=mark, linewidths=0, label=label)
         axis.set_xlabel(f"first component, {share[0]:.1%} of the variance")
         axis.set_ylabel(f"second component, {share[1]:.1%}")
-        if axis.get_legend_handles_labels()[1] != [""]:
+        if axis.get_legend_handles_labels()[1]:
             figure.legend(loc="outside lower center", ncols=3, markerscale=2, fontsize=9)
         return closed(figure)
 

@@ -18,7 +18,7 @@ from mrs.errors import InputError
 from mrs.report import summary
 from mrs.report.figures import CHANCE, PLAIN, closed
 from mrs.report.style import WIDTH
-from mrs.study.compare import LEVEL, POWER, Comparison
+from mrs.study.compare import HYBRID, LEVEL, POWER, SEEDS, Comparison
 from mrs.study.store import Store
 
 SCENARIO_TITLES = {"hot": "tracks known from training", "cold": "new tracks"}
@@ -223,7 +223,8 @@ class ComparePage:
             f"{len(records)} runs on split {split} of {self.dataset.name}, {seconds:.0f} s of "
             f"fitting and ranking in all, kept in {self.results.store.folder}. KNN is the papers' "
             "(unweighted mean of the raw vectors, cosine), with center=true after the train "
-            "tracks' mean was taken off; Hybrid is trained for at most 40 epochs on three seeds."
+            f"tracks' mean was taken off; Hybrid trains for at most {HYBRID['max_epochs']} epochs, "
+            f"from {len(SEEDS)} seeds."
         )
 
     def as_json(self) -> dict[str, Any]:

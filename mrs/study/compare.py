@@ -22,8 +22,8 @@ from mrs.study.spec import PRIMARY, SCENARIOS
 from mrs.study.store import Store, stacked
 from mrs.study.study import Study
 
-SEEDS = (0, 1, 2)
-KNN_SHUFFLES = tuple(range(10))  # nearly free, and a single permutation is not chance
+SEEDS = (0, 1)
+KNN_SHUFFLES = (0, 1, 2, 3, 4)  # nearly free, and a single permutation is not chance
 LEVEL = 0.95
 POWER = 0.8
 HYBRID = {"hidden_size": 128, "batch_size": 256, "max_epochs": 40, "patience": 5}
