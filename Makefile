@@ -41,6 +41,7 @@ grid: setup  ## every run of a study, without the book: STUDY=... WORKERS=...
 	$(PY) -m mrs grid --study "$(STUDY)" $(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
 
 compare: setup  ## do these vectors help? VECTORS=x.npy DATASET=demo IDS=ids.csv
+	$(if $(VECTORS),,$(error Name the vectors: make compare VECTORS=x.npy))
 	$(PY) -m mrs compare --dataset "$(DATASET)" --vectors "$(VECTORS)" $(if $(IDS),--ids "$(IDS)") $(ARGS)
 
 audit: $(AUDIT)  ## recompute the metrics of eleven other libraries, in .venv-audit: 2 to 10 minutes the first time, 2 GB of disk
