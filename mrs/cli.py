@@ -23,7 +23,15 @@ app.add_typer(data_app, name="data")
 DatasetOption = Annotated[str, typer.Option(help="a folder, `demo`, or `demo:seed=1,n_users=400`")]
 StoreOption = Annotated[Path, typer.Option(help="the run store")]
 StudyOption = Annotated[Path, typer.Option(help="the study file")]
+WeightsOption = Annotated[
+    Path | None, typer.Option(help="folder of the model's weights; default: where they are fetched")
+]
+BackendSettings = Annotated[
+    list[str] | None, typer.Option("--set", help="a setting of the backend, name=value")
+]
 WorkersOption = Annotated[int | None, typer.Option(help="worker processes; default: one a core")]
+
+MOST_SKIPPED = 5  # skipped files that are named one a line
 
 
 @app.command()
@@ -44,6 +52,7 @@ def run(
     json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Run one recommender in one scenario and print its metrics beside chance."""
+    from mrs.backends.hearing import hear_world
     from mrs.data.dataset import open_dataset
     from mrs.study.run import run as run_one
     from mrs.study.spec import check_k, check_names, make_spec
@@ -64,6 +73,7 @@ def run(
         k=lengths,
         protocol=protocol,
     )
+    hear_world(opened, [spec.backend] if spec.backend else [])
     summary = _summary(run_one(spec, Store(store), opened))
     print(json.dumps(summary, indent=1) if json_ else _as_text(summary, spec.command()))
 
@@ -133,6 +143,71 @@ def metrics(
     for note in found.notes:
         print(f"mrs: {note}", file=sys.stderr)
     print(found.as_text())
+
+
+@app.command()
+def embed(
+    backend: Annotated[str, typer.Argument(help="mfcc, musicnn ...")],
+    files: Annotated[list[Path], typer.Argument(help="audio files")],
+    out: Annotated[Path, typer.Option(help="the .npy file to write; its card goes beside it")],
+    frames: Annotated[
+        bool, typer.Option("--frames", help="all time frames of all files, stacked in order")
+    ] = False,
+    weights: WeightsOption = None,
+    set_: BackendSettings = None,
+) -> None:
+    """Compute the vectors of audio files: one row a file, in their order."""
+    from mrs.backends import make_backend
+    from mrs.backends.embed import embed_files
+
+    chosen = make_backend(backend, dict(_assignment(text) for text in set_ or []))
+    done = embed_files(chosen, files, out, folder=weights, frames=frames)
+    for path, error in list(done.skipped.items())[:MOST_SKIPPED]:
+        print(f"mrs: skipped {path}: {error.reason}: {error.detail}", file=sys.stderr)
+    if len(done.skipped) > MOST_SKIPPED:
+        more = len(done.skipped) - MOST_SKIPPED
+        print(f"mrs: skipped {more} more: see {out.with_suffix('.json')}", file=sys.stderr)
+    print(f"{out}: {len(done.rows)} x {done.rows.shape[1]} of {len(done.counts)} files")
+
+
+@app.command()
+def extract(
+    dataset: Annotated[
+        str, typer.Option(help="a folder or a name; tracks.parquet names the audio")
+    ],
+    backend: Annotated[str, typer.Option(help="mfcc, musicnn ...")],
+    workers: WorkersOption = None,
+    weights: WeightsOption = None,
+    set_: BackendSettings = None,
+) -> None:
+    """Compute a dataset's vectors from its audio; what was interrupted continues."""
+    from mrs.backends import make_backend
+    from mrs.backends.extract import extract as extract_vectors
+    from mrs.data.dataset import open_dataset
+
+    chosen = make_backend(backend, dict(_assignment(text) for text in set_ or []))
+    done = extract_vectors(open_dataset(dataset), chosen, weights, workers)
+    n_skipped = len(done.skipped)
+    if n_skipped:
+        print(
+            f"mrs: skipped {n_skipped} of {done.n_tracks} tracks ({done.reasons()}), see "
+            f"{done.path.with_suffix('.skipped.csv')}; their rows are copies of other tracks'",
+            file=sys.stderr,
+        )
+    print(f"{done.path}: {done.n_tracks - n_skipped} of {done.n_tracks} tracks heard")
+
+
+@app.command()
+def weights(
+    backend: Annotated[str, typer.Argument(help="mfcc, musicnn ...")],
+    folder: Annotated[Path | None, typer.Option("--to", help="where they go")] = None,
+) -> None:
+    """Fetch a backend's weights; what was interrupted continues."""
+    from mrs.backends import BACKENDS, make_backend
+    from mrs.backends.weights import fetch
+
+    make_backend(backend)  # refuses unknown names
+    print(f"the weights of {backend} are in {fetch(BACKENDS[backend], folder)}")
 
 
 @data_app.command()

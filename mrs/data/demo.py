@@ -154,7 +154,8 @@ def _info(folder: Path, params: Params) -> dict[str, object]:
         "description": (
             f"A generated catalogue of {params.n_tracks:,} tracks by {params.n_artists:,} artists "
             f"and the plays of {params.n_users:,} generated listeners over thirteen months. "
-            "Listeners, tracks, names and vectors are drawn at random; nothing in it was measured."
+            "Listeners, tracks, names and surrogate vectors are drawn at random; nothing in it was "
+            "measured. A track's sound is rendered from its traits when it is asked for."
         ),
         "generator": GENERATOR,
         "parameters": asdict(params),

@@ -14,6 +14,7 @@ from mrs.recommenders.oracle import Oracle, OracleContent
 from mrs.recommenders.popularity import Popularity
 from mrs.recommenders.random import Random
 from mrs.recommenders.shallow import Shallow, ShallowIds
+from mrs.settings import convert_settings
 
 __all__ = ["RECOMMENDERS", "Fitted", "Recommender", "make_recommender"]
 
@@ -53,28 +54,6 @@ def make_recommender(name: str, settings: dict[str, Any]) -> Recommender:
         known = ", ".join(RECOMMENDERS)
         raise InputError(f"recommender {name!r} is unknown; choose one of {known}")
     kind = RECOMMENDERS[name]
+    what = f"recommender {name}"
     defaults = kind().settings()
-    values = {}
-    for key, value in settings.items():
-        if key not in defaults:
-            known = ", ".join(defaults) or "none"
-            raise InputError(f"recommender {name}: no hyper-parameter {key!r}; known: {known}")
-        values[key] = _convert(f"recommender {name}: {key}", value, defaults[key])
-    return kind(**values)
-
-
-def _convert(what: str, value: Any, default: Any) -> Any:
-    """The value as the type of the default, "true" and "0.1" included; "none" where it may be."""
-    if str(value).lower() == "none" and what.split(": ")[1] in NULLABLE:
-        return None
-    wanted = type(default)
-    if wanted is bool:
-        if str(value).lower() in ("true", "false"):
-            return str(value).lower() == "true"
-        raise InputError(f"{what}={value}: write true or false")
-    try:
-        if wanted is int and float(value) != int(float(value)):
-            raise ValueError
-        return wanted(float(value)) if wanted is int else wanted(value)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{what}={value}: write it as {wanted.__name__}") from error
+    return kind(**convert_settings(what, "hyper-parameter", settings, defaults, NULLABLE))

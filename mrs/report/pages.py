@@ -10,6 +10,7 @@ from mrs.data.digests import of_values
 from mrs.published.metrics_audit import LIVE
 from mrs.report.components import pairs
 from mrs.report.ladder import has_ladder
+from mrs.study.mir import hearing_key
 from mrs.study.results import Cell, Results
 from mrs.study.study import Variant
 
@@ -57,6 +58,7 @@ def pages(study_file: str, results: Results) -> list[Part]:
         Part("The study", (book.data(), Page("reading", "How to read the numbers"))),
         Part("Results", (*map(book.scenario, results.study.scenarios), *book.questions())),
         Part("Recommenders", tuple(book.recommender(v) for v in results.study.recommenders)),
+        Part("What a model hears", tuple(book.hearing())),
         Part(
             "Published results",
             (
@@ -84,6 +86,11 @@ def run_page(cell: Cell) -> str:
 def recommender_page(variant: Variant) -> str:
     """The path of a recommender's page below book/."""
     return f"recommender-{variant.slug}"
+
+
+def backend_page(backend: str) -> str:
+    """The path of a backend's page below book/."""
+    return f"backend-{backend}"
 
 
 class _Book:
@@ -153,6 +160,20 @@ class _Book:
             title = "Whole vectors or principal components?"
             found.append(self.whole("components", title, "components"))
         return found
+
+    def hearing(self) -> list[Page]:
+        """What is in the vectors: all backends against recommendation, then each by itself."""
+        dataset, store = self.results.dataset, self.results.store
+        names = self.results.backends()
+        keys = tuple(hearing_key(dataset, name, store) for name in names)
+        inputs = (*self.inputs(self.cells), *keys)
+        title = "What a model hears and what listeners want"
+        found = [Page("mir", title, "mir", title, parameters=self.common, inputs=inputs)]
+        for name in names:
+            label = dataset.card(name).label
+            parameters = self.common | {"backend": name}
+            found.append(Page(backend_page(name), label, "backend", label, parameters, inputs))
+        return found if names else []
 
     def api(self) -> Page:
         """The Python API, run on the study's own world where it is generated."""

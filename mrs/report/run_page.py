@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
+from mrs.backends.hearing import hear_world
 from mrs.data.dataset import open_dataset
 from mrs.report import summary
 from mrs.report.figures import cell_figure, distribution_figure
@@ -50,6 +51,7 @@ class RunPage:
             split=split or None,
             k=list(k),
         )
+        hear_world(opened, [backend] if backend else [])
         known = opened.truth("oracle") is not None and recommender != "oracle"
         oracle = ["oracle"] if known else []
         study = Study(

@@ -134,6 +134,9 @@ class StudyPage:
         if pairs(self.results.study):
             title = "Whole vectors or principal components?"
             rows.append((title, "what n_components changes", "components.html"))
+        if self.results.backends():
+            title = "What a model hears and what listeners want"
+            rows.append((title, "probes against recommendation, a page a backend", "mir.html"))
         rows += [
             ("Do we calculate metrics consistently?", "libraries, then and now", "audit.html"),
             (

@@ -136,6 +136,14 @@ def provenance_sentence(results: Results) -> str:
         parts.append("Listeners, tracks and plays are generated: nobody listened to this.")
     else:
         parts.append(f"Plays are real ({results.dataset.name}).")
+    if results.dataset.renderer is not None and "audio" in origins:
+        heard = sorted(
+            {c.card.label for c in results.cells() if c.card and c.provenance == "audio"}
+        )
+        parts.append(
+            f"Vectors of {', '.join(heard)} were computed from sound that was rendered from the "
+            "tracks' generated traits; no track is music that anybody made."
+        )
     if "surrogate" in origins:
         parts.append(
             "Rows marked `sim:` rest on surrogate vectors, generated views of the tracks' traits: "

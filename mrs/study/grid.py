@@ -1,7 +1,6 @@
 """The grid: every run that the store lacks, on a local Dask cluster."""
 
 import os
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +8,16 @@ from functools import lru_cache
 
 import numpy as np
 
+from mrs.backends.hearing import hear_world
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.errors import InputError
+from mrs.recommenders import RECOMMENDERS
 from mrs.study.results import Results
 from mrs.study.run import run_fit
 from mrs.study.spec import RunSpec
 from mrs.study.store import Store
 from mrs.study.study import Study
+from mrs.workers import run_on_workers
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,18 @@ def _dataset(spec: str) -> Dataset:
     return open_dataset(spec)
 
 
-def _work(specs: Sequence[RunSpec], store: str, threads: int) -> None:
+def _work(specs: Sequence[RunSpec], store: str, threads_a_fit: int) -> None:
     """One fit in a worker process."""
-    run_fit(specs, Store(store), _dataset(specs[0].dataset), threads=threads)
+    run_fit(specs, Store(store), _dataset(specs[0].dataset), threads=threads_a_fit)
+
+
+def _heard(study: Study, workers: int | None) -> Dataset:
+    """The study's dataset; where its sound is generated, models at hand are run on it first."""
+    dataset = open_dataset(study.dataset)
+    if any("vectors" in RECOMMENDERS[variant.name].needs for variant in study.recommenders):
+        names = study.backends if study.backends is not None else dataset.backends()
+        hear_world(dataset, names, workers)
+    return dataset
 
 
 def run_grid(study: Study, store: Store, workers: int | None = None) -> Results:
@@ -80,51 +91,24 @@ def run_grid(study: Study, store: Store, workers: int | None = None) -> Results:
     """
     if workers is not None and workers < 1:
         raise InputError(f"workers {workers}: must be 1 or more")
-    results = Results(study, store)
+    results = Results(study, store, _heard(study, workers))
     store.sweep()
     plan = make_plan(results)
     if plan.fits:
-        failures = _compute(plan, study, store, workers or os.cpu_count() or 1)
+        failures = list(
+            run_on_workers(
+                _work,
+                plan.fits,
+                workers=workers or os.cpu_count() or 1,
+                threads=study.threads,
+                title=f"{plan.n_missing} runs",
+                store=str(store.folder.resolve()),
+                threads_a_fit=study.threads,
+            )
+        )
         if failures:
             raise RuntimeError(
                 f"{len(failures)} of {len(plan.fits)} fits failed, the others are stored; "
                 f"the first: {failures[0]}"
             )
     return results
-
-
-def _compute(plan: Plan, study: Study, store: Store, workers: int) -> list[str]:
-    """Run the plan; returns a line a failed fit."""
-    import dask
-    from distributed import Client, LocalCluster, as_completed
-    from rich.console import Console
-    from rich.progress import Progress, TimeElapsedColumn, TimeRemainingColumn
-
-    threads = str(study.threads)
-    variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    environment = dict.fromkeys(variables, threads)
-    failures: list[str] = []
-    columns = (*Progress.get_default_columns()[:3], TimeElapsedColumn(), TimeRemainingColumn())
-    with (
-        dask.config.set(
-            {"distributed.nanny.pre-spawn-environ": environment, "distributed.worker.daemon": False}
-        ),
-        LocalCluster(
-            n_workers=min(workers, len(plan.fits)),
-            threads_per_worker=1,
-            dashboard_address=":0",
-            silence_logs="ERROR",
-        ) as cluster,
-        Client(cluster) as client,
-        Progress(*columns, console=Console(file=sys.stderr)) as progress,
-    ):
-        task = progress.add_task(f"{plan.n_missing} runs", total=len(plan.fits))
-        futures = client.map(
-            _work, plan.fits, store=str(store.folder.resolve()), threads=study.threads, pure=False
-        )
-        for future in as_completed(futures):
-            if future.status == "error":
-                failures.append(str(future.exception()).splitlines()[0])
-            progress.advance(task)
-            future.release()
-    return failures

@@ -95,6 +95,10 @@ class Results:
         """The cell of that slug."""
         return next(cell for cell in self._cells if cell.slug == slug)
 
+    def backends(self) -> list[str]:
+        """The backends whose vectors some cell reads, in the order of the cells."""
+        return list(dict.fromkeys(cell.backend for cell in self._cells if cell.backend))
+
     def specs(self) -> list[RunSpec]:
         """All runs of the study."""
         return [spec for cell in self._cells for spec in (*cell.runs, *cell.shuffled)]

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from worlds import random_parts, write_authors, write_own
 
+from mrs.data import demo, describe
 from mrs.data.dataset import open_dataset
 from mrs.data.digests import Digests
 from mrs.errors import InputError
@@ -202,3 +203,39 @@ def test_digest_is_the_sha256_of_the_file(tmp_path: Path) -> None:
     path.write_bytes(b"abc")
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert Digests().of_file(path) == known
+
+
+HEARD = {"origin": "audio", "inputs": {"backend": "mfcc", "renderer": 1}}
+
+
+def rewrite(folder: Path, card: dict, scale: float = 1.0) -> str:
+    """Put other vectors with their card in place; returns the digest that keys take."""
+    path = folder / "embeddings" / "mfcc.npy"
+    np.save(path, np.load(path) * np.float32(scale))
+    known = {"sha256": Digests().of_file(path)} | card
+    path.with_suffix(".json").write_text(json.dumps(known))
+    return open_dataset(folder).vector_digest("mfcc", Digests())
+
+
+def test_vectors_heard_from_generated_sound_are_known_by_their_inputs(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    demo.build(folder, demo.Params(n_users=30, n_tracks=60, n_artists=12, n_cold=10))
+    drawn = open_dataset(folder).vector_digest("mfcc", Digests())
+    first = rewrite(folder, HEARD)
+    assert first != drawn
+    assert rewrite(folder, HEARD, scale=1 + 1e-6) == first  # another machine's last digits
+    assert describe.verify(open_dataset(folder))
+    other = rewrite(folder, HEARD | {"inputs": {"backend": "mfcc", "renderer": 2}})
+    assert other != first
+    # Vectors that are not those of the card count by their content, and fail the verification.
+    changed = rewrite(folder, HEARD | {"sha256": "0" * 64})
+    assert changed not in (drawn, first, other)
+    with pytest.raises(InputError, match=r"mfcc\.npy: content differs"):
+        describe.verify(open_dataset(folder))
+
+
+def test_real_vectors_are_known_by_their_content_alone(own: Path) -> None:
+    vectors = np.load(own / "embeddings" / "mert.npy")
+    np.save(own / "embeddings" / "mfcc.npy", vectors)
+    assert rewrite(own, HEARD) != rewrite(own, HEARD, scale=2.0)
+    assert open_dataset(own).renderer is None

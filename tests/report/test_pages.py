@@ -66,6 +66,7 @@ def test_parts_and_pages(folder: Path) -> None:
             "Recommenders",
             ["recommender-knn", "recommender-knn-center-true", "recommender-popularity"],
         ),
+        ("What a model hears", ["mir", "backend-mert"]),
         ("Published results", ["published", "cold_at_20"]),
         ("Do we calculate metrics consistently?", ["audit", "metrics", "definitions"]),
         ("Appendix", ["api", "appendix"]),

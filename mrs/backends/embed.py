@@ -1,0 +1,81 @@
+"""Vectors of single files, without a dataset."""
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mrs.backends.audio import UnheardError
+from mrs.backends.base import Backend
+from mrs.backends.extract import attempt, describe, refuse_unwritable
+from mrs.backends.sources import hear
+from mrs.backends.weights import load_model, require
+from mrs.data.digests import write_atomically
+from mrs.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """Vectors or frames [n x d], how many rows of each file, and why the others have none."""
+
+    rows: np.ndarray
+    counts: dict[Path, int]
+    skipped: dict[Path, UnheardError]
+
+
+def embed_files(
+    backend: Backend,
+    files: list[Path],
+    out: Path,
+    *,
+    folder: Path | None = None,
+    frames: bool = False,
+) -> Embedded:
+    """Write one vector a file to the .npy file `out`, in their order; a card beside it.
+
+    With `frames` all time frames of all files, stacked. A file that cannot be heard has no row;
+    the card says which file has how many, and which were skipped. `folder` holds the weights where
+    they are not where they are looked for. Raises `InputError` before anything is computed, or if
+    no file can be heard.
+    """
+    if out.is_dir() or out.suffix != ".npy":
+        raise InputError(f"{out}: name a file that ends in .npy")
+    refuse_unwritable(out.parent)
+    place = require(backend, folder) if backend.weights else None
+    model = load_model(backend, folder)
+    rows: list[np.ndarray] = []
+    counts: dict[Path, int] = {}
+    skipped: dict[Path, UnheardError] = {}
+    for path in files:
+        try:
+            found = attempt(model.frames if frames else model.embed, hear(path, backend))
+        except UnheardError as error:
+            skipped[path] = error
+            continue
+        found = np.atleast_2d(found)
+        rows.append(found)
+        counts[path] = len(found)
+    if not rows:
+        path, why = next(iter(skipped.items()))
+        raise InputError(f"{path}: {why.reason}: {why.detail}; none of the files can be heard")
+    stacked = np.concatenate(rows).astype(np.float32)
+    _write(out, stacked)
+    card = describe(backend, place) | {
+        "embedding_size": stacked.shape[1],
+        "rows": "time frames" if frames else "one a file",
+        "files": [{"file": str(path), "rows": n} for path, n in counts.items()],
+        "skipped": [
+            {"file": str(path), "reason": why.reason, "detail": why.detail}
+            for path, why in skipped.items()
+        ],
+    }
+    write_atomically(out.with_suffix(".json"), json.dumps(card, indent=2) + "\n")
+    return Embedded(stacked, counts, skipped)
+
+
+def _write(out: Path, rows: np.ndarray) -> None:
+    with tempfile.NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.", delete=False) as file:
+        np.save(file, rows, allow_pickle=False)
+    Path(file.name).replace(out)

@@ -1,0 +1,254 @@
+"""MusiCNN, trained on the Million Song Dataset: the package's own weights, without TensorFlow.
+
+Pons and Serra, "musicnn: pre-trained convolutional neural networks for music audio tagging",
+arXiv 1909.06654. Input, architecture and the order of operations are those of the package's code:
+a log-mel spectrogram, patches of 3 s without overlap, filters in frequency (timbre) and in time
+(rhythm), three residual convolutions over time, maximum and mean over time, a dense layer of 200.
+"""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from mrs.backends.base import Backend, Facts, Model, WeightFile
+from mrs.backends.tf_checkpoint import read_checkpoint
+from mrs.backends.weights import require
+from mrs.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+WHEEL = "musicnn-0.1.0-py3-none-any.whl"
+CHECKPOINT = "musicnn/MSD_musicnn/"
+N_MELS, N_FFT, HOP_LENGTH = 96, 512, 256
+PATCH = 187  # frames, 3 s
+EPSILON = 1e-3  # of TensorFlow's batch normalisation
+TIMBRAL = ("conv2d", "conv2d_1")  # kernels [7 frames, 38 and 67 bands, 1, 204]
+TEMPORAL = ("conv2d_2", "conv2d_3", "conv2d_4")  # kernels [128, 64 and 32 frames, 1 band, 1, 51]
+RESIDUAL = ("conv2d_5", "conv2d_6", "conv2d_7")  # kernels [7 frames, channels, 1, 64]
+BATCH = 8  # patches at a time: one thread is as fast at any size, two are faster from here on
+
+
+@dataclass(frozen=True)
+class MusiCNN(Backend):
+    """MSD MusiCNN, its penultimate layer averaged over the patches of 3 s.
+
+    `patches` is "all", or "first": the package as published on PyPI (0.1.0) gives the first patch's
+    features in every row of `penultimate`, a defect that was mended in its repository and never
+    released.
+    """
+
+    name: ClassVar[str] = "musicnn"
+    label: ClassVar[str] = "MusiCNN"
+    embedding_size: ClassVar[int] = 200
+    sample_rate: ClassVar[int] = 16_000
+    minimum_seconds: ClassVar[float] = (PATCH - 1) * HOP_LENGTH / 16_000
+    card: ClassVar[Facts] = Facts(
+        code_licence="ISC",
+        weights_licence="ISC",
+        revision="0.1.0",
+        n_parameters=777_109,
+        corpus="Million Song Dataset, 201,680 songs with Last.fm tags",
+        objective="supervised: 50 tags",
+        citation="Pons and Serra, arXiv 1909.06654",
+        source="PyPI package musicnn 0.1.0, MSD_musicnn",
+    )
+    weights: ClassVar[tuple[WeightFile, ...]] = (
+        WeightFile(
+            WHEEL,
+            "pypi:musicnn==0.1.0",
+            "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa",
+        ),
+    )
+    choices: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "layer": ("penultimate",),
+        "pooling": ("mean",),
+        "patches": ("all", "first"),
+    }
+
+    clip_seconds: float = 0.0
+    layer: int | str = "penultimate"
+    pooling: str = "mean"
+    patches: str = "all"
+
+    def load(self, folder: Path | None) -> "MusiCNNModel":
+        """The network with the weights of the package's wheel."""
+        path = (folder or require(self)) / WHEEL
+        try:
+            with zipfile.ZipFile(path) as wheel:
+                index = wheel.read(f"{CHECKPOINT}.index")
+                data = wheel.read(f"{CHECKPOINT}.data-00000-of-00001")
+            tensors = read_checkpoint(index, data)
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path}: cannot be read ({error}); fetch it again") from error
+        return MusiCNNModel(tensors, self.patches)
+
+
+class MusiCNNModel(Model):
+    """The network and its input; a time frame is a patch of 3 s, what is left over is dropped."""
+
+    def __init__(self, tensors: dict[str, np.ndarray], patches: str = "all") -> None:
+        self.network = Network(tensors)
+        self.patches = patches
+
+    def frames(self, waveform: np.ndarray) -> np.ndarray:
+        """The penultimate layer of each patch, float32 [n_patches x 200]."""
+        import torch
+
+        patches = log_mel_patches(waveform)
+        heard = patches[:1] if self.patches == "first" else patches
+        with torch.inference_mode():
+            rows = [self.network(batch) for batch in torch.from_numpy(heard).split(BATCH)]
+            features = torch.cat(rows).numpy()
+        return np.repeat(features, len(patches), axis=0) if len(heard) < len(patches) else features
+
+
+def log_mel_patches(waveform: np.ndarray) -> np.ndarray:
+    """Patches of the log-mel spectrogram, float32 [n_patches x 187 x 96].
+
+    Mel power is rounded to half precision, as the package does; the rest is in single precision:
+    under NumPy 2 half precision would overflow at a power of 6.55.
+    """
+    import librosa
+
+    power = librosa.feature.melspectrogram(
+        y=waveform, sr=MusiCNN.sample_rate, n_fft=N_FFT, hop_length=HOP_LENGTH, n_mels=N_MELS
+    )
+    rounded = power.T.astype(np.float16).astype(np.float32)
+    frames = np.log10(np.float32(10_000) * rounded + np.float32(1))
+    n_patches = len(frames) // PATCH
+    return frames[: n_patches * PATCH].reshape(n_patches, PATCH, N_MELS)
+
+
+class Network:
+    """The network for inference, its front end as matrix products.
+
+    The filters of the front end are 95 % of the cost. Each is followed by a rectifier, batch
+    normalisation and the maximum over all bands. Both are monotone, so that
+    the maximum may be taken first (the minimum where the normalisation's scale is negative: there
+    the kernel's sign is turned). Each band's product is then compared with the best so far, and
+    what all bands give, some 20 MB a patch, is never held.
+    """
+
+    def __init__(self, tensors: dict[str, np.ndarray]) -> None:
+        import torch
+
+        self._tensors = {name: torch.from_numpy(value.copy()) for name, value in tensors.items()}
+        self.input = self._normalisation(0)
+        self.timbral = [self._filters(name, i) for i, name in enumerate(TIMBRAL, start=1)]
+        self.temporal = [self._filters(name, i) for i, name in enumerate(TEMPORAL, start=3)]
+        self.residual = [self._convolution(name, i) for i, name in enumerate(RESIDUAL, start=6)]
+        # The normalisation between pooling and the dense layer is part of the dense layer.
+        scale, shift = self._normalisation(9)
+        kernel = self._tensors["dense/kernel"]
+        self.dense = scale[:, None] * kernel, self._tensors["dense/bias"] + shift @ kernel
+        self.output = self._normalisation(10)
+        del self._tensors
+
+    def __call__(self, patches: "torch.Tensor") -> "torch.Tensor":
+        """The penultimate layer, float32 [n x 200], of patches [n x 187 x 96]."""
+        import torch
+        from torch.nn import functional
+
+        scale, shift = self.input
+        heard = patches * scale + shift
+        channels = [*self._hear_timbre(heard), *self._hear_rhythm(heard)]
+        front = torch.cat(channels, dim=2).transpose(1, 2)  # [n x 561 x 187]
+        layers, before = [front], front
+        for i, (kernel, bias, scale, shift) in enumerate(self.residual):
+            heard = torch.relu(functional.conv1d(before, kernel, bias, padding=3))
+            heard = heard * scale[:, None] + shift[:, None]
+            before = heard + before if i else heard
+            layers.append(before)
+        stacked = torch.cat(layers, dim=1)
+        # Maximum and mean of a channel stand beside each other.
+        pooled = torch.stack([stacked.amax(2), stacked.mean(2)], dim=2).flatten(1)
+        weight, bias = self.dense
+        scale, shift = self.output
+        return torch.relu(torch.addmm(bias, pooled, weight)) * scale + shift
+
+    def _hear_timbre(self, heard: "torch.Tensor") -> "list[torch.Tensor]":
+        """Filters of 7 frames and many bands: the best band of each, [n x 187 x 204] twice."""
+        from torch.nn import functional
+
+        n, n_frames, n_bands = heard.shape
+        padded = functional.pad(heard, (0, 0, 3, 3))
+        # One row a frame: for each band the 7 frames around it.
+        rows = padded.unfold(1, 7, 1).reshape(n * n_frames, n_bands * 7)
+        found = []
+        for filters in self.timbral:
+            width = len(filters.kernel)
+            starts = range(0, n_bands * 7 - width + 1, 7)
+            best = _largest_product((rows[:, at : at + width] for at in starts), filters.kernel)
+            found.append(filters.finish(best).view(n, n_frames, -1))
+        return found
+
+    def _hear_rhythm(self, heard: "torch.Tensor") -> "list[torch.Tensor]":
+        """Filters of many frames and one band: the best band of each, [n x 187 x 51] thrice."""
+        from torch.nn import functional
+
+        n, n_frames, _ = heard.shape
+        found = []
+        for filters in self.temporal:
+            length = len(filters.kernel)
+            before = (length - 1) // 2  # TensorFlow pads the odd frame behind
+            padded = functional.pad(heard.transpose(1, 2), (before, length - 1 - before))
+            bands = (
+                band.unfold(1, length, 1).reshape(n * n_frames, length)
+                for band in padded.transpose(0, 1)
+            )
+            best = _largest_product(bands, filters.kernel)
+            found.append(filters.finish(best).view(n, n_frames, -1))
+        return found
+
+    def _normalisation(self, i: int) -> "tuple[torch.Tensor, torch.Tensor]":
+        """Scale and shift of a batch normalisation."""
+        name = f"batch_normalization_{i}" if i else "batch_normalization"
+        mean, variance, gamma, beta = (
+            self._tensors[f"{name}/{part}"]
+            for part in ("moving_mean", "moving_variance", "gamma", "beta")
+        )
+        scale = gamma / (variance + EPSILON).sqrt()
+        return scale, beta - mean * scale
+
+    def _filters(self, name: str, i: int) -> "_Filters":
+        # [frames, bands, 1, channels] to rows (band, frame), in which the input is laid out
+        kernel = self._tensors[f"{name}/kernel"][:, :, 0].transpose(0, 1).flatten(0, 1)
+        scale, shift = self._normalisation(i)
+        sign = 1.0 - 2.0 * (scale < 0)
+        bias = self._tensors[f"{name}/bias"]
+        return _Filters((kernel * sign).contiguous(), bias, sign, scale, shift)
+
+    def _convolution(self, name: str, i: int) -> "tuple[torch.Tensor, ...]":
+        kernel = self._tensors[f"{name}/kernel"][:, :, 0].permute(2, 1, 0).contiguous()
+        return kernel, self._tensors[f"{name}/bias"], *self._normalisation(i)
+
+
+@dataclass(frozen=True, eq=False)
+class _Filters:
+    """Filters of the front end [taps x channels], turned by `sign` for the maximum."""
+
+    kernel: "torch.Tensor"
+    bias: "torch.Tensor"
+    sign: "torch.Tensor"
+    scale: "torch.Tensor"
+    shift: "torch.Tensor"
+
+    def finish(self, best: "torch.Tensor") -> "torch.Tensor":
+        """What is left to do behind the largest product."""
+        return best.mul_(self.sign).add_(self.bias).relu_().mul_(self.scale).add_(self.shift)
+
+
+def _largest_product(bands: Any, kernel: "torch.Tensor") -> "torch.Tensor":
+    """The elementwise maximum over `bands` [rows x taps] of their products with the kernel."""
+    import torch
+
+    best = next(bands) @ kernel
+    product = torch.empty_like(best)
+    for band in bands:
+        torch.mm(band, kernel, out=product)
+        torch.maximum(best, product, out=best)
+    return best

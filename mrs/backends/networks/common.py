@@ -1,0 +1,94 @@
+"""What the networks share: running over waveforms, older checkpoints, configurations."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mrs.backends.base import Model
+from mrs.errors import InputError
+
+
+class TorchModel(Model):
+    """A network that turns waveforms [B x n] into the frames [B x T x d] of its layer.
+
+    It runs on a GPU where there is one. `pooled` names what the mean runs over: "mean" for time,
+    a vector of d numbers, or "channels" for the d channels of each frame, one of T.
+    """
+
+    def __init__(self, network: nn.Module, pooled: str = "mean") -> None:
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.network = network.eval().requires_grad_(False).to(self.device)
+        self.axis = 2 if pooled == "channels" else 1
+
+    def frames(self, waveform: np.ndarray) -> np.ndarray:
+        """All time frames of the chosen layer, float32 [T x d]."""
+        return self._run(waveform[None])[0]
+
+    def embed(self, waveform: np.ndarray) -> np.ndarray:
+        """One vector, float32: the mean over the frames, or over their channels."""
+        return self._run(waveform[None]).mean(axis=self.axis)[0]
+
+    def embed_batch(self, waveforms: list[np.ndarray]) -> np.ndarray:
+        """One vector a waveform. Waveforms of one length go through the network together.
+
+        Others go one by one: the networks were not trained with padding inside a batch.
+        """
+        if len({len(waveform) for waveform in waveforms}) > 1:
+            return super().embed_batch(waveforms)
+        return self._run(np.stack(waveforms)).mean(axis=self.axis)
+
+    def _run(self, waveforms: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            batch = torch.from_numpy(np.ascontiguousarray(waveforms, dtype=np.float32))
+            frames: Tensor = self.network(batch.to(self.device))
+            return frames.float().cpu().numpy()
+
+
+def named_for(module: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under the module's names for weight normalisation, which torch 2 changed."""
+    wanted = module.state_dict()
+    new = {"g": "parametrizations.weight.original0", "v": "parametrizations.weight.original1"}
+    return {
+        name if name in wanted else re.sub(r"weight_([gv])$", lambda m: new[m[1]], name): tensor
+        for name, tensor in tensors.items()
+    }
+
+
+def below(tensors: dict[str, Tensor], *prefixes: str) -> dict[str, Tensor]:
+    """The tensors whose names start with one of the prefixes."""
+    return {name: tensor for name, tensor in tensors.items() if name.startswith(prefixes)}
+
+
+def without(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors below a prefix, with it taken off their names."""
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A model's configuration file. Raises `InputError` for one that is no JSON object."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error}); fetch it again") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no JSON object; fetch it again")
+    return content
+
+
+def check_layer(backend: str, layer: int, depth: int, where: Path) -> None:
+    """Raises `InputError` where the weights have fewer layers than the one asked for."""
+    if layer > depth:
+        raise InputError(f"{where}: has {depth} layers, backend {backend} asks for layer {layer}")
+
+
+def check_width(backend: str, width: int, expected: int, where: Path) -> None:
+    """Raises `InputError` where a configuration is that of a wider or narrower model."""
+    if width != expected:
+        raise InputError(
+            f"{where}: the model is {width} wide, backend {backend} {expected}; another model"
+        )

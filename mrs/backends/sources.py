@@ -1,0 +1,112 @@
+"""Where a dataset's audio comes from: files that `tracks.parquet` names, or generated sound."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import soxr
+
+from mrs.backends.audio import Reason, UnheardError, decode
+from mrs.backends.base import Backend
+from mrs.data.dataset import Dataset
+from mrs.data.render import RENDERER, SAMPLE_RATE, Renderer
+from mrs.errors import InputError
+
+COLUMN = "audio"  # of tracks.parquet: a path, relative to the dataset's folder or absolute
+
+
+class Source(ABC):
+    """The audio of a dataset's tracks, by position."""
+
+    @abstractmethod
+    def read(self, position: int, backend: Backend) -> np.ndarray:
+        """What the backend hears of a track. Raises `UnheardError`."""
+
+    @abstractmethod
+    def state(self, position: int) -> Any:
+        """What tells whether a track's audio is still the same."""
+
+    def name(self, position: int) -> str | None:
+        """The file as tracks.parquet names it, None where there is none."""
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Files(Source):
+    """Audio files below a dataset's folder, None for a track without one."""
+
+    folder: Path
+    names: list[str | None]
+
+    def name(self, position: int) -> str | None:
+        """The file as tracks.parquet names it, None where there is none."""
+        return self.names[position]
+
+    def read(self, position: int, backend: Backend) -> np.ndarray:
+        """What the backend hears of a track. Raises `UnheardError`."""
+        name = self.names[position]
+        if not name:
+            raise UnheardError(Reason.MISSING, f"tracks.parquet names no {COLUMN} file")
+        return hear(self.folder / name, backend)
+
+    def state(self, position: int) -> Any:
+        """The file's name, size and time of change."""
+        name = self.names[position]
+        try:
+            found = (self.folder / name).stat() if name else None
+        except (OSError, ValueError):
+            found = None
+        return [name, found and found.st_size, found and found.st_mtime_ns]
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered(Source):
+    """The sound of a generated world's tracks."""
+
+    renderer: Renderer = field(repr=False)
+
+    def read(self, position: int, backend: Backend) -> np.ndarray:
+        """What the backend hears of a track. Raises `UnheardError`."""
+        waveform = self.renderer(position)
+        if len(waveform) < backend.minimum_seconds * SAMPLE_RATE:
+            seconds = len(waveform) / SAMPLE_RATE
+            needs = f"{seconds:.3g} s; the model needs {backend.minimum_seconds:.3g} s"
+            raise UnheardError(Reason.TOO_SHORT, needs)
+        if backend.clip_seconds:
+            waveform = waveform[: round(backend.clip_seconds * SAMPLE_RATE)]
+        return soxr.resample(waveform, SAMPLE_RATE, backend.sample_rate, "HQ")
+
+    def state(self, position: int) -> Any:
+        """The renderer's version: the world's parameters decide the rest."""
+        return RENDERER
+
+
+def hear(path: Path, backend: Backend) -> np.ndarray:
+    """What a backend hears of a file. Raises `UnheardError`."""
+    return decode(
+        path,
+        backend.sample_rate,
+        clip_seconds=backend.clip_seconds,
+        minimum_seconds=backend.minimum_seconds,
+    )
+
+
+def source_of(dataset: Dataset) -> Source:
+    """The audio of a dataset. Raises `InputError` where it has none."""
+    path = dataset.folder / "tracks.parquet"
+    if COLUMN in dataset.tracks.columns:
+        if dataset.tracks.schema[COLUMN] != pl.String:
+            raise InputError(
+                f"{path}: column {COLUMN!r} holds {dataset.tracks.schema[COLUMN]}, not paths; "
+                "write the audio files' names into it"
+            )
+        return Files(dataset.folder.resolve(), dataset.tracks[COLUMN].to_list())
+    if dataset.renderer is not None:
+        return Rendered(dataset.renderer)
+    raise InputError(
+        f"{path}: no column {COLUMN!r}; add one with each track's audio file, relative to "
+        "the dataset's folder"
+    )

@@ -1,0 +1,61 @@
+"""Scores of five of the backends in music information retrieval, as papers print them.
+
+Each row names its source. Tasks, data, probes and pooling are each paper's own: `accuracy` and
+`refined accuracy` of the same data are different measures. Values are in per cent.
+"""
+
+from functools import cache
+from importlib.resources import files
+
+import polars as pl
+
+from mrs.backends import BACKENDS
+from mrs.published import results
+
+
+@cache
+def load() -> pl.DataFrame:
+    """Return all values: backend, task, dataset, metric, value (per cent), source."""
+    return pl.read_csv((files("mrs.published") / "data" / "mir.csv").read_bytes())
+
+
+def measures() -> pl.DataFrame:
+    """Return one row a measure and the backends that have it: task, dataset, metric, backends.
+
+    A measure is a task on one dataset by one metric. A backend with several values of a measure
+    counts once.
+    """
+    return (
+        load()
+        .group_by("task", "dataset", "metric", maintain_order=True)
+        .agg(pl.col("backend").unique(maintain_order=True).alias("backends"))
+    )
+
+
+def beside_recommendation(metric: str = "ndcg") -> pl.DataFrame:
+    """Return each backend's mean published value a measure beside its published recommendation.
+
+    Columns: backend, one "task, dataset, metric" a measure that several backends have, and "hot
+    rank" and "cold rank": the mean of its ranks among all ten backends over the tables of that
+    scenario (1 = highest), from `mrs.published.results`.
+    """
+    shared = measures().filter(pl.col("backends").list.len() > 1)
+    names = pl.concat_str("task", "dataset", "metric", separator=", ")
+    values = load().join(shared, on=["task", "dataset", "metric"], maintain_order="left")
+    wide = values.with_columns(measure=names).pivot(
+        on="measure", index="backend", values="value", aggregate_function="mean"
+    )
+    ranks = (
+        results.ranks(metric)
+        .group_by("scenario", "backend")
+        .agg(pl.col("rank").mean())
+        .with_columns(pl.format("{} rank", "scenario").alias("column"))
+        .pivot(on="column", index="backend", values="rank")
+        .select("backend", "hot rank", "cold rank")
+    )
+    order = pl.col("backend").cast(pl.Enum(list(BACKENDS)))
+    return (
+        ranks.join(wide, on="backend", how="right")
+        .select("backend", pl.exclude("backend"))
+        .sort(order)
+    )

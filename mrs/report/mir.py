@@ -1,0 +1,359 @@
+"""What a model hears and what listeners want: linear probes against recommendation."""
+
+from collections import defaultdict
+from functools import cached_property
+from itertools import permutations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+from scipy.stats import rankdata
+
+from mrs.backends import BACKENDS
+from mrs.data.digests import of_values
+from mrs.evaluation.bootstrap import resampled_means
+from mrs.evaluation.correlation import LEAST, rank_correlation
+from mrs.evaluation.mir import METRICS, artist_codes, read_labels
+from mrs.report import summary
+from mrs.report.contrasts import primary_values
+from mrs.report.figures import CHANCE, PLAIN, closed
+from mrs.report.published import label_points
+from mrs.report.style import WIDTH, is_surrogate, line_mark
+from mrs.study.mir import Hearing, hearing
+from mrs.study.results import Cell, Results
+from mrs.study.store import Store
+from mrs.study.study import Variant, load_study
+
+ALL_TASKS = "all (mean rank)"
+KINDS = {False: "models", True: "surrogates"}
+TURNS_VERSION = 1  # raised when what `turns` says of the same records changes
+PAIR_SCHEMA = {
+    "vectors": pl.String,
+    "task": pl.String,
+    "scenario": pl.String,
+    "recommender": pl.String,
+    "heard better": pl.String,
+    "heard worse": pl.String,
+    "probe, better": pl.Float64,
+    "probe, worse": pl.Float64,
+    "gain": pl.Float64,
+    "from": pl.Float64,
+    "to": pl.Float64,
+    "turned": pl.Boolean,
+}
+
+
+def task_title(task: str) -> str:
+    """A task with its metric, "key (accuracy)"."""
+    return f"{task} ({METRICS[task]})" if task in METRICS else task
+
+
+class MirPage:
+    """A study's backends: what probes read from them beside how well they recommend."""
+
+    def __init__(self, results: Results) -> None:
+        self.results = results
+        dataset = results.dataset
+        names = results.backends()
+        self.hearings: dict[str, Hearing] = {
+            dataset.card(name).label: hearing(dataset, name, results.store) for name in names
+        }
+        self.blocks = {dataset.card(name).label: dataset.card(name).origin for name in names}
+        heard = {score.task for one in self.hearings.values() for score in one.scores}
+        self.tasks = [task for task in METRICS if task in heard]
+        self.provenance = summary.provenance_sentence(results)
+
+    @cached_property
+    def recommended(self) -> pl.DataFrame:
+        """The primary metric of every cell that reads vectors, as `summary.summary` gives it."""
+        frame = summary.summary(self.results)
+        if not len(frame):
+            return frame
+        metric = [summary.primary(self.results, s) for s in self.results.study.scenarios]
+        pairs = pl.DataFrame({"scenario": self.results.study.scenarios, "metric": metric})
+        return frame.filter(pl.col("backend").is_not_null()).join(
+            pairs, on=["scenario", "metric"], maintain_order="left"
+        )
+
+    # What the probes read
+
+    def labels(self) -> str:
+        """Which labels the dataset has, and how the probes are split."""
+        tracks = self.results.dataset.tracks
+        if not self.tasks:
+            return (
+                "The tracks of this dataset have no labels (genre, tags, key, mode, tempo, "
+                "artist): there is nothing to probe."
+            )
+        artists = artist_codes(tracks)
+        counts = [
+            f"{label.task} ({int(label.known.sum()):,} tracks"
+            + (f", {len(label.names)} values)" if label.names else ")")
+            for label in read_labels(tracks)
+        ]
+        split = (
+            "No artist is known, so tracks are split as they are, and a probe may recognise an "
+            "artist in place of the label."
+            if artists is None
+            else f"The tracks of {len(np.unique(artists[artists >= 0])):,} artists are split by "
+            "artist: none is both learned from and judged."
+        )
+        missing = [task for task in METRICS if task not in self.tasks]
+        lacking = f" Not among the labels: {', '.join(missing)}." if missing else ""
+        return f"Labels: {'; '.join(counts)}. {split}{lacking}"
+
+    def probe_grid(self) -> pl.DataFrame:
+        """A row a backend in its block, chance first; a column a task."""
+        rows: list[dict[str, str | float | None]] = []
+        first = next(iter(self.hearings.values()), None)
+        chance = {s.task: s.chance for s in first.scores} if first else {}
+        rows.append({"vectors": "Chance", "backend": "chance"} | self._columns(chance))
+        for block, title in summary.BLOCKS.items():
+            for label, one in self.hearings.items():
+                if self.blocks[label] == block:
+                    values = {score.task: score.value for score in one.scores}
+                    rows.append({"vectors": title, "backend": label} | self._columns(values))
+        schema: dict = {"vectors": pl.String, "backend": pl.String}
+        return pl.DataFrame(rows, schema=schema | self._columns(dict.fromkeys(METRICS, pl.Float64)))
+
+    def _columns(self, values: dict) -> dict:
+        return {task_title(task): values.get(task) for task in self.tasks}
+
+    def every_score(self) -> pl.DataFrame:
+        """All scores with their intervals, in long form, MFCC's beside them."""
+        rows = []
+        for label, one in self.hearings.items():
+            for score in one.scores:
+                mfcc = self.mfcc(label)
+                beside = mfcc.score(score.task) if mfcc else None
+                rows.append(
+                    {
+                        "task": score.task,
+                        "backend": label,
+                        "vectors": self.blocks[label],
+                        "metric": score.metric,
+                        "value": score.value,
+                        "low": score.low,
+                        "high": score.high,
+                        "chance": score.chance,
+                        "MFCC": beside.value if beside else None,
+                        "tracks": score.n_tracks,
+                        "artists": score.n_artists,
+                    }
+                )
+        return pl.DataFrame(rows, schema_overrides={"MFCC": pl.Float64}).sort(
+            "task", "vectors", maintain_order=True
+        )
+
+    def mfcc(self, label: str) -> Hearing | None:
+        """MFCC of the same kind: the models' beside a model, the surrogate beside a surrogate."""
+        name = BACKENDS["mfcc"].label
+        return self.hearings.get(f"sim:{name}" if is_surrogate(label) else name)
+
+    # Against recommendation
+
+    def kinds(self) -> dict[str, list[str]]:
+        """Backends that may be ranked among each other: models and surrogates apart."""
+        groups: dict[str, list[str]] = defaultdict(list)
+        for label in self.hearings:
+            groups[KINDS[is_surrogate(label)]].append(label)
+        return dict(groups)
+
+    def mir_values(self, labels: list[str]) -> dict[str, np.ndarray]:
+        """What correlations read: a task's values [n], and minus the mean rank over all tasks."""
+        values = {}
+        for task in self.tasks:
+            scores = [self.hearings[label].score(task) for label in labels]
+            if all(score is not None for score in scores):
+                values[task] = np.array([score.value for score in scores if score])
+        if len(values) > 1:
+            ranks = [rankdata(-column) for column in values.values()]
+            values[ALL_TASKS] = -np.mean(ranks, axis=0)
+        return values
+
+    def correlations(self) -> pl.DataFrame:
+        """Spearman's correlation of each task with each recommender and scenario, by kind.
+
+        Columns: vectors, task, scenario, recommender, backends, rho, low, high. Kinds with fewer
+        than `LEAST` backends are left out.
+        """
+        rows = []
+        for kind, labels in self.kinds().items():
+            for (scenario, recommender), means in self._means(labels).items():
+                there = [label for label in labels if label in means]
+                for task, values in self.mir_values(there).items():
+                    found = rank_correlation(values, np.array([means[label] for label in there]))
+                    if found is not None:
+                        ends = found.mean, found.low, found.high
+                        rows.append((kind, task, scenario, recommender, len(there), *ends))
+        names = ["vectors", "task", "scenario", "recommender", "backends", "rho", "low", "high"]
+        schema: dict = dict.fromkeys(names[:4], pl.String) | {"backends": pl.Int64}
+        schema |= dict.fromkeys(names[5:], pl.Float64)
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def _means(self, labels: list[str]) -> dict[tuple[str, str], dict[str, float]]:
+        groups: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+        if len(self.recommended):
+            for row in self.recommended.iter_rows(named=True):
+                if row["backend"] in labels:
+                    groups[row["scenario"], row["recommender"]][row["backend"]] = row["mean"]
+        return groups
+
+    def correlation_text(self) -> str:
+        """Which kinds of vectors have enough backends for a correlation, and how to read it."""
+        lines = []
+        for kind, labels in self.kinds().items():
+            enough = len(labels) >= LEAST
+            lines.append(
+                f"- {len(labels)} {kind}: "
+                + (
+                    "correlations below."
+                    if enough
+                    else f"no correlation is drawn from fewer than {LEAST} backends."
+                )
+            )
+        if "surrogates" in self.kinds():
+            lines.append(
+                "\nSurrogates hear the traits in proportion to one dealt rung, so their orders "
+                "agree by construction. They show that the method finds an agreement that is "
+                "there; that MIR ranks carry over for models does not follow."
+            )
+        return "\n".join(lines)
+
+    def correlation_figure(self, kind: str, frame: pl.DataFrame) -> Figure:
+        """Heat maps of the correlations of one kind of vectors, a panel a scenario."""
+        mine = frame.filter(pl.col("vectors") == kind)
+        scenarios = mine["scenario"].unique(maintain_order=True).to_list()
+        tasks = mine["task"].unique(maintain_order=True).to_list()
+        figure, axes = plt.subplots(
+            len(scenarios), 1, figsize=(WIDTH, (0.42 * len(tasks) + 1.6) * len(scenarios))
+        )
+        for axis, scenario in zip(np.atleast_1d(axes), scenarios, strict=True):
+            here = mine.filter(pl.col("scenario") == scenario)
+            names = here["recommender"].unique(maintain_order=True).to_list()
+            found = {(r["task"], r["recommender"]): r["rho"] for r in here.iter_rows(named=True)}
+            grid = np.array([[found.get((t, n), np.nan) for n in names] for t in tasks])
+            axis.imshow(grid, cmap="RdBu_r", vmin=-1.4, vmax=1.4, aspect="auto")
+            for (i, j), value in np.ndenumerate(grid):
+                axis.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=9)
+            axis.set_xticks(range(len(names)), names, rotation=35, ha="right", fontsize=8.5)
+            axis.set_yticks(range(len(tasks)), tasks)
+            axis.set_title(f"{scenario}, {len(self.kinds()[kind])} {kind}")
+            axis.grid(visible=False)
+        return closed(figure)
+
+    def scatter_variants(self) -> list[Variant]:
+        """The recommenders that scatter figures show: the first and the last that read vectors."""
+        reading = [c.recommender for c in self.results.cells() if c.card is not None]
+        return list(dict.fromkeys([reading[0], reading[-1]])) if reading else []
+
+    def scatter_figure(self, variant: Variant, scenario: str) -> Figure | None:
+        """Probe scores against the primary metric of one recommender, a panel a task.
+
+        Bars are 95 % intervals over artists and over users. None where there is nothing to show.
+        """
+        if not len(self.recommended):
+            return None
+        rows = self.recommended.filter(
+            pl.col("recommender") == variant.label, pl.col("scenario") == scenario
+        )
+        labels = [label for label in self.hearings if label in set(rows["backend"])]
+        if not labels or not self.tasks:
+            return None
+        found = {row["backend"]: row for row in rows.iter_rows(named=True)}
+        n_rows = -(-len(self.tasks) // 2)
+        figure, axes = plt.subplots(
+            n_rows, 2, figsize=(WIDTH, 2.5 * n_rows + 0.4), sharey=True, squeeze=False
+        )
+        for axis in list(axes.flat)[len(self.tasks) :]:
+            axis.remove()
+        shown = []
+        for axis, task in zip(axes.flat, self.tasks, strict=False):
+            there = [label for label in labels if self.hearings[label].score(task)]
+            points = []
+            for label in there:
+                score, row = self.hearings[label].score(task), found[label]
+                assert score is not None
+                points.append((score.value, row["mean"]))
+                axis.hlines(row["mean"], score.low, score.high, color="#bbbbbb", linewidth=0.8)
+                axis.vlines(score.value, row["low"], row["high"], color="#bbbbbb", linewidth=0.8)
+                mark = line_mark(label) | {"linestyle": "", "markersize": 5}
+                axis.plot(*points[-1], **mark, color=PLAIN)
+                axis.axvline(score.chance, color=CHANCE, linestyle=":", linewidth=0.8)
+            axis.axhline(rows["chance"][0], color=CHANCE, linestyle=":", linewidth=0.8)
+            axis.set_xlabel(task_title(task), fontsize=10)
+            axis.tick_params(labelsize=8.5)
+            axis.margins(0.15)
+            shown.append((axis, np.array(points), there))
+        figure.supylabel(f"{rows['metric'][0]}, {variant.label}, {scenario}", fontsize=10)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        for axis, points_, there in shown:
+            label_points(axis, points_, there)
+        return closed(figure)
+
+    # Where the order turns over
+
+    def turns(self) -> pl.DataFrame:
+        """Pairs of one kind that are clearly apart in a task and in a recommender's results.
+
+        Clear in a task: the 95 % intervals of their probe scores do not meet. Clear in
+        recommendation: the paired 95 % interval of the difference leaves out zero. Columns as in
+        `PAIR_SCHEMA`: `gain` (`from`, `to`) is the primary metric of the backend that is heard
+        better minus that of the other; `turned` where it is negative.
+        """
+        keys = [self.results.key(spec) for c in self._reading() for spec in c.runs]
+        heard = [one.key for one in self.hearings.values()]
+        return self.results.store.derived(
+            of_values(["mir turns", TURNS_VERSION, keys, heard]), self._turns
+        )
+
+    def _reading(self) -> list[Cell]:
+        return [cell for cell in self.results.cells() if cell.card is not None]
+
+    def _turns(self) -> pl.DataFrame:
+        groups: dict[tuple[str, str, str], dict[str, np.ndarray]] = defaultdict(dict)
+        for cell in self._reading():
+            values = primary_values(self.results, cell.runs)
+            if cell.card is not None and values is not None:
+                kind = KINDS[is_surrogate(cell.card.label)]
+                key = kind, cell.scenario, cell.recommender.label
+                groups[key][cell.card.label] = values
+        rows: list[tuple] = []
+        for key, found in groups.items():
+            means = resampled_means(np.stack(list(found.values()), axis=-1))
+            column = {label: means[:, place] for place, label in enumerate(found)}
+            mean = {label: float(values.mean()) for label, values in found.items()}
+            for better, worse in permutations(found, 2):
+                tasks = [task for task in self.tasks if self._clearly(task, better, worse)]
+                if not tasks:
+                    continue
+                low, high = np.quantile(column[better] - column[worse], [0.025, 0.975])
+                if low <= 0 <= high:
+                    continue
+                ends = mean[better] - mean[worse], float(low), float(high)
+                for task in tasks:
+                    pair = [self.hearings[label].score(task) for label in (better, worse)]
+                    probes = [score.value for score in pair if score]
+                    rows.append(
+                        (key[0], task, *key[1:], better, worse, *probes, *ends, bool(high < 0))
+                    )
+        return pl.DataFrame(rows, schema=PAIR_SCHEMA, orient="row")
+
+    def _clearly(self, task: str, better: str, worse: str) -> bool:
+        one, other = self.hearings[better].score(task), self.hearings[worse].score(task)
+        return one is not None and other is not None and one.low > other.high
+
+    def turn_counts(self, turns: pl.DataFrame) -> pl.DataFrame:
+        """Of the pairs clear on both sides, how many turn over: a row a kind, scenario and task."""
+        return turns.group_by("vectors", "scenario", "task", maintain_order=True).agg(
+            pl.len().alias("clear pairs"),
+            pl.col("turned").sum().alias("turned over"),
+            (100 * pl.col("turned").mean()).alias("turned over, %"),
+        )
+
+
+def open_page(study: str, store: str) -> MirPage:
+    """The page of a study file's records in a store."""
+    return MirPage(Results(load_study(study), Store(store)))

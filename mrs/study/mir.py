@@ -1,0 +1,123 @@
+"""What vectors hold, kept in the run store: linear probes and the shape of their space.
+
+A record is `<store>/mir/<key>.json`; its key hashes the vectors, the labels and the versions of
+what computes it.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mrs.data.dataset import Dataset, open_dataset
+from mrs.data.digests import of_values, write_atomically
+from mrs.errors import InputError
+from mrs.evaluation.mir import PROBE_VERSION, Score, artist_codes, probe, read_labels
+from mrs.evaluation.space import SPACE_VERSION, Space, describe
+from mrs.study.store import Store
+
+FOLDER = "mir"
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """A record: a backend's probe scores, and the numbers of its space."""
+
+    key: str
+    backend: str
+    scores: tuple[Score, ...]
+    space: Space
+    seconds: float
+
+    def score(self, task: str) -> Score | None:
+        """The score of a label, None where the dataset does not have it."""
+        return next((score for score in self.scores if score.task == task), None)
+
+
+def hearing_key(dataset: Dataset, backend: str, store: Store) -> str:
+    """The key of a backend's record."""
+    return of_values(
+        {
+            "versions": [PROBE_VERSION, SPACE_VERSION],
+            "vectors": dataset.vector_digest(backend, store.digests),
+            "labels": _labels_digest(dataset.tracks),
+        }
+    )[:20]
+
+
+def _labels_digest(tracks: pl.DataFrame) -> str:
+    total = hashlib.sha256()
+    for label in read_labels(tracks):
+        total.update(repr((label.task, label.names)).encode())
+        total.update(label.values.tobytes() + label.known.tobytes())
+    artists = artist_codes(tracks)
+    total.update(b"" if artists is None else artists.tobytes())
+    return total.hexdigest()
+
+
+def hearing(dataset: Dataset, backend: str, store: Store) -> Hearing:
+    """A backend's record, from the store or computed now. Raises `InputError`."""
+    key = hearing_key(dataset, backend, store)
+    path = store.folder / FOLDER / f"{key}.json"
+    if not path.is_file():
+        values = _compute(dataset, backend)
+        try:
+            write_atomically(path, json.dumps(values, indent=1))
+        except OSError as error:
+            raise InputError(
+                f"{path.parent}: cannot be written ({error.strerror}); choose another store"
+            ) from error
+    return _read(key, path)
+
+
+def _compute(dataset: Dataset, backend: str) -> dict[str, Any]:
+    vectors = dataset.vectors(backend)
+    started = time.perf_counter()
+    scores = probe(vectors, read_labels(dataset.tracks), artist_codes(dataset.tracks))
+    return {
+        "backend": backend,
+        "dataset": dataset.name,
+        "scores": [asdict(score) for score in scores],
+        "space": asdict(describe(vectors)),
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def _read(key: str, path: Path) -> Hearing:
+    values = json.loads(path.read_text(encoding="utf-8"))
+    space = values["space"] | {"map_variance": tuple(values["space"]["map_variance"])}
+    scores = tuple(Score(**score) for score in values["scores"])
+    return Hearing(key, values["backend"], scores, Space(**space), values["seconds"])
+
+
+def compute_hearings(
+    dataset: Dataset, backends: Sequence[str], store: Store, workers: int | None = None
+) -> None:
+    """Compute the records that the store lacks, in `workers` processes (default: one a core)."""
+    lacking = [
+        name
+        for name in backends
+        if not (store.folder / FOLDER / f"{hearing_key(dataset, name, store)}.json").is_file()
+    ]
+    workers = min(workers or os.cpu_count() or 1, len(lacking))
+    if workers < 2:
+        for name in lacking:
+            hearing(dataset, name, store)
+        return
+    # The widest first, so that no worker is left with it at the end.
+    lacking.sort(key=lambda name: -dataset.card(name).embedding_size)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for future in [pool.submit(_work, dataset.spec, n, str(store.folder)) for n in lacking]:
+            future.result()
+
+
+def _work(spec: str, backend: str, store: str) -> None:
+    hearing(open_dataset(spec), backend, Store(store))

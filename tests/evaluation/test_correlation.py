@@ -1,0 +1,46 @@
+"""Rank correlations against scipy and the interval's formula."""
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from mrs.evaluation.correlation import rank_correlation
+
+
+def test_against_scipy_and_by_hand() -> None:
+    rng = np.random.default_rng(0)
+    first = rng.normal(size=12).round(1)
+    second = (first + rng.normal(size=12)).round(1)
+    found = rank_correlation(first, second)
+    assert found is not None
+    rho = spearmanr(first, second).statistic
+    assert found.mean == pytest.approx(rho)
+    half = 1.959964 * ((1 + rho**2 / 2) / 9) ** 0.5
+    z = 0.5 * np.log((1 + rho) / (1 - rho))
+    assert found.low == pytest.approx(np.tanh(z - half), abs=1e-6)
+    assert found.high == pytest.approx(np.tanh(z + half), abs=1e-6)
+
+
+def test_perfect_orders_keep_an_interval() -> None:
+    up = rank_correlation(np.arange(8), np.arange(8) ** 2)
+    down = rank_correlation(np.arange(8), -np.arange(8))
+    assert up is not None
+    assert down is not None
+    assert (up.mean, up.high, down.mean, down.low) == pytest.approx((1, 1, -1, -1))
+    assert up.low < 0.95
+    assert down.high == pytest.approx(-up.low)
+
+
+def test_few_or_equal_systems_have_none() -> None:
+    assert rank_correlation(np.arange(5), np.arange(5)) is None
+    assert rank_correlation(np.ones(9), np.arange(9)) is None
+
+
+def test_the_interval_covers_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(1)
+    covered = 0
+    for _ in range(2000):
+        found = rank_correlation(*rng.normal(size=(2, 10)))
+        assert found is not None
+        covered += found.low <= 0 <= found.high
+    assert covered / 2000 == pytest.approx(0.95, abs=0.025)
