@@ -1,10 +1,13 @@
 # `make help` lists what can be asked for. Works with GNU make 3.81 or later and any POSIX shell.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test test-slow run grid audit lab bench clean clean-all FORCE
+.PHONY: help setup book test test-slow run grid compare audit lab bench clean clean-all FORCE
 
 STUDY   ?= studies/demo.yaml
 WORKERS ?=
+DATASET ?= demo
+VECTORS ?=
+IDS     ?=
 ARGS    ?=
 PYTHON  ?=
 TORCH_LINKS ?=
@@ -36,6 +39,9 @@ run: setup  ## one run: ARGS="--dataset demo --backend mert --recommender knn --
 
 grid: setup  ## every run of a study, without the book: STUDY=... WORKERS=...
 	$(PY) -m mrs grid --study "$(STUDY)" $(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
+
+compare: setup  ## do these vectors help? VECTORS=x.npy DATASET=demo IDS=ids.csv
+	$(PY) -m mrs compare --dataset "$(DATASET)" --vectors "$(VECTORS)" $(if $(IDS),--ids "$(IDS)") $(ARGS)
 
 audit: $(AUDIT)  ## recompute the metrics of eleven other libraries, in .venv-audit: 2 to 10 minutes the first time, 2 GB of disk
 	.venv-audit/bin/python mrs/published/audit_live.py --out results/audit/live.csv

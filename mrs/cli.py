@@ -146,6 +146,36 @@ def metrics(
 
 
 @app.command()
+def compare(
+    vectors: Annotated[Path, typer.Option(help=".npy, one row a track; NAME.json is its card")],
+    dataset: DatasetOption = "demo",
+    ids: Annotated[Path | None, typer.Option(help="CSV with track_id: whose the rows are")] = None,
+    split: Annotated[str | None, typer.Option(help="a split; default: the first")] = None,
+    store: StoreOption = Path("results"),
+    page: Annotated[
+        Path | None, typer.Option(help="where the page goes; default: build/compare/NAME.html")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
+    """Do these vectors help, beyond chance, shuffled vectors, MFCC and plain listening?"""
+    from mrs.report.compare import open_page, write_page
+
+    asked = {
+        "dataset": dataset,
+        "vectors": str(vectors),
+        "ids": str(ids or ""),
+        "split": split or "",
+    }
+    found = open_page(**asked, store=str(store))
+    for warning in found.checks.warnings:
+        print(f"mrs: {warning}", file=sys.stderr)
+    target = page or Path("build/compare") / f"{vectors.stem}.html"
+    write_page(target, asked | {"store": str(store)}, f"Do {found.label} vectors help?")
+    as_json = json.dumps(found.as_json() | {"page": str(target)}, indent=1, ensure_ascii=False)
+    print(as_json if json_ else f"{found.as_text()}\n\nthe page: {target}")
+
+
+@app.command()
 def embed(
     backend: Annotated[str, typer.Argument(help="mfcc, musicnn ...")],
     files: Annotated[list[Path], typer.Argument(help="audio files")],

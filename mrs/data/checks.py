@@ -100,6 +100,14 @@ def open_vectors(path: Path, n_rows: int | None = None) -> np.ndarray:
     return vectors
 
 
+def repeated_rows(vectors: np.ndarray) -> np.ndarray:
+    """Positions of the rows that equal an earlier row, ascending."""
+    rows = np.ascontiguousarray(vectors)
+    first: dict[bytes, int] = {}
+    places = [first.setdefault(row.tobytes(), place) for place, row in enumerate(rows)]
+    return np.flatnonzero(np.array(places) != np.arange(len(rows)))
+
+
 def _map_vectors(path: Path) -> np.ndarray:
     if not path.is_file():
         raise InputError(f"{path}: no such file; put the vectors there or choose another backend")

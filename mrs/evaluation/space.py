@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from mrs.data.checks import repeated_rows
+
 SPACE_VERSION = 1  # raised when the same vectors give other numbers
 
 MAX_TRACKS = 1_000  # drawn where there are more: time and memory grow with their square
@@ -74,14 +76,6 @@ def describe(vectors: np.ndarray, *, seed: int = 0) -> Space:
 def drawn(n: int, seed: int = 0) -> np.ndarray:
     """Positions of all of n tracks, or of `MAX_TRACKS` drawn ones; ascending."""
     return np.sort(np.random.default_rng(seed).permutation(n)[:MAX_TRACKS])
-
-
-def repeated_rows(vectors: np.ndarray) -> np.ndarray:
-    """Positions of the rows that equal an earlier row, ascending."""
-    rows = np.ascontiguousarray(vectors)
-    first: dict[bytes, int] = {}
-    places = [first.setdefault(row.tobytes(), place) for place, row in enumerate(rows)]
-    return np.flatnonzero(np.array(places) != np.arange(len(rows)))
 
 
 def mean_cosine(vectors: np.ndarray) -> float:

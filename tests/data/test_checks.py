@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mrs.data.checks import open_vectors, read_frame, refuse_duplicates
+from mrs.data.checks import open_vectors, read_frame, refuse_duplicates, repeated_rows
 from mrs.errors import InputError
 
 COLUMNS = {"user_id": "id", "track_id": "id"}
@@ -138,3 +138,8 @@ def test_truncated_vectors(tmp_path: Path, kept: int) -> None:
     path.write_bytes(path.read_bytes()[:kept])
     with fails(path, "again", "truncated" if kept else "empty"):
         open_vectors(path)
+
+
+def test_repeated_rows() -> None:
+    rows = np.array([[1.0, 2], [3, 4], [1, 2], [1, 2], [0, 0]])
+    assert repeated_rows(rows).tolist() == [2, 3]

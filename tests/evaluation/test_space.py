@@ -5,7 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
-from mrs.evaluation.space import describe, drawn, mean_cosine, nearest, plane, repeated_rows
+from mrs.evaluation.space import describe, drawn, mean_cosine, nearest, plane
 
 
 def test_mean_cosine_of_all_pairs() -> None:
@@ -56,11 +56,6 @@ def test_describe() -> None:
     flat[3], flat[7] = 0, flat[9]
     holes = describe(flat)
     assert (holes.zeros, holes.duplicates) == (1, 1)
-
-
-def test_repeated_rows() -> None:
-    rows = np.array([[1.0, 2], [3, 4], [1, 2], [1, 2], [0, 0]])
-    assert repeated_rows(rows).tolist() == [2, 3]
 
 
 def test_drawn() -> None:

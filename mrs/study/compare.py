@@ -1,0 +1,211 @@
+"""Do brought vectors help? Their runs beside chance, shuffled vectors, MFCC and plain listening.
+
+Three recommenders read the vectors: KNN and centred KNN, which train nothing, and Hybrid in a short
+training. Their primary metric is compared, user by user, with four references. All comparisons of a
+page are one family: each interval is as wide as it must be for all of them to hold together
+(Bonferroni).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from mrs.data.brought import WithVectors
+from mrs.errors import InputError
+from mrs.evaluation.bootstrap import difference
+from mrs.study.grid import missing_fits
+from mrs.study.results import Cell, Results
+from mrs.study.run import run_fit
+from mrs.study.spec import PRIMARY, SCENARIOS
+from mrs.study.store import Store, stacked
+from mrs.study.study import Study
+
+SEEDS = (0, 1, 2)
+KNN_SHUFFLES = tuple(range(10))  # nearly free, and a single permutation is not chance
+LEVEL = 0.95
+POWER = 0.8
+HYBRID = {"hidden_size": 128, "batch_size": 256, "max_epochs": 40, "patience": 5}
+COLLABORATIVE = "elsa"
+MFCC = "mfcc"
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A recommender on the brought vectors against one reference, over the same users.
+
+    `low` and `high` bound `difference` (own minus reference) at `level`. `detectable` is the
+    smallest true difference that this test would have seen in `POWER` of all cases, from the
+    standard deviation of the per-user differences; `exceeded` of `shuffles` permutations reach the
+    own mean (None for other references).
+    """
+
+    scenario: str
+    metric: str
+    recommender: str
+    reference: str
+    kind: str
+    own: float
+    other: float
+    difference: float
+    low: float
+    high: float
+    level: float
+    detectable: float
+    n_users: int
+    shuffles: int | None = None
+    exceeded: int | None = None
+
+    @property
+    def outcome(self) -> str:
+        """What may be said: "better", "worse", or "not told apart"."""
+        if self.low > 0:
+            return "better"
+        return "worse" if self.high < 0 else "not told apart"
+
+
+class Comparison:
+    """Brought vectors on a dataset: the runs and what follows from them.
+
+    `scenarios` are those that the split has test rows of. Raises `InputError` as runs do.
+    """
+
+    def __init__(self, dataset: WithVectors, store: Store, split: str | None = None) -> None:
+        self.dataset = dataset
+        whole = dataset.split(split)
+        rows = {"hot": whole.hot_test, "cold": whole.cold_test}
+        self.scenarios = tuple(name for name in SCENARIOS if len(rows[name]))
+        if not self.scenarios:
+            raise InputError(
+                f"{dataset.file}: split {whole.name} has no test row of a track with a vector; "
+                "bring vectors of its test tracks"
+            )
+        self.results = Results(self._study(whole.name), store, dataset)
+
+    def _study(self, split: str) -> Study:
+        beside = [MFCC] if self.comparable_mfcc else []
+        return Study(
+            title=f"Do {self.dataset.own} vectors help?",
+            dataset=self.dataset.spec,
+            split=split,
+            backends=(self.dataset.own, *beside),
+            recommenders=[  # type: ignore[arg-type]
+                "knn",
+                {"knn": {"center": True}},
+                {"hybrid": HYBRID},
+                COLLABORATIVE,
+                "popularity",
+            ],
+            scenarios=self.scenarios,
+            seeds=SEEDS,
+            shuffled_seeds=SEEDS,
+            shuffled_seeds_of={"knn": KNN_SHUFFLES},
+        )
+
+    @property
+    def comparable_mfcc(self) -> bool:
+        """Whether the dataset has MFCC of the same kind: models and surrogates are not compared."""
+        if MFCC not in self.dataset.backends():
+            return False
+        surrogate = {self.dataset.card(name).origin == "surrogate" for name in self.both}
+        return len(surrogate) == 1
+
+    @property
+    def both(self) -> tuple[str, str]:
+        """The brought vectors and MFCC."""
+        return self.dataset.own, MFCC
+
+    def compute(self) -> None:
+        """Compute the runs that the store lacks; MFCC's own control is not among them.
+
+        Progress goes to stderr.
+        """
+        from rich.console import Console
+        from rich.progress import track
+
+        fits = [
+            wanted
+            for fit in missing_fits(self.results)
+            if (wanted := [s for s in fit if not (s.shuffled and s.backend == MFCC)])
+        ]
+        store, threads = self.results.store, self.results.study.threads
+        console = Console(stderr=True)
+        for specs in track(fits, "Fits", console=console, disable=not fits):
+            run_fit(specs, store, self.dataset, threads=threads)
+
+    def own_cells(self, scenario: str) -> list[Cell]:
+        """The cells that read the brought vectors."""
+        return [c for c in self.results.cells(scenario) if c.backend == self.dataset.own]
+
+    def contrasts(self) -> list[Contrast]:
+        """Every comparison, the family that shares one level."""
+        asked = [item for scenario in self.scenarios for item in self._asked(scenario)]
+        level = 1 - (1 - LEVEL) / max(len(asked), 1)
+        return [self._contrast(*item, level=level) for item in asked]
+
+    def _asked(self, scenario: str) -> Iterator[tuple[Cell, str, str, np.ndarray, np.ndarray]]:
+        """Cell, reference, its kind, own [S x U] and reference [T x U] values of the metric."""
+        metric = PRIMARY[scenario]
+        cells = {(c.recommender.slug, c.backend): c for c in self.results.cells(scenario)}
+        for cell in self.own_cells(scenario):
+            records = self.results.records(cell.runs)
+            own = stacked(records, [metric])[:, :, 0]
+            chance = records[0].users[f"chance:{metric}"].to_numpy()[None]
+            yield cell, "chance", "chance", own, chance
+            yield cell, "shuffled", "shuffled", own, self._values(cell, metric, shuffled=True)
+            mfcc = cells.get((cell.recommender.slug, MFCC))
+            if mfcc is not None and mfcc.card is not None:
+                yield cell, mfcc.card.label, "mfcc", own, self._values(mfcc, metric)
+            plain = cells.get((COLLABORATIVE, None))
+            if plain is not None:
+                label = plain.recommender.label
+                yield cell, label, "collaborative", own, self._values(plain, metric)
+
+    def _values(self, cell: Cell, metric: str, *, shuffled: bool = False) -> np.ndarray:
+        records = self.results.records(cell.shuffled if shuffled else cell.runs)
+        return stacked(records, [metric])[:, :, 0]
+
+    def _contrast(
+        self,
+        cell: Cell,
+        reference: str,
+        kind: str,
+        own: np.ndarray,
+        other: np.ndarray,
+        *,
+        level: float,
+    ) -> Contrast:
+        bounds = difference(own[:, :, None], other[:, :, None], level=level)
+        mean, low, high = (float(np.squeeze(b)) for b in (bounds.mean, bounds.low, bounds.high))
+        is_control = kind == "shuffled"
+        return Contrast(
+            scenario=cell.scenario,
+            metric=PRIMARY[cell.scenario],
+            recommender=cell.recommender.label,
+            reference=reference,
+            kind=kind,
+            own=float(own.mean()),
+            other=float(other.mean()),
+            difference=mean,
+            low=low,
+            high=high,
+            level=level,
+            detectable=detectable(own.mean(axis=0) - other.mean(axis=0), level),
+            n_users=own.shape[1],
+            shuffles=len(other) if is_control else None,
+            exceeded=int((other.mean(axis=1) >= own.mean()).sum()) if is_control else None,
+        )
+
+
+def detectable(differences: np.ndarray, level: float = LEVEL, power: float = POWER) -> float:
+    """The minimum detectable difference of a mean of paired differences [U].
+
+    (z(level) + z(power)) times the standard error: a true mean of that size is told from zero by a
+    two-sided test at `level` in `power` of all cases, by the normal approximation (Bloom, 1995).
+    NaN for fewer than two users.
+    """
+    if len(differences) < 2:
+        return float("nan")
+    error = np.std(differences, ddof=1) / np.sqrt(len(differences))
+    return float((norm.ppf((1 + level) / 2) + norm.ppf(power)) * error)
