@@ -19,8 +19,8 @@ from mrs.recommenders.content import Components
 from mrs.recommenders.hybrid import Hybrid, HybridModule, unit_components
 from mrs.recommenders.training import train
 
-BASE = (128, 0.003)
-CASES = [(640, 0.003), (640, 0.006), (640, 0.012), (1280, 0.006), (1280, 0.012)]
+BASE = (128, 0.01)
+CASES = [(640, 0.003), (640, 0.01), (640, 0.03), (1280, 0.003), (1280, 0.01)]
 SEEDS = (0, 1)
 DATASET = "demo:n_users=2100,n_tracks=12000,n_artists=900,n_cold=600"
 

@@ -101,7 +101,7 @@ class Hybrid(Recommender):
 
     hidden_size: int = 768
     n_components: int | None = 128
-    learning_rate: float = 0.003
+    learning_rate: float = 0.01
     batch_size: int = 128
     max_epochs: int = 200
     patience: int = 16

@@ -14,8 +14,6 @@ SCHEMA = {
     "backend": pl.String,
     "metric": pl.String,
     "here": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
     "chance": pl.Float64,
     "shuffled": pl.Float64,
     "published": pl.Float64,
@@ -54,8 +52,6 @@ def beside_published(results: Results, scenario: str) -> pl.DataFrame:
                 "backend": row["backend"] or "none",
                 "metric": METRIC_LABELS[metric],
                 "here": row["mean"],
-                "low": row["low"],
-                "high": row["high"],
                 "chance": row["chance"],
                 "shuffled": row["shuffled"],
                 "published": theirs["real"],
@@ -72,7 +68,8 @@ def caption(results: Results, scenario: str) -> str:
     ours = "generated listeners" if results.dataset.generated else results.dataset.name
     vectors = "" if same else " and, where the backend is marked sim:, surrogate vectors"
     text = (
-        f"Columns headed “published” are the values of {SOURCE}, its base runs, {PRINTED[scenario]}"
+        f"Columns headed “published” are from {SOURCE.removeprefix('published, ')}, its base runs, "
+        f"{PRINTED[scenario]}"
         " (± is the printed 95 % half-width over training runs): real listeners of Music4All-Onion "
         f"and the models' own vectors. The columns before them are this study's, @{K}, on {ours}"
         f"{vectors}."

@@ -154,7 +154,8 @@ def show_real_below_chance() -> None:
         .join(cold_at_20.chance_levels(), on="metric")
     )
     below = {k: real.filter(pl.col("mean") < pl.col(f"chance_{k}")) for k in KS}
-    by = below[50].group_by("recommender").len().sort("len", descending=True)
+    counts = below[50].group_by("recommender").len()
+    by = counts.sort("len", "recommender", descending=[True, False])
     share = ", ".join(
         f"{RECOMMENDER_LABELS[recommender]} {count}" for recommender, count in by.iter_rows()
     )

@@ -73,11 +73,11 @@ class ComponentsPage:
                     "slug": [cell.slug for cell, _ in cells],
                     "width": [cell.card.embedding_size if cell.card else 0 for cell, _ in cells],
                     "fit whole, s": [self._seconds(cell) for cell, _ in cells],
-                    "fit components, s": [self._seconds(other) for _, other in cells],
+                    "fit, s": [self._seconds(other) for _, other in cells],
                 },
                 schema_overrides={
                     "fit whole, s": pl.Float64,
-                    "fit components, s": pl.Float64,
+                    "fit, s": pl.Float64,
                 },
             )
             frame = frame.join(more, on="slug", how="left", maintain_order="left")
@@ -95,10 +95,10 @@ class ComponentsPage:
                 "width",
                 pl.col("second").alias("components"),
                 pl.col("first").alias("whole"),
-                pl.col("difference").alias("whole − components"),
+                pl.col("difference"),
                 pl.col("low").alias("from"),
                 pl.col("high").alias("to"),
-                "fit components, s",
+                "fit, s",
                 "fit whole, s",
                 page=pl.format("runs/{}.html", "slug"),
             )
@@ -113,7 +113,7 @@ class ComponentsPage:
         ):
             better = rows.filter(pl.col("low") > 0).height
             worse = rows.filter(pl.col("high") < 0).height
-            ratio = float(np.median(rows["fit whole, s"] / rows["fit components, s"]))
+            ratio = float(np.median(rows["fit whole, s"] / rows["fit, s"]))
             lines.append(
                 f"- {name}, {scenario}: whole vectors better on {better}, worse on {worse}, "
                 f"neither on {len(rows) - better - worse} of {len(rows)} backends by the intervals;"

@@ -2,15 +2,13 @@
 
 import hashlib
 import json
-import multiprocessing
 import os
 import re
 import sys
 import tempfile
-import threading
 import uuid
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -33,7 +31,7 @@ from rich.progress import (
 from traitlets.config import Config
 
 import mrs
-from mrs.report.warm import ENVIRONMENT, WarmKernelManager, fork_context
+from mrs.report.warm import ENVIRONMENT, WarmKernelManager, changed
 
 FORKS = sys.platform == "linux"  # elsewhere a fork after imports is not safe: a new program then
 
@@ -81,16 +79,15 @@ def read_stamp(notebook: Path) -> str | None:
 
 
 def execute_all(tasks: Mapping[str, Task], workers: int, console: Console) -> dict[str, str]:
-    """Execute in `workers` processes with a progress bar; returns what failed, page -> why."""
+    """Execute `workers` at a time with a progress bar; returns what failed, page -> why."""
     failures = {}
-    with tempfile.TemporaryDirectory(prefix="mrs-") as sockets, progress_bar(console) as progress:
-        # Not forked from this process, which may hold threads of torch or of the grid.
-        pool = ProcessPoolExecutor(
-            workers,
-            mp_context=fork_context() if FORKS else multiprocessing.get_context("spawn"),
-            initializer=_prepare_worker,
-            initargs=(sockets,),
-        )
+    with (
+        tempfile.TemporaryDirectory(prefix="mrs-") as sockets,
+        changed(os.environ, ENVIRONMENT | {"JUPYTER_RUNTIME_DIR": sockets}),  # kernels inherit it
+        progress_bar(console) as progress,
+    ):
+        # Threads: the work is done by the kernels, processes that end with this one.
+        pool = ThreadPoolExecutor(workers)
         bar = progress.add_task("Executing pages", total=len(tasks))
         try:
             futures: dict[Future[None], str] = {
@@ -104,20 +101,6 @@ def execute_all(tasks: Mapping[str, Task], workers: int, console: Console) -> di
         finally:
             pool.shutdown(cancel_futures=True)
     return failures
-
-
-def _prepare_worker(sockets: str) -> None:
-    # A killed driver takes its workers along, and they their kernels.
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
-    os.environ["JUPYTER_RUNTIME_DIR"] = sockets
-    os.environ |= ENVIRONMENT  # kernels inherit it
-
-
-def _exit_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def execute(task: Task) -> None:
@@ -136,7 +119,6 @@ def execute(task: Task) -> None:
         first.source = re.sub(r"\A# .*", lambda _: f"# {task.heading}", first.source)
     socket = str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / uuid.uuid4().hex[:12])
     try:
-        os.chdir(task.folder)
         notebook = papermill.execute_notebook(
             notebook,
             None,
@@ -146,6 +128,7 @@ def execute(task: Task) -> None:
             kernel_manager_class=WarmKernelManager if FORKS else AsyncKernelManager,
             # Sockets in files: two kernels that start at once may be given the same free port.
             config=Config(KernelManager={"transport": "ipc", "ip": socket}),
+            resources={"metadata": {"path": str(task.folder)}},  # the kernel's working directory
             # Passed on to the kernel, which otherwise notes its every start and stop on stderr.
             extra_arguments=["--IPKernelApp.log_level=CRITICAL", "--HistoryManager.enabled=False"],
         )

@@ -14,10 +14,10 @@ from mrs.report.style import WIDTH
 
 TRAINED, PLAIN, COLD, INK = "#cfe3f3", "#ffffff", "#de8f05", "#333333"
 TRAINED_EDGE, PLAIN_EDGE = "#0173b2", "#888888"
-BOX, GAP, MARGIN = 0.48, 0.22, 0.2  # inches; everything below is in inches
+BOX, GAP, MARGIN = 0.54, 0.22, 0.2  # inches; everything below is in inches
 LANE = 0.24  # right part of a track's column that steps leave free which new tracks lack
-FONT = 9
-LETTER = 0.07  # width of a letter of that size on average
+FONT = 10
+LETTER = 0.076  # width of a letter of that size on average
 
 
 def idea_figure(idea: Idea) -> Figure:

@@ -95,9 +95,7 @@ SOURCES: dict[str, dict[str, Source]] = {
     "hybrid": {
         "hidden_size": Source("768", "P2, hybrid.py"),
         "n_components": _COMPONENTS,
-        "learning_rate": Source(
-            "0.01", "P2, train_hybrid.py", "ours: smaller steps towards the same validation NDCG"
-        ),
+        "learning_rate": Source("0.01", "P2, train_hybrid.py"),
         "batch_size": Source("128", "P2, train_hybrid.py: users"),
         "max_epochs": Source("200", "P2, train_hybrid.py"),
         "patience": Source("16", "P2, train_hybrid.py", _STOP),

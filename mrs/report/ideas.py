@@ -162,16 +162,16 @@ IDEAS: dict[str, Idea] = {
         ),
     ),
     "hybrid": Idea(
-        text="ELSA, see its page, whose table of tracks is not a table but computed from audio by "
-        "two layers. What listeners played together thus teaches the layers which sounds go "
-        "together, and a new track gets a row like any other.",
+        text="ELSA, the linear autoencoder of listening, with rows of tracks that are not a table "
+        "but computed from audio by two layers. What listeners played together thus teaches the "
+        "layers which sounds go together, and a new track gets a row like any other.",
         formulas=(
             rf"s(u, t) = x_u A \cdot a_t, \qquad a_t = {_UNIT}\big(\mathrm{{MLP}}(c_t)\big)",
             _REBUILT,
             _NMSE,
         ),
         listener=(_HISTORY, _FOLD),
-        track=(_COMPONENTS, Step("linear, ReLU, linear; length one", trained=True)),
+        track=(_COMPONENTS, Step("two layers, length one", trained=True)),
     ),
     "bert4rec": Idea(
         text="A transformer reads the tracks that a listener played, in the order of their first "

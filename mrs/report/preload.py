@@ -20,7 +20,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import mrs.report.backend_page
-import mrs.report.execute
 import mrs.report.run_page
 import mrs.report.study_page
 import mrs.report.tables  # noqa: F401

@@ -50,7 +50,7 @@ def static_table(
     kind = {c: _column_class(df[c]) for c in shown}
     lines = ['<div class="table-box"><table class="data">']
     if caption:
-        lines.append(f"<caption>{html.escape(caption)}</caption>")
+        lines.append(f"<caption><span>{html.escape(caption)}</span></caption>")
     heads = "".join(f'<th scope="col"{kind[c]}>{html.escape(c)}</th>' for c in shown)
     lines.append(f"<thead><tr>{heads}</tr></thead><tbody>")
     before = None

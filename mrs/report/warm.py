@@ -12,8 +12,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from multiprocessing import forkserver
-from multiprocessing.context import ForkServerContext
 from queue import Empty
 from typing import Any
 
@@ -31,21 +29,11 @@ ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 }
 POLL_SECONDS = 0.01  # how often to look whether a kernel has ended
 
-
-def fork_context() -> ForkServerContext:
-    """The context of multiprocessing whose processes are forks of the server, which runs then.
-
-    Processes of this context share the server with those that they start themselves.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
-    with _changed(os.environ, ENVIRONMENT):
-        forkserver.ensure_running()
-    return context
+_starting = threading.Lock()
 
 
 @contextmanager
-def _changed(mapping: Any, values: Mapping[str, Any]) -> Iterator[None]:
+def changed(mapping: Any, values: Mapping[str, Any]) -> Iterator[None]:
     """Give a mapping other values for a while."""
     before = {name: mapping[name] for name in values if name in mapping}
     mapping.update(values)
@@ -82,13 +70,16 @@ class ForkedProcess:
     stdin = stdout = stderr = None
 
     def __init__(self, arguments: list[str], environment: dict[str, str], folder: str) -> None:
-        self._process = fork_context().Process(
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOAD)
+        self._process = context.Process(
             target=run_kernel, args=(arguments, environment, folder), daemon=False
         )
         # The program that asks for a kernel would otherwise be imported in each of them.
         program = vars(sys.modules["__main__"])
-        with _changed(program, {"__spec__": None, "__file__": None}):
-            self._process.start()
+        nameless = {"__spec__": None, "__file__": None}
+        with _starting, changed(os.environ, ENVIRONMENT), changed(program, nameless):
+            self._process.start()  # the first one starts the server
         self.pid = self._process.pid
 
     @property

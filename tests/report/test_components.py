@@ -40,7 +40,7 @@ def test_the_difference_of_a_pair(tmp_path: Path) -> None:
     assert row["width"] == 7
     assert "better on 1, worse on 0, neither on 0 of 1" in page.summary(frame)
     ((_, table),) = page.tables(frame)
-    assert table["whole − components"].to_list() == pytest.approx([0.1])
+    assert table["difference"].to_list() == pytest.approx([0.1])
     assert table["page"].to_list() == [f"runs/{whole.slug}.html"]
     assert isinstance(page.figure(frame), Figure)
 

@@ -10,7 +10,7 @@ import pytest
 from projects import write_template
 from rich.console import Console
 
-from mrs.report.execute import Task, digest, execute_all, read_stamp
+from mrs.report.execute import FORKS, Task, digest, execute_all, read_stamp
 
 PRINT = "print(backend, 6 * 7)"
 
@@ -25,7 +25,10 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     """A project after one round of execution, and what failed."""
     root = tmp_path_factory.mktemp("executed")
     good = write_template(root, "good", PRINT, "from pathlib import Path; print(Path().resolve())")
+    parent = write_template(root, "parent", "import os; print(os.getppid())")
     tasks = {
+        "parent": task(root, parent, "parent"),
+        "runs/parent": task(root, parent, "runs/parent"),
         "good": task(root, good, "good", heading=r"KNN on sim:MERT \1"),
         "runs/again": task(root, good, "runs/again", heading=r"KNN on sim:MERT \1"),
         "raises": task(root, write_template(root, "raises", "1 / 0", PRINT), "raises"),
@@ -61,6 +64,17 @@ def test_equal_inputs_give_equal_pages(executed: tuple[Path, dict[str, str]]) ->
     assert one == other
 
 
+@pytest.mark.skipif(not FORKS, reason="kernels are forked on Linux only")
+def test_one_server_forks_all_kernels(executed: tuple[Path, dict[str, str]]) -> None:
+    root, _ = executed
+    pages = (
+        nbformat.read(root / f"book/{name}.ipynb", as_version=4)
+        for name in ("parent", "runs/parent")
+    )
+    one, other = (int(page.cells[-1].outputs[0].text) for page in pages)
+    assert one == other != os.getpid()
+
+
 def test_failures_are_told_and_leave_no_page(executed: tuple[Path, dict[str, str]]) -> None:
     root, failures = executed
     assert set(failures) == {"raises", "dies", "untitled"}
@@ -68,7 +82,13 @@ def test_failures_are_told_and_leave_no_page(executed: tuple[Path, dict[str, str
     assert "Kernel died" in failures["dies"]
     assert "must be Markdown and begin with '# '" in failures["untitled"]
     made = {path.relative_to(root / "book").as_posix() for path in (root / "book").rglob("*.*")}
-    assert made == {"good.ipynb", "runs/again.ipynb", "dies.ipynb"}
+    assert made == {
+        "good.ipynb",
+        "runs/again.ipynb",
+        "parent.ipynb",
+        "runs/parent.ipynb",
+        "dies.ipynb",
+    }
     assert (root / "book/dies.ipynb").read_text() == "the last good one"
 
 
@@ -94,7 +114,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from rich.console import Console
-from mrs.report.execute import Task, execute_all
+from mrs.report.execute import FORKS, Task, execute_all
 
 if __name__ == "__main__":
     root = Path(sys.argv[1])

@@ -51,7 +51,7 @@ def test_static_table() -> None:
     text = static_table(
         FRAME, "All < some", decimals={"ndcg@50": 2}, links={"backend": "page"}, block="block"
     )
-    assert "<caption>All &lt; some</caption>" in text
+    assert "<caption><span>All &lt; some</span></caption>" in text
     assert "<b>" not in text
     assert Rows(text).rows == [
         ["backend", "[n]users", "[n]ndcg@50"],
