@@ -62,15 +62,20 @@ def decode(
         raise UnheardError(Reason.CORRUPT, f"cannot be decoded: {detail}") from error
     if not np.isfinite(waveform).all():
         raise UnheardError(Reason.CORRUPT, "holds values that are not finite")
+    refuse_short(waveform, sample_rate, minimum_seconds)
+    peak = float(np.abs(waveform).max())
+    if peak < SILENCE:
+        raise UnheardError(Reason.SILENT, f"peak {peak:.1g} of full scale in the mean channel")
+    return waveform
+
+
+def refuse_short(waveform: np.ndarray, sample_rate: int, minimum_seconds: float) -> None:
+    """Raise `UnheardError` for a waveform that is shorter than a model needs, or empty."""
     seconds = len(waveform) / sample_rate
     if seconds < max(minimum_seconds, 1 / sample_rate):
         raise UnheardError(
             Reason.TOO_SHORT, f"{seconds:.3g} s; the model needs {minimum_seconds:.3g} s"
         )
-    peak = float(np.abs(waveform).max())
-    if peak < SILENCE:
-        raise UnheardError(Reason.SILENT, f"peak {peak:.1g} of full scale in the mean channel")
-    return waveform
 
 
 def _look_at(path: Path) -> None:

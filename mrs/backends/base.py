@@ -84,8 +84,8 @@ class Backend(ABC):
                 )
 
     @abstractmethod
-    def load(self, folder: Path | None) -> "Model":
-        """The model, ready to hear; `folder` holds its weights, None where it has none.
+    def load(self, folder: Path) -> "Model":
+        """The model, ready to hear; `folder` holds its weights, as `weights.require` finds them.
 
         Raises `InputError` for weights that are missing, damaged or of another model.
         """

@@ -11,7 +11,7 @@ from mrs.backends.audio import UnheardError
 from mrs.backends.base import Backend
 from mrs.backends.extract import attempt, describe, refuse_unwritable
 from mrs.backends.sources import hear
-from mrs.backends.weights import load_model, require
+from mrs.backends.weights import require
 from mrs.data.digests import write_atomically
 from mrs.errors import InputError
 
@@ -43,8 +43,8 @@ def embed_files(
     if out.is_dir() or out.suffix != ".npy":
         raise InputError(f"{out}: name a file that ends in .npy")
     refuse_unwritable(out.parent)
-    place = require(backend, folder) if backend.weights else None
-    model = load_model(backend, folder)
+    place = require(backend, folder)
+    model = backend.load(place)
     rows: list[np.ndarray] = []
     counts: dict[Path, int] = {}
     skipped: dict[Path, UnheardError] = {}

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.backends.hub import hub_file
-from mrs.backends.weights import require
 
 if TYPE_CHECKING:
     from mrs.backends.networks.encodecmae import MaeSize
@@ -43,12 +42,12 @@ class EncodecMAE(Backend):
 
     layer: int = 10
 
-    def load(self, folder: Path | None) -> Model:
+    def load(self, folder: Path) -> Model:
         """The encoder from its checkpoint."""
         from mrs.backends.networks.common import TorchModel
         from mrs.backends.networks.encodecmae import MaeSize, load_encodecmae
 
-        checkpoint = (folder or require(self)) / "model.pt"
+        checkpoint = folder / "model.pt"
         piece = PIECE_SECONDS * self.sample_rate
         size = self.size or MaeSize()
         return TorchModel(load_encodecmae(self.name, size, checkpoint, self.layer, piece))

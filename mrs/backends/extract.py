@@ -90,7 +90,7 @@ def extract(
     target = dataset.folder / "embeddings"
     source = source_of(dataset)
     _refuse_overwriting(dataset, backend)
-    place = weights.require(backend, folder) if backend.weights else None
+    place = weights.require(backend, folder)
     inputs = _inputs(backend, place)
     states = [source.state(position) for position in range(len(dataset.tracks))]
     path = target / f"{backend.name}.npy"
@@ -125,7 +125,7 @@ def refuse_unwritable(folder: Path) -> None:
         ) from error
 
 
-def describe(backend: Backend, folder: Path | None) -> dict[str, Any]:
+def describe(backend: Backend, folder: Path) -> dict[str, Any]:
     """What a card says of a backend and how it was read; `folder` holds its weights."""
     return {
         "backend": backend.name,
@@ -134,7 +134,7 @@ def describe(backend: Backend, folder: Path | None) -> dict[str, Any]:
         "created_by": f"mrs {version('mrs')}",
         "model": backend.card.source,
         "revision": backend.card.revision,
-        "weights": weights.digests(backend, folder) if folder else {},
+        "weights": weights.digests(backend, folder),
         "weights_licence": backend.card.weights_licence,
         "sample_rate": backend.sample_rate,
         "layer": backend.layer,
@@ -169,13 +169,13 @@ def _refuse_overwriting(dataset: Dataset, backend: Backend) -> None:
         raise InputError(f"{path}: was brought here, not computed; move it away to compute it anew")
 
 
-def _inputs(backend: Backend, place: Path | None) -> dict[str, Any]:
+def _inputs(backend: Backend, place: Path) -> dict[str, Any]:
     """What decides the vectors but the audio, for keys and for continuing."""
     return {
         "backend": backend.name,
         "version": backend.version,
         "settings": backend.settings(),
-        "weights": weights.digests(backend, place) if place else {},
+        "weights": weights.digests(backend, place),
     }
 
 
@@ -203,7 +203,7 @@ def _compute(
     shards: list[Shard],
     spec: str,
     backend: Backend,
-    place: Path | None,
+    place: Path,
     workers: int | None,
 ) -> None:
     """Compute shards on workers. Raises `RuntimeError` if one failed."""
@@ -241,12 +241,12 @@ def _source(spec: str) -> Source:
 
 
 @lru_cache(maxsize=1)
-def _model(backend: Backend, place: Path | None) -> Model:
+def _model(backend: Backend, place: Path) -> Model:
     """The model, loaded once a worker."""
     return backend.load(place)
 
 
-def compute_shard(shard: Shard, spec: str, backend: Backend, place: Path | None) -> None:
+def compute_shard(shard: Shard, spec: str, backend: Backend, place: Path) -> None:
     """Hear a shard's tracks and write what came of it: vectors, their positions, the skipped.
 
     `spec` opens the dataset, `place` holds the weights. Where a batch fails, its tracks are tried
@@ -363,7 +363,7 @@ def _write_vectors(part: Path, shards: list[Shard], width: int, stand_ins: dict[
 
 
 def _write_card(
-    backend: Backend, place: Path | None, inputs: dict[str, Any], extracted: Extracted
+    backend: Backend, place: Path, inputs: dict[str, Any], extracted: Extracted
 ) -> None:
     part = _part(extracted.path)
     width = np.load(part, mmap_mode="r").shape[1]

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
-from mrs.backends.weights import require
 
 if TYPE_CHECKING:
     from mrs.backends.networks.jukebox import JukeboxSize
@@ -50,12 +49,11 @@ class Jukebox(Backend):
     layer: int = 36
     precision: str = "float32"
 
-    def load(self, folder: Path | None) -> Model:
+    def load(self, folder: Path) -> Model:
         """The encoder of codes and the prior's first layers, from both checkpoints."""
         from mrs.backends.networks.common import TorchModel
         from mrs.backends.networks.jukebox import JukeboxSize, load_jukebox
 
-        place = folder or require(self)
-        vqvae, prior = (place / file.name for file in self.weights)
+        vqvae, prior = (folder / file.name for file in self.weights)
         size, half = self.size or JukeboxSize(), self.precision == "float16"
         return TorchModel(load_jukebox(self.name, size, vqvae, prior, self.layer, half))

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.backends.hub import hub_file
-from mrs.backends.weights import require
 
 REPOSITORY = "m-a-p/MERT-v1-330M"
 REVISION = "5240c2708a5acaee1007f43fb9735c7dcd0b78c9"
@@ -47,11 +46,10 @@ class MERT(Backend):
     layer: int = 24
     processor: bool = True
 
-    def load(self, folder: Path | None) -> Model:
+    def load(self, folder: Path) -> Model:
         """The encoder from its configuration, its preprocessor's and its weights."""
         from mrs.backends.networks.common import TorchModel
         from mrs.backends.networks.speech import load_hubert
 
-        place = folder or require(self)
         width = self.embedding_size
-        return TorchModel(load_hubert(self.name, place, self.layer, width, self.processor))
+        return TorchModel(load_hubert(self.name, folder, self.layer, width, self.processor))

@@ -45,7 +45,7 @@ class MFCC(Backend):
     layer: int | str = "coefficients and deltas"
     pooling: str = "mean and standard deviation"
 
-    def load(self, folder: Path | None) -> "MFCCModel":
+    def load(self, folder: Path) -> "MFCCModel":
         """There is nothing to load."""
         return MFCCModel()
 

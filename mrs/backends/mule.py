@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.backends.hub import hub_file
-from mrs.backends.weights import require
 
 if TYPE_CHECKING:
     from mrs.backends.networks.mule import NfnetSize
@@ -47,10 +46,10 @@ class MULE(Backend):
     choices: ClassVar[dict[str, tuple[Any, ...]]] = {"layer": ("last",), "pooling": ("mean",)}
     size: ClassVar["NfnetSize | None"] = None  # the published one
 
-    def load(self, folder: Path | None) -> Model:
+    def load(self, folder: Path) -> Model:
         """The network from its weights."""
         from mrs.backends.networks.common import TorchModel
         from mrs.backends.networks.mule import NfnetSize, load_mule
 
-        checkpoint = (folder or require(self)) / "model.safetensors"
+        checkpoint = folder / "model.safetensors"
         return TorchModel(load_mule(self.size or NfnetSize(), checkpoint))

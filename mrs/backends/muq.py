@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.backends.hub import hub_file
-from mrs.backends.weights import require
 
 REPOSITORY = "OpenMuQ/MuQ-large-msd-iter"
 REVISION = "0562a57814f6f8bbd9fdea0a25921a2fce1a841a"
@@ -47,12 +46,11 @@ class MuQ(Backend):
 
     layer: int = 12
 
-    def load(self, folder: Path | None) -> Model:
+    def load(self, folder: Path) -> Model:
         """The encoder from its configuration and weights."""
         from mrs.backends.networks.common import TorchModel
         from mrs.backends.networks.muq import load_muq
 
-        place = folder or require(self)
-        config, weights = (place / file.name for file in self.weights)
+        config, weights = (folder / file.name for file in self.weights)
         width = self.embedding_size
         return TorchModel(load_muq(self.name, config, weights, self.layer, width))

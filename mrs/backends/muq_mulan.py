@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from mrs.backends import muq
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.backends.hub import hub_file
-from mrs.backends.weights import require
 
 REPOSITORY = "OpenMuQ/MuQ-MuLan-large"
 REVISION = "2e01c796b71dca71b45251384c04cd7b237c9020"
@@ -43,12 +42,11 @@ class MuQMuLan(Backend):
     )
     choices: ClassVar[dict[str, tuple[Any, ...]]] = {"layer": ("last",), "pooling": ("mean",)}
 
-    def load(self, folder: Path | None) -> Model:
+    def load(self, folder: Path) -> Model:
         """The audio tower from both configurations and the weights."""
         from mrs.backends.networks.common import TorchModel
         from mrs.backends.networks.muq import load_muq_mulan
 
-        place = folder or require(self)
-        inner, config, weights = (place / file.name for file in self.weights)
+        inner, config, weights = (folder / file.name for file in self.weights)
         joint = self.embedding_size
         return TorchModel(load_muq_mulan(self.name, inner, config, weights, joint))

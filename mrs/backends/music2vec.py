@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.backends.hub import hub_file
-from mrs.backends.weights import require
 
 REPOSITORY = "m-a-p/music2vec-v1"
 REVISION = "99b5bfbd4de814b5a44b0e3a3244f737b23c7983"
@@ -55,11 +54,10 @@ class Music2Vec(Backend):
         # Audio is decoded at the rate that it is fed at, whatever the model takes it for.
         object.__setattr__(self, "sample_rate", self.fed_rate)
 
-    def load(self, folder: Path | None) -> Model:
+    def load(self, folder: Path) -> Model:
         """The encoder from its configuration, its preprocessor's and its weights."""
         from mrs.backends.networks.common import TorchModel
         from mrs.backends.networks.speech import load_data2vec
 
-        place = folder or require(self)
         width = self.embedding_size
-        return TorchModel(load_data2vec(self.name, place, self.layer, width, self.processor))
+        return TorchModel(load_data2vec(self.name, folder, self.layer, width, self.processor))

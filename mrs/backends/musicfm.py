@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.backends.hub import hub_file
-from mrs.backends.weights import require
 from mrs.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,18 +71,17 @@ class MusicFM(Backend):
                 )
             object.__setattr__(self, "embedding_size", round(FRAME_RATE * self.clip_seconds))
 
-    def load(self, folder: Path | None) -> Model:
+    def load(self, folder: Path) -> Model:
         """The encoder from its checkpoint and the statistics of its corpus."""
         from mrs.backends.networks.common import TorchModel
         from mrs.backends.networks.conformer import ConformerSize, load_musicfm
 
-        place = folder or require(self)
         filled = round(self.clip_seconds * self.sample_rate) if self.pooling == "channels" else 0
         network = load_musicfm(
             self.name,
             self.size or ConformerSize(),
-            place / "pretrained_msd.pt",
-            place / "msd_stats.json",
+            folder / "pretrained_msd.pt",
+            folder / "msd_stats.json",
             self.layer,
             filled,
         )

@@ -15,7 +15,6 @@ import numpy as np
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.backends.tf_checkpoint import read_checkpoint
-from mrs.backends.weights import require
 from mrs.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,9 +76,9 @@ class MusiCNN(Backend):
     pooling: str = "mean"
     patches: str = "all"
 
-    def load(self, folder: Path | None) -> "MusiCNNModel":
+    def load(self, folder: Path) -> "MusiCNNModel":
         """The network with the weights of the package's wheel."""
-        path = (folder or require(self)) / WHEEL
+        path = folder / WHEEL
         try:
             with zipfile.ZipFile(path) as wheel:
                 index = wheel.read(f"{CHECKPOINT}.index")

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import soxr
 
-from mrs.backends.audio import Reason, UnheardError, decode
+from mrs.backends.audio import Reason, UnheardError, decode, refuse_short
 from mrs.backends.base import Backend
 from mrs.data.dataset import Dataset
 from mrs.data.render import RENDERER, SAMPLE_RATE, Renderer
@@ -71,10 +71,7 @@ class Rendered(Source):
     def read(self, position: int, backend: Backend) -> np.ndarray:
         """What the backend hears of a track. Raises `UnheardError`."""
         waveform = self.renderer(position)
-        if len(waveform) < backend.minimum_seconds * SAMPLE_RATE:
-            seconds = len(waveform) / SAMPLE_RATE
-            needs = f"{seconds:.3g} s; the model needs {backend.minimum_seconds:.3g} s"
-            raise UnheardError(Reason.TOO_SHORT, needs)
+        refuse_short(waveform, SAMPLE_RATE, backend.minimum_seconds)
         if backend.clip_seconds:
             waveform = waveform[: round(backend.clip_seconds * SAMPLE_RATE)]
         return soxr.resample(waveform, SAMPLE_RATE, backend.sample_rate, "HQ")

@@ -40,6 +40,7 @@ def weights_folder(backend: type[Backend] | Backend) -> Path:
 def require(backend: type[Backend] | Backend, folder: Path | None = None) -> Path:
     """The folder that holds all of a backend's weights, with the checksums that they must have.
 
+    For a backend without weights it is where they would lie, whether it is there or not.
     Raises `InputError` that says what to fetch and where to put it.
     """
     places = [folder] if folder else [weights_folder(backend), ASSETS]
@@ -77,7 +78,7 @@ def digests(backend: type[Backend] | Backend, folder: Path) -> dict[str, str]:
 
 def load_model(backend: Backend, folder: Path | None = None) -> Model:
     """The model of a backend, with its weights from `folder` or where they are looked for."""
-    return backend.load(require(backend, folder) if backend.weights else None)
+    return backend.load(require(backend, folder))
 
 
 def fetch(backend: type[Backend] | Backend, folder: Path | None = None) -> Path:

@@ -10,6 +10,7 @@ from mrs.backends import hearing
 from mrs.backends.hearing import at_hand, hear_world
 from mrs.backends.mfcc import MFCC
 from mrs.backends.musicnn import MusiCNN
+from mrs.backends.weights import load_model
 from mrs.data import describe
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.digests import Digests
@@ -33,7 +34,7 @@ def test_models_at_hand_are_run_on_the_sound_and_the_others_stay_surrogates(worl
     assert labels[:2] == ["MFCC", "sim:MusiCNN"]
     assert sum(label.startswith("sim:") for label in labels) == 9
     heard = world.vectors("mfcc")
-    model = MFCC().load(None)
+    model = load_model(MFCC())
     assert world.renderer is not None
     for position in (0, 31, 59):
         expected = model.embed(world.renderer(position))

@@ -5,11 +5,12 @@ from scipy.signal import savgol_filter
 from sounds import tone
 
 from mrs.backends import make_backend
+from mrs.backends.weights import load_model
 
 
 def test_104_statistics() -> None:
     waveform = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
-    model = make_backend("mfcc").load(None)
+    model = load_model(make_backend("mfcc"))
     frames, vector = model.frames(waveform), model.embed(waveform)
     assert frames.shape == (32, 52)
     assert vector.shape == (104,)
@@ -31,7 +32,7 @@ def test_the_shortest_clip_is_enough() -> None:
     backend = make_backend("mfcc")
     waveform = tone(backend.minimum_seconds)
     assert len(waveform) == 4096
-    model = backend.load(None)
+    model = load_model(backend)
     assert np.isfinite(model.embed(waveform)).all()
     with pytest.raises(librosa.ParameterError, match="width"):
         model.embed(waveform[:4095])

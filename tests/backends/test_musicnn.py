@@ -12,7 +12,7 @@ from torch.nn import functional
 from mrs.backends import make_backend
 from mrs.backends.audio import decode
 from mrs.backends.musicnn import WHEEL, MusiCNN, MusiCNNModel, Network, log_mel_patches
-from mrs.backends.weights import ASSETS
+from mrs.backends.weights import ASSETS, load_model
 from mrs.errors import InputError
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "data" / "musicnn"
@@ -124,7 +124,7 @@ def test_features_equal_tensorflows(clip: str, patches: str, kind: str) -> None:
 
 @needs_weights
 def test_the_wheels_checkpoint() -> None:
-    model = make_backend("musicnn").load(None)
+    model = load_model(make_backend("musicnn"))
     assert isinstance(model, MusiCNNModel)
     parts = [*model.network.timbral, *model.network.temporal]
     assert [tuple(f.kernel.shape) for f in parts] == [
