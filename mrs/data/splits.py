@@ -62,16 +62,21 @@ class Split:
     artists: np.ndarray | None = None
 
     @cached_property
+    def column(self) -> np.ndarray:
+        """Each track's place in `warm`, its column in `matrix` [n_tracks]; -1 for the others."""
+        column = np.full(len(self.tracks), -1, dtype=np.int32)
+        column[self.warm] = np.arange(len(self.warm), dtype=np.int32)
+        return column
+
+    @cached_property
     def matrix(self) -> sp.csr_matrix:
         """Who played what in train: float32 [U x N], ones, columns in the order of `warm`."""
-        column = np.empty(len(self.tracks), dtype=np.int32)
-        column[self.warm] = np.arange(len(self.warm), dtype=np.int32)
         n_played = np.bincount(self.train.user, minlength=len(self.users))
         bounds = np.concatenate(([0], np.cumsum(n_played)))
         ones = np.ones(len(self.train), dtype=np.float32)
         shape = (len(self.users), len(self.warm))
         # The pairs are sorted by user, so that they are the matrix's rows as they stand.
-        matrix = sp.csr_matrix((ones, column[self.train.track], bounds), shape=shape)
+        matrix = sp.csr_matrix((ones, self.column[self.train.track], bounds), shape=shape)
         matrix.sort_indices()
         return matrix
 

@@ -184,7 +184,7 @@ class SequenceModule(TrainedModule):
     ) -> None:
         super().__init__()
         self.items, self.settings = items, settings
-        self.plays = Histories(split.train, split.warm, len(split.users))
+        self.plays = Histories(split.train, split.column, len(split.users))
         self.trainable = torch.from_numpy(np.flatnonzero(self.plays.length > 1))
         if not len(self.trainable):
             raise InputError(f"{settings.label}: no listener has two train tracks; add plays")
@@ -273,10 +273,13 @@ class SequenceModule(TrainedModule):
 
 
 class Histories:
-    """Each user's train tracks as columns of the item table, in the order of their first plays."""
+    """Each user's train tracks as columns of the item table, in the order of their first plays.
 
-    def __init__(self, train: Interactions, warm: np.ndarray, n_users: int) -> None:
-        self.column = torch.from_numpy(np.searchsorted(warm, train.track).astype(np.int64))
+    `column` is that of each track, as in `Split.column`.
+    """
+
+    def __init__(self, train: Interactions, column: np.ndarray, n_users: int) -> None:
+        self.column = torch.from_numpy(column[train.track].astype(np.int64))
         self.length = np.bincount(train.user, minlength=n_users)
         self.end = np.cumsum(self.length)
 

@@ -200,7 +200,7 @@ class ShallowModule(TrainedModule):
         super().__init__()
         self.settings = settings
         self.generator = np.random.default_rng(seed)
-        user, track = split.train.user, np.searchsorted(split.warm, split.train.track)
+        user, track = split.train.user, split.column[split.train.track]
         if settings.negatives == "users":
             self.sampler, self.anchor, self.other = Sampler(split.matrix.T.tocsr()), track, user
         else:

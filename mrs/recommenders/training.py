@@ -215,6 +215,6 @@ def validation_ndcg(split: Split, users: np.ndarray, items: np.ndarray) -> float
 def truth_of(part: Interactions, split: Split) -> tuple[sp.csr_matrix, np.ndarray]:
     """A part's hot pairs as a matrix [users with pairs x N], and those users' positions."""
     tested = np.unique(part.user)
-    row, column = np.searchsorted(tested, part.user), np.searchsorted(split.warm, part.track)
+    row, column = np.searchsorted(tested, part.user), split.column[part.track]
     ones = np.ones(len(part), dtype=np.float32)
     return sp.csr_matrix((ones, (row, column)), shape=(len(tested), len(split.warm))), tested

@@ -142,7 +142,7 @@ def candidates_and_truth(
     truth = sp.csr_matrix((ones, (row, column[test.track])), shape=shape)
     seen = None
     if hot:
-        seen = split.matrix[users][:, np.searchsorted(split.warm, candidates)]
+        seen = split.matrix[users][:, split.column[candidates]]
         truth = (truth - truth.multiply(seen)).tocsr()
         truth.eliminate_zeros()
         left = np.flatnonzero(np.diff(truth.indptr))
@@ -163,7 +163,7 @@ def score(
     """
     users, candidates, truth, seen = candidates_and_truth(dataset, split, spec.scenario)
     if spec.scenario == "hot":
-        items = fitted.items()[np.searchsorted(split.warm, candidates)]
+        items = fitted.items()[split.column[candidates]]
     else:
         unread = np.empty((len(candidates), 0), dtype=np.float32)
         artists = None if split.artists is None else split.artists[candidates]

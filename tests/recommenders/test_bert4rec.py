@@ -185,7 +185,9 @@ def histories() -> Histories:
     """User 0 played columns 4 3 2 1 0, user 1 column 2, user 2 columns 0 1 (warm: 10 20 ... 50)."""
     user = np.array([0, 0, 0, 0, 0, 1, 2, 2])
     track = np.array([50, 40, 30, 20, 10, 30, 10, 20])
-    return Histories(pairs(user, track), np.array([10, 20, 30, 40, 50]), 3)
+    column = np.full(51, -1)
+    column[[10, 20, 30, 40, 50]] = range(5)
+    return Histories(pairs(user, track), column, 3)
 
 
 def test_the_most_recent_tracks_in_order() -> None:
