@@ -5,8 +5,7 @@ Nothing is written to the dataset. The `.npy` file has one row a track in the or
 to. A card beside it (`NAME.json`, as in `embeddings/`) may say where the vectors came from.
 """
 
-import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from mrs.data import checks
-from mrs.data.dataset import ORIGINS, Card, Dataset
+from mrs.data.dataset import Card, Dataset, read_card
 from mrs.data.digests import Digests, of_values
 from mrs.data.splits import Interactions, Split
 from mrs.errors import InputError
@@ -48,13 +47,8 @@ class WithVectors(Dataset):
         """The card beside the brought file, or the dataset's own."""
         if backend != self.own:
             return super().card(backend)
-        details = _card_details(self.file)
-        return Card(
-            str(details.pop("backend", self.own)),
-            details.pop("origin", "file"),
-            checks.open_header(self.file)[1],
-            details,
-        )
+        card = read_card(self.file, self.own)
+        return replace(card, backend=str(card.details.pop("backend", self.own)))
 
     def vectors(self, backend: str, positions: np.ndarray | None = None) -> np.ndarray:
         """As `Dataset.vectors`; rows of tracks without a brought vector are zeros."""
@@ -133,25 +127,8 @@ def bring(dataset: Dataset, file: Path, ids: Path | None = None) -> WithVectors:
     own = "brought" if file.stem == "mfcc" else file.stem
     base: dict[str, Any] = {field.name: getattr(dataset, field.name) for field in fields(dataset)}
     brought = WithVectors(**base, own=own, file=file, ids=ids, rows=rows)
-    origin = brought.card(own).origin
-    if origin not in ORIGINS:
-        raise InputError(
-            f"{file.with_suffix('.json')}: origin {origin!r}; write one of {', '.join(ORIGINS)}"
-        )
+    brought.card(own)  # refuses one that cannot be read
     return brought
-
-
-def _card_details(file: Path) -> dict[str, Any]:
-    path = file.with_suffix(".json")
-    if not path.is_file():
-        return {}
-    try:
-        details = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not readable JSON ({error}); mend or remove it") from error
-    if not isinstance(details, dict):
-        raise InputError(f"{path}: holds no JSON object; use braces, or remove it")
-    return details
 
 
 def _rows_by_position(dataset: Dataset, file: Path, n_rows: int) -> np.ndarray:

@@ -101,15 +101,7 @@ class Dataset:
 
     def card(self, backend: str) -> Card:
         """The backend's card; vectors without one are of origin "file"."""
-        path = self._vector_file(backend)
-        details = _read_json(path.with_suffix(".json"))
-        origin = details.pop("origin", "file")
-        if origin not in ORIGINS:
-            raise InputError(
-                f"{path.with_suffix('.json')}: origin {origin!r}; write one of {', '.join(ORIGINS)}"
-            )
-        width = checks.open_header(path)[1]
-        return Card(backend, origin, width, details)
+        return read_card(self._vector_file(backend), backend)
 
     def vectors(self, backend: str, positions: np.ndarray | None = None) -> np.ndarray:
         """The vectors of the tracks at `positions` (default: all) as float32 [n x width]."""
@@ -234,6 +226,16 @@ class Dataset:
         """A title a track, or its id where there is none [n_tracks]."""
         column = "title" if "title" in self.tracks.columns else "track_id"
         return self.tracks[column].cast(pl.String).fill_null("").to_numpy()
+
+
+def read_card(vectors: Path, backend: str) -> Card:
+    """The card beside a file of vectors; without one they are of origin "file"."""
+    path = vectors.with_suffix(".json")
+    details = _read_json(path)
+    origin = details.pop("origin", "file")
+    if origin not in ORIGINS:
+        raise InputError(f"{path}: origin {origin!r}; write one of {', '.join(ORIGINS)}")
+    return Card(backend, origin, checks.open_header(vectors)[1], details)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
