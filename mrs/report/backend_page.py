@@ -17,9 +17,7 @@ from mrs.report import summary
 from mrs.report.figures import PLAIN, closed
 from mrs.report.mir import MirPage, task_title
 from mrs.report.style import COLOURS, WIDTH, is_surrogate
-from mrs.study.results import Results
-from mrs.study.store import Store
-from mrs.study.study import load_study
+from mrs.study.results import Results, open_results
 
 OTHER = "others"
 MARKS = ("o", "^", "s")  # one colour cycle each
@@ -255,4 +253,4 @@ def _groups(tracks: pl.DataFrame, chosen: np.ndarray) -> list[tuple[str, Any, st
 
 def open_page(study: str, store: str, backend: str) -> BackendPage:
     """The page of a backend in a study file's records in a store."""
-    return BackendPage(Results(load_study(study), Store(store)), backend)
+    return BackendPage(open_results(study, store), backend)

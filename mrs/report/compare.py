@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 import mrs
 from mrs.data.brought import WithVectors, bring, check
 from mrs.data.dataset import open_dataset
+from mrs.data.digests import write_atomically
 from mrs.errors import InputError
 from mrs.report import summary
-from mrs.report.figures import CHANCE, PLAIN, closed
+from mrs.report.figures import CHANCE, PLAIN, closed, legend_below
 from mrs.report.style import WIDTH
 from mrs.study.compare import HYBRID, LEVEL, POWER, SEEDS, Comparison
 from mrs.study.store import Store
@@ -186,7 +187,7 @@ class ComparePage:
     def leaderboards(self, scenario: str) -> list[tuple[str, pl.DataFrame]]:
         """A table a block, best first: rows are never ranked across blocks."""
         frame = self.summary.filter(pl.col("scenario") == scenario)
-        metric = summary.primary(self.results, scenario)
+        metric = self.results.primary(scenario)
         return [
             (title, summary.leaderboard(frame, block, metric).drop("page"))
             for block, title in summary.BLOCKS.items()
@@ -209,9 +210,7 @@ class ComparePage:
         axis.set_yticks(range(len(rows)), names, fontsize=9)
         axis.set_xlabel(f"difference in {rows[0].metric}, {scenario}")
         axis.grid(axis="y", visible=False)
-        handles, labels = axis.get_legend_handles_labels()
-        unique = dict(zip(labels, handles, strict=True))
-        figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=2)
+        legend_below(figure, axis)
         return closed(figure)
 
     def runs_text(self) -> str:
@@ -316,11 +315,8 @@ def write_page(target: Path, parameters: dict[str, Any], title: str) -> None:
         if failures:
             raise BookError(f"the page failed: {failures['compare'].strip().splitlines()[-1]}")
         text = render(nbformat.read(output, as_version=4), title)
-    temporary = target.with_name(f".{target.name}.new")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
+        write_atomically(target, text)
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror}); name another") from error
 

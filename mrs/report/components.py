@@ -9,11 +9,10 @@ from matplotlib.figure import Figure
 
 from mrs.recommenders import make_recommender
 from mrs.report.contrasts import against_variant
-from mrs.report.figures import CHANCE, closed
+from mrs.report.figures import CHANCE, closed, legend_below
 from mrs.report.style import WIDTH, line_mark, palette
-from mrs.study.results import Cell, Results
-from mrs.study.store import Store
-from mrs.study.study import Study, Variant, load_study
+from mrs.study.results import Cell, Results, open_results
+from mrs.study.study import Study, Variant
 
 SETTING = "n_components"
 
@@ -142,11 +141,10 @@ class ComponentsPage:
             axis.set_xscale("log")
             axis.set_ylabel(f"{here['metric'][0]}, {scenario},\nwhole − components")
         axes[-1, 0].set_xlabel("width of the vectors")
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+        legend_below(figure, axes[0, 0])
         return closed(figure)
 
 
 def open_page(study: str, store: str) -> ComponentsPage:
     """The page of a study file's records in a store."""
-    return ComponentsPage(Results(load_study(study), Store(store)))
+    return ComponentsPage(open_results(study, store))

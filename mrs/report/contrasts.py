@@ -7,10 +7,8 @@ import numpy as np
 import polars as pl
 
 from mrs.evaluation.bootstrap import difference
-from mrs.report.summary import primary
 from mrs.study.results import Cell, Results
 from mrs.study.spec import RunSpec
-from mrs.study.store import stacked
 
 SCHEMA = {
     "slug": pl.String,
@@ -26,14 +24,6 @@ SCHEMA = {
     "low": pl.Float64,
     "high": pl.Float64,
 }
-
-
-def primary_values(results: Results, runs: Sequence[RunSpec]) -> np.ndarray | None:
-    """The primary metric of runs of one scenario, [runs x U]; None where one has no record."""
-    records = results.records(runs)
-    if not runs or len(records) < len(runs):
-        return None
-    return stacked(records, [primary(results, runs[0].scenario)])[:, :, 0]
 
 
 def against_shuffled(results: Results, cells: Sequence[Cell]) -> pl.DataFrame:
@@ -56,7 +46,7 @@ def _differences(
     # Cells with as many seeds share the draws of the bootstrap, which take most of its time.
     groups: dict[tuple, list[tuple[int, np.ndarray, np.ndarray]]] = defaultdict(list)
     for place, (cell, *both) in enumerate(asked):
-        first, second = (primary_values(results, runs) for runs in both)
+        first, second = (results.primary_values(runs) for runs in both)
         if first is not None and second is not None:
             groups[cell.scenario, len(first), len(second)].append((place, first, second))
     rows = {}
@@ -66,7 +56,7 @@ def _differences(
         ends = np.stack([bounds.mean, bounds.low, bounds.high], axis=-1).tolist()
         for place, one, other, (mean, low, high) in zip(places, first, second, ends, strict=True):
             cell = asked[place][0]
-            metric = primary(results, cell.scenario)
+            metric = results.primary(cell.scenario)
             rows[place] = {
                 "slug": cell.slug,
                 "recommender": cell.recommender.label,

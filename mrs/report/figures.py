@@ -18,6 +18,13 @@ def closed(figure: Figure) -> Figure:
     return figure
 
 
+def legend_below(figure: Figure, axis: Axes, n_columns: int = 2) -> None:
+    """A legend of what an axis shows, each label once, below the figure's axes."""
+    handles, labels = axis.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=n_columns)
+
+
 def interval_figure(frame: pl.DataFrame, metric: str, ceiling: float | None) -> Figure:
     """One recommender in one scenario, a row a backend, the best on top.
 
@@ -35,7 +42,7 @@ def interval_figure(frame: pl.DataFrame, metric: str, ceiling: float | None) -> 
     axis.set_yticks(range(len(rows)), rows["backend"].to_list())
     axis.set_xlabel(metric)
     axis.set_xlim(left=0)
-    _legend(figure, axis)
+    legend_below(figure, axis)
     return figure
 
 
@@ -52,12 +59,6 @@ def _reference_lines(axis: Axes, chance: float, ceiling: float | None) -> None:
     axis.axvline(chance, color=CHANCE, linestyle=":", label="chance")
     if ceiling is not None:
         axis.axvline(ceiling, color=ORACLE, linestyle="--", label="oracle")
-
-
-def _legend(figure: Figure, axis: Axes) -> None:
-    handles, labels = axis.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=2)
 
 
 def contrast_figure(frame: pl.DataFrame) -> Figure:
@@ -106,7 +107,7 @@ def cell_figure(table: pl.DataFrame, ceiling: pl.DataFrame | None) -> Figure:
         axis.set_ylim(-1, 1)
         axis.set_xlim(left=0)
         axis.grid(axis="y", visible=False)
-    _legend(figure, np.atleast_1d(axes)[0])
+    legend_below(figure, np.atleast_1d(axes)[0])
     return figure
 
 

@@ -15,13 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mrs.evaluation.bootstrap import difference, resampled_means
-from mrs.report import summary
-from mrs.report.contrasts import primary_values
-from mrs.report.figures import CHANCE, PLAIN, SHUFFLED, closed
+from mrs.report.figures import CHANCE, PLAIN, SHUFFLED, closed, legend_below
 from mrs.report.style import WIDTH, palette
-from mrs.study.results import Cell, Results
-from mrs.study.store import Store
-from mrs.study.study import load_study
+from mrs.study.results import Cell, Results, open_results
 
 RUNG = "heldout_r2"  # a surrogate card's entry
 LEAST = 3  # surrogates that make an order
@@ -82,13 +78,13 @@ class LadderPage:
         climbs = []
         for (label, scenario), cells in groups.items():
             cells = sorted(cells, key=lambda cell: rung(cell) or 0.0)
-            real = [primary_values(self.results, cell.runs) for cell in cells]
+            real = [self.results.primary_values(cell.runs) for cell in cells]
             known = [(c, r) for c, r in zip(cells, real, strict=True) if r is not None]
             if len(known) < LEAST:
                 continue
-            control = [primary_values(self.results, cell.shuffled) for cell, _ in known]
+            control = [self.results.primary_values(cell.shuffled) for cell, _ in known]
             complete = [values for values in control if values is not None]
-            metric = summary.primary(self.results, scenario)
+            metric = self.results.primary(scenario)
             record = self.results.records(known[0][0].runs[:1])[0]
             climbs.append(
                 Climb(
@@ -162,9 +158,7 @@ class LadderPage:
         axis.axvline(1, color=CHANCE, linestyle="--", label="the known order")
         axis.set_yticks(range(len(names)), names)
         axis.set_xlabel("Kendall's tau of the ladder and the results")
-        handles, labels = axis.get_legend_handles_labels()
-        unique = dict(zip(labels, handles, strict=True))
-        figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=4)
+        legend_below(figure, axis, 4)
         return closed(figure)
 
     def ladder_figure(self) -> Figure:
@@ -184,8 +178,7 @@ class LadderPage:
             axis.set_ylabel(f"{mine[0].metric}, {scenario}")
             axis.set_ylim(bottom=0)
         axes[-1, 0].set_xlabel("held-out R² of the audible traits")
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+        legend_below(figure, axes[0, 0])
         return closed(figure)
 
     def good(self) -> pl.DataFrame:
@@ -239,12 +232,10 @@ class LadderPage:
                 _gap(axis, names.index(row["recommender"]), row)
             axis.axvline(rows["chance"][0], color=CHANCE, linestyle=":", label="chance")
             axis.set_title(scenario)
-            axis.set_xlabel(summary.primary(self.results, scenario))
+            axis.set_xlabel(self.results.primary(scenario))
             axis.set_xlim(left=0)
         axes[0, 0].set_yticks(range(len(names)), names)
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        unique = dict(zip(labels, handles, strict=True))
-        figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=3)
+        legend_below(figure, axes[0, 0], 3)
         return closed(figure)
 
 
@@ -256,4 +247,4 @@ def _gap(axis: Axes, place: int, row: dict) -> None:
 
 def open_page(study: str, store: str) -> LadderPage:
     """The page of a study file's records in a store."""
-    return LadderPage(Results(load_study(study), Store(store)))
+    return LadderPage(open_results(study, store))

@@ -38,9 +38,7 @@ from mrs.report.orders import (
 from mrs.report.style import WIDTH
 from mrs.report.tables import show
 from mrs.study import classes
-from mrs.study.results import Results
-from mrs.study.store import Store
-from mrs.study.study import load_study
+from mrs.study.results import Results, open_results
 
 FEWEST_SYSTEMS = 3  # fewer have no order to speak of
 NONE, REAL, SURROGATE = "#555555", "#0072b2", "#d55e00"  # Okabe and Ito's blue and vermilion
@@ -254,7 +252,7 @@ class StudyMetrics:
         return self.frame["scenario"].unique(maintain_order=True).to_list()
 
     def _k(self, scenario: str) -> int:
-        return int(summary.primary(self.results, scenario).split("@")[1])
+        return int(self.results.primary(scenario).split("@")[1])
 
     def every_class(self) -> list[Section]:
         """A table a name, then what cannot be computed and what coincides."""
@@ -493,4 +491,4 @@ def open_page(
         raise InputError("ranked and truth come together; give both files or neither")
     if ranked:
         return FileMetrics(Path(ranked), Path(truth), list(k))
-    return StudyMetrics(Results(load_study(study), Store(store)))
+    return StudyMetrics(open_results(study, store))

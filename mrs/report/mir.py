@@ -16,14 +16,12 @@ from mrs.evaluation.bootstrap import resampled_means
 from mrs.evaluation.correlation import LEAST, rank_correlation
 from mrs.evaluation.mir import METRICS, artist_codes, read_labels
 from mrs.report import summary
-from mrs.report.contrasts import primary_values
 from mrs.report.figures import CHANCE, PLAIN, closed
 from mrs.report.published import label_points
 from mrs.report.style import WIDTH, is_surrogate, line_mark
 from mrs.study.mir import Hearing, hearing
-from mrs.study.results import Cell, Results
-from mrs.study.store import Store
-from mrs.study.study import Variant, load_study
+from mrs.study.results import Cell, Results, open_results
+from mrs.study.study import Variant
 
 ALL_TASKS = "all (mean rank)"
 KINDS = {False: "models", True: "surrogates"}
@@ -70,7 +68,7 @@ class MirPage:
         frame = summary.summary(self.results)
         if not len(frame):
             return frame
-        metric = [summary.primary(self.results, s) for s in self.results.study.scenarios]
+        metric = [self.results.primary(s) for s in self.results.study.scenarios]
         pairs = pl.DataFrame({"scenario": self.results.study.scenarios, "metric": metric})
         return frame.filter(pl.col("backend").is_not_null()).join(
             pairs, on=["scenario", "metric"], maintain_order="left"
@@ -315,7 +313,7 @@ class MirPage:
     def _turns(self) -> pl.DataFrame:
         groups: dict[tuple[str, str, str], dict[str, np.ndarray]] = defaultdict(dict)
         for cell in self._reading():
-            values = primary_values(self.results, cell.runs)
+            values = self.results.primary_values(cell.runs)
             if cell.card is not None and values is not None:
                 kind = KINDS[is_surrogate(cell.card.label)]
                 key = kind, cell.scenario, cell.recommender.label
@@ -356,4 +354,4 @@ class MirPage:
 
 def open_page(study: str, store: str) -> MirPage:
     """The page of a study file's records in a store."""
-    return MirPage(Results(load_study(study), Store(store)))
+    return MirPage(open_results(study, store))

@@ -14,9 +14,7 @@ from mrs.report.figures import closed, contrast_figure, curve_figure
 from mrs.report.flow import idea_figure
 from mrs.report.hyperparameters import SOURCES, Source
 from mrs.report.ideas import IDEAS
-from mrs.study.results import Results
-from mrs.study.store import Store
-from mrs.study.study import load_study
+from mrs.study.results import Results, open_results
 
 KEEPS = 1.5  # times chance from which shuffled vectors leave something to speak of
 
@@ -114,7 +112,7 @@ class RecommenderPage:
         tables = []
         for scenario in self.results.study.scenarios:
             mine = self.summary.filter(pl.col("scenario") == scenario)
-            metric = summary.primary(self.results, scenario)
+            metric = self.results.primary(scenario)
             for block, title in summary.BLOCKS.items():
                 if not len(mine.filter(pl.col("block") == block)):
                     continue
@@ -206,4 +204,4 @@ class RecommenderPage:
 
 def open_page(study: str, store: str, slug: str) -> RecommenderPage:
     """The page of a study file's recommender."""
-    return RecommenderPage(Results(load_study(study), Store(store)), slug)
+    return RecommenderPage(open_results(study, store), slug)

@@ -73,7 +73,7 @@ class RunPage:
         self.records: list[Record] = self.results.records(self.cell.runs)
         self.info = self.records[0].info
         self.summary = summary.summary(self.results)
-        self.primary = summary.primary(self.results, scenario)
+        self.primary = self.results.primary(scenario)
 
     @property
     def title(self) -> str:

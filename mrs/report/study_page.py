@@ -10,9 +10,7 @@ from mrs.report.components import pairs
 from mrs.report.figures import closed, interval_figure
 from mrs.report.ladder import has_ladder
 from mrs.study.grid import make_plan
-from mrs.study.results import Results
-from mrs.study.store import Store
-from mrs.study.study import load_study
+from mrs.study.results import Results, open_results
 
 SCENARIO_SENTENCES = {
     "hot": "Candidates are the train tracks without those that the user played in train; what "
@@ -41,9 +39,7 @@ class StudyPage:
         Cells that do not exist are empty. The second is the links of `show`: a column's name to
         that of its addresses; `vectors` is the block of a row.
         """
-        frame = self._of(scenario).filter(
-            pl.col("metric") == summary.primary(self.results, scenario)
-        )
+        frame = self._of(scenario).filter(pl.col("metric") == self.results.primary(scenario))
         found = {(row["backend"], row["recommender"]): row for row in frame.iter_rows(named=True)}
         cells = [(cell.recommender.label, cell.card) for cell in self.results.cells() if cell.card]
         labels = list(dict.fromkeys(label for label, _ in cells))
@@ -66,7 +62,7 @@ class StudyPage:
 
     def grid_caption(self, scenario: str) -> str:
         """What the table of `whole_grid` shows."""
-        metric = summary.primary(self.results, scenario)
+        metric = self.results.primary(scenario)
         chance = self._of(scenario).filter(pl.col("metric") == metric)["chance"]
         level = f"; chance {chance[0]:.3f}" if len(chance) else ""
         return (
@@ -172,7 +168,7 @@ class StudyPage:
         frame = self._of(scenario)
         if not len(frame.filter(pl.col("block") == block)):
             return None
-        return summary.leaderboard(frame, block, summary.primary(self.results, scenario))
+        return summary.leaderboard(frame, block, self.results.primary(scenario))
 
     def leaderboards(self, scenario: str) -> list[tuple[str, pl.DataFrame]]:
         """A table a block: rows are never ranked across blocks."""
@@ -181,7 +177,7 @@ class StudyPage:
 
     def interval_figures(self, scenario: str) -> list[tuple[str, Figure]]:
         """A figure a recommender that reads vectors."""
-        metric = summary.primary(self.results, scenario)
+        metric = self.results.primary(scenario)
         frame = self._of(scenario).filter(pl.col("metric") == metric)
         oracle = frame.filter(pl.col("recommender") == "Oracle")["mean"]
         ceiling = oracle[0] if len(oracle) else None
@@ -221,4 +217,4 @@ class StudyPage:
 
 def open_page(study: str, store: str) -> StudyPage:
     """The pages of a study file's records in a store."""
-    return StudyPage(Results(load_study(study), Store(store)))
+    return StudyPage(open_results(study, store))

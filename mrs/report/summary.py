@@ -8,7 +8,7 @@ import polars as pl
 from mrs.data.digests import of_values
 from mrs.evaluation.bootstrap import interval
 from mrs.study.results import Cell, Results
-from mrs.study.spec import METRICS, PRIMARY
+from mrs.study.spec import METRICS
 from mrs.study.store import Record, stacked
 
 SUMMARY_VERSION = 1  # raised when what `cell_summary` says of the same records changes
@@ -25,12 +25,6 @@ BLOCKS = {
 def metric_names(ks: Sequence[int]) -> list[str]:
     """All metric names at these list lengths, "hitrate@10" and so on."""
     return [f"{metric}@{k}" for metric in METRICS for k in ks]
-
-
-def primary(results: Results, scenario: str) -> str:
-    """The scenario's primary metric, at the nearest list length that the study has."""
-    metric, k = PRIMARY[scenario].split("@")
-    return f"{metric}@{min(results.study.k, key=lambda length: abs(length - int(k)))}"
 
 
 def cell_summary(results: Results, cell: Cell) -> pl.DataFrame | None:

@@ -21,9 +21,11 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Type
 
+from mrs.workers import THREADS
+
 PRELOAD = ["mrs.report.preload", __name__]  # what the server imports before it forks
 # Read when those are imported: no threads, which a fork would lose, and figures for notebooks.
-ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {
+ENVIRONMENT = dict.fromkeys(THREADS, "1") | {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a note by the debugger on every start
 }

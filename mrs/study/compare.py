@@ -6,7 +6,7 @@ page are one family: each interval is as wide as it must be for all of them to h
 (Bonferroni).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,8 @@ from mrs.evaluation.bootstrap import difference
 from mrs.study.grid import missing_fits
 from mrs.study.results import Cell, Results
 from mrs.study.run import run_fit
-from mrs.study.spec import PRIMARY, SCENARIOS
-from mrs.study.store import Store, stacked
+from mrs.study.spec import SCENARIOS, RunSpec
+from mrs.study.store import Store
 from mrs.study.study import Study
 
 SEEDS = (0, 1)
@@ -146,25 +146,26 @@ class Comparison:
 
     def _asked(self, scenario: str) -> Iterator[tuple[Cell, str, str, np.ndarray, np.ndarray]]:
         """Cell, reference, its kind, own [S x U] and reference [T x U] values of the metric."""
-        metric = PRIMARY[scenario]
+        metric = self.results.primary(scenario)
         cells = {(c.recommender.slug, c.backend): c for c in self.results.cells(scenario)}
         for cell in self.own_cells(scenario):
-            records = self.results.records(cell.runs)
-            own = stacked(records, [metric])[:, :, 0]
-            chance = records[0].users[f"chance:{metric}"].to_numpy()[None]
+            own = self._values(cell.runs)
+            record = self.results.records(cell.runs[:1])[0]
+            chance = record.users[f"chance:{metric}"].to_numpy()[None]
             yield cell, "chance", "chance", own, chance
-            yield cell, "shuffled", "shuffled", own, self._values(cell, metric, shuffled=True)
+            yield cell, "shuffled", "shuffled", own, self._values(cell.shuffled)
             mfcc = cells.get((cell.recommender.slug, MFCC))
             if mfcc is not None and mfcc.card is not None:
-                yield cell, mfcc.card.label, "mfcc", own, self._values(mfcc, metric)
+                yield cell, mfcc.card.label, "mfcc", own, self._values(mfcc.runs)
             plain = cells.get((COLLABORATIVE, None))
             if plain is not None:
                 label = plain.recommender.label
-                yield cell, label, "collaborative", own, self._values(plain, metric)
+                yield cell, label, "collaborative", own, self._values(plain.runs)
 
-    def _values(self, cell: Cell, metric: str, *, shuffled: bool = False) -> np.ndarray:
-        records = self.results.records(cell.shuffled if shuffled else cell.runs)
-        return stacked(records, [metric])[:, :, 0]
+    def _values(self, specs: Sequence[RunSpec]) -> np.ndarray:
+        values = self.results.primary_values(specs)
+        assert values is not None  # `compute` has made every record
+        return values
 
     def _contrast(
         self,
@@ -181,7 +182,7 @@ class Comparison:
         is_control = kind == "shuffled"
         return Contrast(
             scenario=cell.scenario,
-            metric=PRIMARY[cell.scenario],
+            metric=self.results.primary(cell.scenario),
             recommender=cell.recommender.label,
             reference=reference,
             kind=kind,

@@ -11,11 +11,10 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
-
-import polars as pl
 
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.digests import of_values, write_atomically
@@ -48,17 +47,18 @@ def hearing_key(dataset: Dataset, backend: str, store: Store) -> str:
         {
             "versions": [PROBE_VERSION, SPACE_VERSION],
             "vectors": dataset.vector_digest(backend, store.digests),
-            "labels": _labels_digest(dataset.tracks),
+            "labels": _labels_digest(dataset),
         }
     )[:20]
 
 
-def _labels_digest(tracks: pl.DataFrame) -> str:
+@lru_cache(maxsize=1)
+def _labels_digest(dataset: Dataset) -> str:
     total = hashlib.sha256()
-    for label in read_labels(tracks):
+    for label in read_labels(dataset.tracks):
         total.update(repr((label.task, label.names)).encode())
         total.update(label.values.tobytes() + label.known.tobytes())
-    artists = artist_codes(tracks)
+    artists = artist_codes(dataset.tracks)
     total.update(b"" if artists is None else artists.tobytes())
     return total.hexdigest()
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from mrs.data.dataset import Card, Dataset, open_dataset
 from mrs.recommenders import RECOMMENDERS
-from mrs.study.spec import RunSpec, make_spec, run_key
-from mrs.study.store import Record, Store
-from mrs.study.study import Study, Variant
+from mrs.study.spec import PRIMARY, RunSpec, make_spec, run_key
+from mrs.study.store import Record, Store, stacked
+from mrs.study.study import Study, Variant, load_study
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,24 @@ class Results:
         """The record of a run, None where it has not been computed."""
         return self.store.read(self.key(spec))
 
+    def primary(self, scenario: str) -> str:
+        """The scenario's primary metric, at the nearest list length that the study has."""
+        metric, k = PRIMARY[scenario].split("@")
+        return f"{metric}@{min(self.study.k, key=lambda length: abs(length - int(k)))}"
+
+    def primary_values(self, specs: Sequence[RunSpec]) -> np.ndarray | None:
+        """The primary metric of runs of one scenario [runs x U]; None where one has no record."""
+        records = self.records(specs)
+        if not specs or len(records) < len(specs):
+            return None
+        return stacked(records, [self.primary(specs[0].scenario)])[:, :, 0]
+
     def records(self, specs: Sequence[RunSpec]) -> list[Record]:
         """The records of those runs that have one."""
         found = (self.record(spec) for spec in specs)
         return [record for record in found if record is not None]
+
+
+def open_results(study: str, store: str) -> Results:
+    """The records of a study file in a store, as notebooks name them."""
+    return Results(load_study(study), Store(store))

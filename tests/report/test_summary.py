@@ -101,8 +101,8 @@ def test_blocks_are_never_ranked_together(results: Results) -> None:
 
 
 def test_the_primary_metric_is_at_the_nearest_list_length(results: Results) -> None:
-    assert summary.primary(results, "hot") == "ndcg@10"
-    assert summary.primary(results, "cold") == "ndcg@10"
+    assert results.primary("hot") == "ndcg@10"
+    assert results.primary("cold") == "ndcg@10"
 
 
 def test_the_page_says_what_is_generated(results: Results) -> None:
