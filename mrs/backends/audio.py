@@ -8,8 +8,8 @@ The rules, the same for every backend:
 - Pad: nothing is ever padded, for a model would hear the padding. A file shorter than the backend
   needs is left out as too short, one shorter than the clip is heard as long as it is.
 - Silent is a clip whose channels average to less than 1e-4 of full scale (-80 dB) everywhere.
-- A file is corrupt if it cannot be decoded, holds values that are not finite, or ends before the
-  length that its header promises.
+- A file is corrupt if it cannot be decoded, holds values that are not finite, or lacks more than
+  1 % of the length that its header promises.
 """
 
 from enum import StrEnum
@@ -21,7 +21,7 @@ import soxr
 
 SILENCE = 1e-4  # of full scale
 BLOCK_SECONDS = 10  # decoded at a time, so that memory does not grow with channels and sample rate
-MISSING_SECONDS = 0.1  # of a file's promised length that may be missing
+MISSING_SHARE = 0.01  # of a clip's promised length, which compressed files often miss by a little
 
 
 class Reason(StrEnum):
@@ -105,7 +105,7 @@ def _read(file: soundfile.SoundFile, sample_rate: int, clip_seconds: float) -> n
             break
         n_read += len(samples)
         parts.append(resampler.resample_chunk(samples.mean(axis=1, dtype=np.float32)))
-    if wanted - n_read > MISSING_SECONDS * file.samplerate:
+    if wanted - n_read > MISSING_SHARE * wanted:
         raise UnheardError(
             Reason.CORRUPT,
             f"ends after {n_read / file.samplerate:.4g} of {wanted / file.samplerate:.4g} s",

@@ -37,7 +37,7 @@ from mrs.data.digests import Digests, of_values, write_atomically
 from mrs.errors import InputError
 from mrs.workers import run_on_workers
 
-SHARD = 32  # tracks: what a kill can cost each worker
+LARGEST_SHARD, FEWEST_SHARDS = 32, 64  # a shard's tracks are what a kill can cost each worker
 BATCH_SECONDS = 240  # of audio in memory at a time
 STAND_IN_SEED = 0
 STAND_IN_RULE = (
@@ -192,9 +192,15 @@ def _finished(path: Path, inputs: dict[str, Any], dataset: Dataset) -> Extracted
     return Extracted(path, len(dataset.tracks), pl.read_csv(report))
 
 
+def shard_size(n_tracks: int) -> int:
+    """Tracks of a shard: fewer in small datasets, so that workers have equal shares."""
+    return max(1, min(LARGEST_SHARD, n_tracks // FEWEST_SHARDS))
+
+
 def _shards(parts: Path, inputs: dict[str, Any], states: list[Any]) -> Iterator[Shard]:
-    for start in range(0, len(states), SHARD):
-        chunk = states[start : start + SHARD]
+    size = shard_size(len(states))
+    for start in range(0, len(states), size):
+        chunk = states[start : start + size]
         digest = of_values([inputs, start, chunk])[:16]
         yield Shard(start, start + len(chunk), parts / f"{start:08d}-{digest}.npz")
 

@@ -43,7 +43,7 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> list[module.Shard]:
         yield from ()
 
     monkeypatch.setattr(module, "run_on_workers", run)
-    monkeypatch.setattr(module, "SHARD", 8)
+    monkeypatch.setattr(module, "shard_size", lambda n: 8)
     return done
 
 
@@ -70,6 +70,10 @@ def test_one_row_a_track(tmp_path: Path, inline: list) -> None:
     assert (details["layer"], details["pooling"], details["revision"]) == ("last", "mean", "1")
     assert details["skipped"]["count"] == 0
     assert details["sha256"] == Digests().of_file(done.path)
+
+
+def test_shards_are_small_in_small_datasets() -> None:
+    assert [module.shard_size(n) for n in (1, 41, 640, 2_000, 109_269)] == [1, 1, 10, 31, 32]
 
 
 BAD = {3: "missing", 11: "corrupt", 12: "silent", 51: "empty"}
@@ -212,7 +216,7 @@ from mrs.backends import extract as module
 from mrs.data.dataset import open_dataset
 from sounds import Slow
 
-module.SHARD = 2
+module.shard_size = lambda n: 2
 if __name__ == "__main__":
     module.extract(open_dataset(sys.argv[1]), Slow(), workers=2)
 """
@@ -239,7 +243,7 @@ def test_killed_and_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not (folder / "embeddings" / "mule.npy").exists()
     kept, before = len(list(parts.glob("*.npz"))), log.read_text().splitlines()
     assert kept < N // 2
-    monkeypatch.setattr(module, "SHARD", 2)
+    monkeypatch.setattr(module, "shard_size", lambda n: 2)
     done = extract(open_dataset(folder), Slow(), workers=2)
     after = log.read_text().splitlines()
     assert len(after) - len(before) == N - 2 * kept
