@@ -12,6 +12,9 @@ The rules, the same for every backend:
   1 % of the length that its header promises.
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
@@ -55,11 +58,11 @@ def decode(
     """
     _look_at(path)
     try:
-        with soundfile.SoundFile(path) as file:
+        with _quiet(), soundfile.SoundFile(path) as file:
             waveform = _read(file, sample_rate, clip_seconds)
     except (soundfile.SoundFileError, TypeError, ValueError) as error:  # TypeError: headerless
         detail = " ".join(str(getattr(error, "error_string", error)).split())
-        raise UnheardError(Reason.CORRUPT, f"cannot be decoded: {detail}") from error
+        raise UnheardError(Reason.CORRUPT, f"cannot be decoded (libsndfile: {detail})") from error
     if not np.isfinite(waveform).all():
         raise UnheardError(Reason.CORRUPT, "holds values that are not finite")
     refuse_short(waveform, sample_rate, minimum_seconds)
@@ -76,6 +79,19 @@ def refuse_short(waveform: np.ndarray, sample_rate: int, minimum_seconds: float)
         raise UnheardError(
             Reason.TOO_SHORT, f"{seconds:.3g} s; the model needs {minimum_seconds:.3g} s"
         )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing on stderr, where the MP3 decoder itself writes several lines a damaged file."""
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _look_at(path: Path) -> None:

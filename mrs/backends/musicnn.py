@@ -130,10 +130,10 @@ class Network:
     """The network for inference, its front end as matrix products.
 
     The filters of the front end are 95 % of the cost. Each is followed by a rectifier, batch
-    normalisation and the maximum over all bands. Both are monotone, so that
-    the maximum may be taken first (the minimum where the normalisation's scale is negative: there
-    the kernel's sign is turned). Each band's product is then compared with the best so far, and
-    what all bands give, some 20 MB a patch, is never held.
+    normalisation and the maximum over all bands. The first two are monotone, so that the maximum
+    may be taken before them (the minimum where the normalisation's scale is negative: there the
+    kernel's sign is turned). Each band's product is then compared with the best so far, and what
+    all bands give, some 20 MB a patch, is never held.
     """
 
     def __init__(self, tensors: dict[str, np.ndarray]) -> None:

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,15 @@ def test_cut_short_or_without_header(tmp_path: Path, name: str) -> None:
     with pytest.raises(UnheardError) as caught:
         decode(path, 16_000)
     assert caught.value.reason is Reason.CORRUPT
+
+
+def test_decoders_say_nothing_themselves(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.mp3"
+    path.write_bytes(np.random.default_rng(0).bytes(9_999))
+    with pytest.raises(UnheardError, match="cannot be decoded"):
+        decode(path, 16_000)
+    print("heard", file=sys.stderr)
+    assert capfd.readouterr().err == "heard\n"
 
 
 def test_no_samples(tmp_path: Path) -> None:
