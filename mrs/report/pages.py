@@ -10,9 +10,11 @@ from mrs.data.digests import of_values
 from mrs.published.metrics_audit import LIVE
 from mrs.report.components import pairs
 from mrs.report.ladder import has_ladder
+from mrs.report.validity import studies_beside
 from mrs.study.mir import hearing_key
 from mrs.study.results import Cell, Results
 from mrs.study.study import Variant
+from mrs.study.worlds import DEFAULT
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class _Book:
         self.cells = results.cells()
         self.common = {"study": study_file, "store": results.store.folder.as_posix()}
         self.keys = {spec: results.key(spec) for spec in results.specs()}
+        self.worlds = studies_beside(study_file) if self.study.dataset == DEFAULT else []
 
     def inputs(self, cells: list[Cell]) -> tuple[str, ...]:
         """What decides a page about these cells: the study and what decides their runs' pages."""
@@ -156,10 +159,20 @@ class _Book:
         found = []
         if has_ladder(self.results):
             found.append(self.whole("ladder", "Does the protocol recover a known order?", "ladder"))
+            if self.worlds:
+                found.append(self.validity())
         if pairs(self.study):
             title = "Whole vectors or principal components?"
             found.append(self.whole("components", title, "components"))
         return found
+
+    def validity(self) -> Page:
+        """Other generated worlds, read from the archives beside the study file."""
+        digests = self.results.store.digests
+        inputs = tuple(digests.of_file(path) for path in self.worlds)
+        title = "Can this protocol tell better vectors from worse?"
+        parameters = {"study": self.common["study"]}
+        return Page("validity", title, "validity", title, parameters, inputs)
 
     def hearing(self) -> list[Page]:
         """What is in the vectors: all backends against recommendation, then each by itself."""
