@@ -10,11 +10,10 @@ from mrs.data.digests import of_values
 from mrs.published.metrics_audit import LIVE
 from mrs.report.components import pairs
 from mrs.report.ladder import has_ladder
-from mrs.report.validity import studies_beside
 from mrs.study.mir import hearing_key
 from mrs.study.results import Cell, Results
 from mrs.study.study import Variant
-from mrs.study.worlds import DEFAULT
+from mrs.study.worlds import beside
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ class _Book:
         self.cells = results.cells()
         self.common = {"study": study_file, "store": results.store.folder.as_posix()}
         self.keys = {spec: results.key(spec) for spec in results.specs()}
-        self.worlds = studies_beside(study_file) if self.study.dataset == DEFAULT else []
+        self.worlds = beside(study_file)
 
     def inputs(self, cells: list[Cell]) -> tuple[str, ...]:
         """What decides a page about these cells: the study and what decides their runs' pages."""

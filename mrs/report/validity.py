@@ -24,9 +24,11 @@ from mrs.report.style import WIDTH, palette
 from mrs.study.archive import Archive
 from mrs.study.spec import PRIMARY
 from mrs.study.study import load_study
-from mrs.study.worlds import COMMAND, DEFAULT, STUDIES
+from mrs.study.worlds import COMMAND, DEFAULT
 
 SIZES = (25, 50, 100, 200, 400, 800)  # test users; up to those of the smallest world
+NEEDED = f"users for {POWER:.0%}"
+TOLD = "halves told apart"
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,6 @@ class Ladder:
         """The upper half's mean minus the lower half's, a middle rung left out: [U]."""
         half = self.values.shape[1] // 2
         return self.values[:, -half:].mean(axis=1) - self.values[:, :half].mean(axis=1)
-
-
-def studies_beside(study: str | Path) -> list[Path]:
-    """The study files of the worlds that lie beside another, and their archives; all or none."""
-    files = [Path(study).parent / f"{name}.yaml" for name in STUDIES]
-    if not all(path.is_file() for path in files):
-        return []
-    archives = [load_study(path).archive for path in files]
-    return [*files, *(path for path in archives if path is not None and path.is_file())]
 
 
 def find_archive(study: str | Path) -> Archive | None:
@@ -166,9 +159,7 @@ class ValidityPage:
                     NEEDED: int(np.ceil(needed)) if np.isfinite(needed) else None,
                 }
             )
-        return pl.DataFrame(
-            rows, schema_overrides={"default world": pl.Float64, NEEDED: pl.Int64}
-        )
+        return pl.DataFrame(rows, schema_overrides={"default world": pl.Float64, NEEDED: pl.Int64})
 
     def taus(self) -> pl.DataFrame:
         """A row a recommender, scenario and world: tau."""
@@ -207,7 +198,9 @@ class ValidityPage:
 
     def recovery_text(self, recovery: pl.DataFrame) -> str:
         """What the table of the orders comes to, in words."""
-        best, worst = (recovery.sort("mean tau", descending=d).row(0, named=True) for d in (True, False))
+        best, worst = (
+            recovery.sort("mean tau", descending=d).row(0, named=True) for d in (True, False)
+        )
         lines = [
             f"Of {len(recovery)} pairs of recommender and scenario, {_named(best)} recovers the "
             f"order best: tau is {_with_interval(best)} over {best['worlds']} worlds. "
@@ -294,10 +287,6 @@ class ValidityPage:
         axes[0, 0].set_ylabel(column)
         legend_below(figure, axes[0, 0])
         return closed(figure)
-
-
-NEEDED = f"users for {POWER:.0%}"
-TOLD = "halves told apart"
 
 
 def _named(row: dict) -> str:

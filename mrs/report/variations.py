@@ -22,7 +22,6 @@ from mrs.study.archive import Archive
 from mrs.study.spec import PRIMARY
 
 
-
 @dataclass(frozen=True)
 class Series:
     """One recommender's results over the widths or offsets, in one scenario.
@@ -120,7 +119,7 @@ class VariationsPage:
         row = frame.sort(pl.col("change").abs()).row(-1, named=True)
         raw = frame.filter(pl.col("recommender").str.starts_with("KNN"))
         text = (
-            f"From {settings[0]:,.0f} to {settings[-1]:,.0f} dimensions with the same dot products, "
+            f"From {settings[0]:,.0f} to {settings[-1]:,.0f} dimensions and the same dot products, "
             f"over {row['worlds']} worlds, the change is clear (its interval leaves out zero) in "
             f"{n_clear} of {len(frame)} pairs of recommender and scenario; the largest is "
             f"{row['change']:+.4f}, of {row['recommender']} in {row['scenario']}."

@@ -28,6 +28,20 @@ STUDIES = {"worlds": 10, "variations": 3}  # study file -> number of worlds, see
 DEFAULT = "demo"  # the world of the default size, whose runs the default study shares
 
 
+def beside(study: str | Path) -> list[Path]:
+    """The study files of the worlds that lie beside the default study's, and their archives.
+
+    Empty for a study of another dataset and where the files are not there.
+    """
+    files = [Path(study).with_name(f"{name}.yaml") for name in STUDIES]
+    if not all(path.is_file() for path in (Path(study), *files)):
+        return []
+    if load_study(study).dataset != DEFAULT:
+        return []
+    archives = [load_study(path).archive for path in files]
+    return [*files, *(path for path in archives if path is not None and path.is_file())]
+
+
 def world(dataset: str, seed: int) -> str:
     """A generated dataset with another seed: "demo:n_users=300" -> "demo:n_users=300,seed=1"."""
     if dataset.partition(":")[0] != "demo" or "seed=" in dataset:
@@ -54,8 +68,8 @@ def open_results(study: Study, store: Store) -> Results:
         card = results.dataset.card(name)
         if card.origin != "surrogate":
             raise InputError(
-                f"{results.dataset.folder}: {card.label} is not a surrogate here; these worlds hold "
-                "surrogates alone: move the folder away and it is generated anew"
+                f"{results.dataset.folder}: {card.label} is no surrogate here, and these worlds "
+                "have surrogates alone; move the folder away and it is generated anew"
             )
     return results
 
@@ -99,7 +113,9 @@ def main(
     for name, n_worlds in STUDIES.items():
         study = load_study(folder / f"{name}.yaml")
         if study.archive is None:
-            raise InputError(f"{folder / name}.yaml: names no archive; write `archive: {name}.parquet`")
+            raise InputError(
+                f"{folder / name}.yaml: names no archive; write `archive: {name}.parquet`"
+            )
         runs: list[tuple[RunSpec, Record, Dataset]] = []
         worlds = in_worlds(study, min(n_worlds, at_most or n_worlds))
         if name == "worlds":

@@ -32,6 +32,21 @@ def test_the_studies_are_the_default_one_in_other_worlds() -> None:
         assert (study.k, study.threads) == (default.k, default.threads)
 
 
+def test_the_files_of_the_worlds_beside_a_study(tmp_path: Path) -> None:
+    study = "title: t\nrecommenders: [knn]\n"
+    path = tmp_path / "demo.yaml"
+    path.write_text(study)
+    assert worlds.beside(path) == []
+    for name in worlds.STUDIES:
+        (tmp_path / f"{name}.yaml").write_text(f"{study}archive: {name}.parquet\n")
+    (tmp_path / "worlds.parquet").touch()
+    names = [file.name for file in worlds.beside(path)]
+    assert names == ["worlds.yaml", "variations.yaml", "worlds.parquet"]
+    path.write_text(f"{study}dataset: {TINY}\n")
+    assert worlds.beside(path) == []
+    assert worlds.beside(tmp_path / "absent.yaml") == []
+
+
 @pytest.mark.slow
 def test_worlds_are_computed_and_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MRS_DATA", str(tmp_path / "data"))
@@ -76,5 +91,5 @@ def test_vectors_that_were_heard_are_refused(
     card = folder / "embeddings/muq.json"
     card.write_text(card.read_text().replace('"surrogate"', '"audio"'))
     worlds.open_world.cache_clear()
-    with pytest.raises(InputError, match="MuQ is not a surrogate here"):
+    with pytest.raises(InputError, match="MuQ is no surrogate here"):
         worlds.open_results(study, Store(tmp_path / "store"))
