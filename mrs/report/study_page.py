@@ -11,6 +11,7 @@ from mrs.report.figures import closed, interval_figure
 from mrs.report.ladder import has_ladder
 from mrs.study.grid import make_plan
 from mrs.study.results import Results, open_results
+from mrs.study.worlds import beside
 
 SCENARIO_SENTENCES = {
     "hot": "Candidates are the train tracks without those that the user played in train; what "
@@ -23,8 +24,9 @@ SCENARIO_SENTENCES = {
 class StudyPage:
     """A study's records with the tables, figures and sentences that its pages show."""
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, results: Results, *, worlds: bool = False) -> None:
         self.results = results
+        self.worlds = worlds
         self.scenarios = results.study.scenarios
         self.provenance = summary.provenance_sentence(results)
 
@@ -127,6 +129,10 @@ class StudyPage:
         if has_ladder(self.results):
             title = "Does the protocol recover a known order?"
             rows.append((title, "better vectors, real and shuffled", "ladder.html"))
+            if self.worlds:
+                title = "Can this protocol tell better vectors from worse?"
+                what = "other worlds, numbers of users, width, offset"
+                rows.append((title, what, "validity.html"))
         if pairs(self.results.study):
             title = "Whole vectors or principal components?"
             rows.append((title, "what n_components changes", "components.html"))
@@ -217,4 +223,4 @@ class StudyPage:
 
 def open_page(study: str, store: str) -> StudyPage:
     """The pages of a study file's records in a store."""
-    return StudyPage(open_results(study, store))
+    return StudyPage(open_results(study, store), worlds=bool(beside(study)))

@@ -82,7 +82,7 @@ def origin_text(archive: Archive) -> str:
 
 
 def labelled(study: str | Path, archive: Archive) -> pl.DataFrame:
-    """The archive's runs of the study's variants, in their order, with their labels in `variant`."""
+    """The archive's runs of the study's variants, in their order, with labels in `variant`."""
     settings = [json.loads(text) for text in archive.runs["settings"]]
     frames = []
     for variant in load_study(study).recommenders:
@@ -159,7 +159,9 @@ class ValidityPage:
                     NEEDED: int(np.ceil(needed)) if np.isfinite(needed) else None,
                 }
             )
-        return pl.DataFrame(rows, schema_overrides={"default world": pl.Float64, NEEDED: pl.Int64})
+        kinds = {"default world": pl.Float64, NEEDED: pl.Int64}
+        frame = pl.DataFrame(rows, schema_overrides=kinds)
+        return frame.sort(pl.col("scenario") != "hot", maintain_order=True)
 
     def taus(self) -> pl.DataFrame:
         """A row a recommender, scenario and world: tau."""

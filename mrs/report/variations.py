@@ -101,7 +101,7 @@ class VariationsPage:
                     "worlds": len(one.values),
                 }
             )
-        return pl.DataFrame(rows)
+        return pl.DataFrame(rows).sort(pl.col("scenario") != "hot", maintain_order=True)
 
     def table(self, kind: str) -> pl.DataFrame:
         """`changes` as the page shows it: columns named by the settings."""

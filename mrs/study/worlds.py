@@ -74,13 +74,14 @@ def open_results(study: Study, store: Store) -> Results:
     return results
 
 
-def compute(study: Study, store: Store, workers: int) -> Results:
-    """Compute the runs of one world that the store lacks; no sound is rendered.
+def compute(studies: Sequence[Study], store: Store, workers: int) -> list[Results]:
+    """Compute the runs of all worlds that the store lacks; no sound is rendered.
 
-    Progress goes to stderr. Raises `RuntimeError` if a run failed.
+    Progress goes to stderr. Raises `RuntimeError` if a run failed; the others are kept.
     """
-    results = open_results(study, store)
-    fits = missing_fits(results)
+    found = [open_results(study, store) for study in studies]
+    fits = [fit for results in found for fit in missing_fits(results)]
+    threads = studies[0].threads
     failures = []
     if fits:
         failures = list(
@@ -88,15 +89,15 @@ def compute(study: Study, store: Store, workers: int) -> Results:
                 _work,
                 fits,
                 workers=workers,
-                threads=study.threads,
-                title=study.dataset,
+                threads=threads,
+                title=f"{len(studies)} worlds",
                 store=str(store.folder.resolve()),
-                threads_a_fit=study.threads,
+                threads_a_fit=threads,
             )
         )
     if failures:
         raise RuntimeError(f"{len(failures)} of {len(fits)} fits failed; the first: {failures[0]}")
-    return results
+    return found
 
 
 def _work(specs: Sequence[RunSpec], store: str, threads_a_fit: int) -> None:
@@ -120,8 +121,7 @@ def main(
         worlds = in_worlds(study, min(n_worlds, at_most or n_worlds))
         if name == "worlds":
             worlds.append(study.model_copy(update={"dataset": DEFAULT}))
-        for one in worlds:
-            results = compute(one, Store(store), workers)
+        for results in compute(worlds, Store(store), workers):
             for spec in dict.fromkeys(results.specs()):
                 record = results.record(spec)
                 assert record is not None  # `compute` has made every record

@@ -13,6 +13,11 @@ ROOT = Path(__file__).resolve().parents[2]
 TINY = "demo:n_users=60,n_tracks=120,n_artists=20,n_cold=18"
 
 
+@pytest.fixture(autouse=True)
+def _opened_anew() -> None:
+    worlds.open_world.cache_clear()
+
+
 def test_a_seed_is_added() -> None:
     assert worlds.world("demo", 3) == "demo:seed=3"
     assert worlds.world("demo:n_users=5", 3) == "demo:n_users=5,seed=3"
