@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,9 +27,21 @@ from mrs.study.spec import PRIMARY
 from mrs.study.study import load_study
 from mrs.study.worlds import COMMAND, DEFAULT
 
-SIZES = (25, 50, 100, 200, 400, 800)  # test users; up to those of the smallest world
+SIZES = (25, 50, 100, 200, 400, 800)  # test users, up to those of the smallest world
 NEEDED = f"users for {POWER:.0%}"
 TOLD = "halves told apart"
+RECOVERY = {
+    "recommender": pl.String,
+    "scenario": pl.String,
+    "worlds": pl.Int64,
+    "mean tau": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "least": pl.Float64,
+    "greatest": pl.Float64,
+    "default world": pl.Float64,
+    NEEDED: pl.Int64,
+}
 
 
 @dataclass(frozen=True)
@@ -112,11 +125,12 @@ class ValidityPage:
         return found
 
     def groups(self) -> dict[tuple[str, str], list[Ladder]]:
-        """The worlds of each recommender and scenario, without the default one."""
+        """The worlds of each recommender and scenario; none where the default one is all."""
         found: dict[tuple[str, str], list[Ladder]] = {}
         for one in self._ladders:
+            worlds = found.setdefault((one.recommender, one.scenario), [])
             if one.world != DEFAULT:
-                found.setdefault((one.recommender, one.scenario), []).append(one)
+                worlds.append(one)
         return found
 
     def _default(self, recommender: str, scenario: str) -> Ladder | None:
@@ -137,30 +151,32 @@ class ValidityPage:
 
         The interval of the mean tau is the 95 % bootstrap one over worlds. `users for 80 %` is the
         median over worlds of the users needed to tell the upper half of the ladder from the lower
-        one; null where that is infinite.
+        one; null where that is infinite. Where only the default world has been run, its tau alone
+        is there.
         """
         rows = []
         for (recommender, scenario), worlds in self.groups().items():
-            taus = np.array([one.tau for one in worlds])
-            bounds = interval(taus)
             default = self._default(recommender, scenario)
-            needed = float(np.median([users_needed(one.halves) for one in worlds]))
-            rows.append(
-                {
-                    "recommender": recommender,
-                    "scenario": scenario,
-                    "worlds": len(worlds),
+            row: dict[str, object] = dict.fromkeys(RECOVERY) | {
+                "recommender": recommender,
+                "scenario": scenario,
+                "worlds": len(worlds),
+                "default world": default.tau if default else None,
+            }
+            if worlds:
+                taus = np.array([one.tau for one in worlds])
+                bounds = interval(taus)
+                needed = float(np.median([users_needed(one.halves) for one in worlds]))
+                row |= {
                     "mean tau": bounds.mean,
                     "low": bounds.low,
                     "high": bounds.high,
                     "least": taus.min(),
                     "greatest": taus.max(),
-                    "default world": default.tau if default else None,
                     NEEDED: int(np.ceil(needed)) if np.isfinite(needed) else None,
                 }
-            )
-        kinds = {"default world": pl.Float64, NEEDED: pl.Int64}
-        frame = pl.DataFrame(rows, schema_overrides=kinds)
+            rows.append(row)
+        frame = pl.DataFrame(rows, schema=RECOVERY)
         return frame.sort(pl.col("scenario") != "hot", maintain_order=True)
 
     def taus(self) -> pl.DataFrame:
@@ -182,6 +198,8 @@ class ValidityPage:
         """
         rows = []
         for (recommender, scenario), worlds in self.groups().items():
+            if not worlds:
+                continue
             least = min(len(one.values) for one in worlds)
             sizes = [*(m for m in SIZES if m < least), least]
             taus = np.zeros(len(sizes))
@@ -200,20 +218,28 @@ class ValidityPage:
 
     def recovery_text(self, recovery: pl.DataFrame) -> str:
         """What the table of the orders comes to, in words."""
-        best, worst = (
-            recovery.sort("mean tau", descending=d).row(0, named=True) for d in (True, False)
-        )
-        lines = [
-            f"Of {len(recovery)} pairs of recommender and scenario, {_named(best)} recovers the "
-            f"order best: tau is {_with_interval(best)} over {best['worlds']} worlds. "
-            f"{_named(worst)} recovers it least: {_with_interval(worst)}."
-        ]
-        clear = recovery.filter(pl.col("low") > 0)
-        lines.append(
-            f"In {len(clear)} of the {len(recovery)} pairs the interval lies above zero, the order "
-            "of vectors that tell nothing."
-        )
-        compared = recovery.drop_nulls("default world")
+        known = recovery.drop_nulls("mean tau").sort("mean tau")
+        lines = []
+        if len(known):
+            worst, best = known.row(0, named=True), known.row(-1, named=True)
+            lines.append(
+                f"Of {len(known)} pairs of recommender and scenario, {_named(best)} recovers the "
+                f"order best: tau is {_with_interval(best)} over {best['worlds']} worlds. "
+                f"{_named(worst)} recovers it least: {_with_interval(worst)} over "
+                f"{worst['worlds']}."
+            )
+            n_clear = len(known.filter(pl.col("low") > 0))
+            lines.append(
+                f"In {n_clear} of the {len(known)} pairs the interval lies above zero, where "
+                "vectors that tell nothing lie on average."
+            )
+        n_missing = len(recovery) - len(known)
+        if n_missing:
+            lines.append(
+                f"{n_missing} of {len(recovery)} pairs have been run in the default world alone; "
+                f"`{COMMAND}` runs the others."
+            )
+        compared = known.drop_nulls("default world")
         if len(compared):
             inside = compared.filter(
                 pl.col("default world").is_between(pl.col("least"), pl.col("greatest"))
@@ -237,7 +263,7 @@ class ValidityPage:
             f"with {first[NEEDED]:,} test users (the median world), {_named(last)} with "
             f"{last[NEEDED]:,}."
         )
-        never = recovery.filter(pl.col(NEEDED).is_null())
+        never = recovery.filter(pl.col(NEEDED).is_null() & pl.col("mean tau").is_not_null())
         if len(never):
             names = ", ".join(_named(row) for row in never.iter_rows(named=True))
             text += f" With {names} no number does it: the upper half is not ahead."
@@ -253,10 +279,16 @@ class ValidityPage:
             mark, colour = SCENARIO_MARKS[scenario]
             place = names.index(row["recommender"]) + (0.17 if scenario == "hot" else -0.17)
             mine = taus.filter(recommender=row["recommender"], scenario=scenario)["tau"]
-            style = {"color": colour, "alpha": 0.35, "markersize": 4, "markeredgewidth": 0}
+            style: dict[str, Any] = {
+                "color": colour,
+                "alpha": 0.35,
+                "markersize": 4,
+                "markeredgewidth": 0,
+            }
             axis.plot(mine, [place] * len(mine), mark, **style, label=f"a world, {scenario}")
-            axis.hlines(place, row["low"], row["high"], color=colour, linewidth=2)
-            axis.plot(row["mean tau"], place, mark, color=colour, label=f"mean, {scenario}")
+            if row["worlds"]:
+                axis.hlines(place, row["low"], row["high"], color=colour, linewidth=2)
+                axis.plot(row["mean tau"], place, mark, color=colour, label=f"mean, {scenario}")
             if row["default world"] is not None:
                 style = {"color": colour, "markerfacecolor": "white"}
                 axis.plot(row["default world"], place, "D", **style, label=f"default, {scenario}")
@@ -287,6 +319,7 @@ class ValidityPage:
             axis.set_title(scenario)
             axis.set_xlabel("test users")
         axes[0, 0].set_ylabel(column)
+        axes[0, 0].set_ylim(0, 1.03)
         legend_below(figure, axes[0, 0])
         return closed(figure)
 

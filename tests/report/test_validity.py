@@ -66,10 +66,28 @@ def test_tau_over_worlds_by_hand(tmp_path: Path) -> None:
     assert centred[NEEDED] is None
     text = found.recovery_text(recovery)
     assert "KNN in cold recovers the order best: tau is 0.83 (0.67 to 1.00) over 2 worlds" in text
-    assert "KNN (center=true) in cold recovers it least: -1.00" in text
+    assert "KNN (center=true) in cold recovers it least: -1.00 (-1.00 to -1.00) over 2." in text
     assert "In 1 of the 2 pairs" in text
     assert "in 0 of 1 pairs, and differs from their mean by -1.83" in text
     assert "With KNN (center=true) in cold no number does it" in found.power_text(recovery)
+    assert isinstance(found.recovery_figure(recovery), Figure)
+
+
+def test_only_the_default_world(tmp_path: Path) -> None:
+    found = page(tmp_path, [*ladder("demo", UP), *ladder("demo:seed=1", UP, "hot")])
+    recovery = found.recovery()
+    hot, cold = recovery.iter_rows(named=True)
+    assert (hot["scenario"], hot["mean tau"], hot["default world"]) == ("hot", 1, None)
+    assert (cold["worlds"], cold["mean tau"], cold[NEEDED], cold["default world"]) == (
+        0,
+        None,
+        None,
+        1,
+    )
+    text = found.recovery_text(recovery)
+    assert "1 of 2 pairs have been run in the default world alone" in text
+    assert "no number" not in found.power_text(recovery)
+    assert found.power()["scenario"].unique().to_list() == ["hot"]
     assert isinstance(found.recovery_figure(recovery), Figure)
 
 
