@@ -84,13 +84,16 @@ def missing_text(study: str | Path) -> str:
     )
 
 
-def origin_text(archive: Archive) -> str:
-    """When, where and how an archive was made."""
+def origin_text(study: str | Path, archive: Archive) -> str:
+    """When, where and how an archive was made, and which of the study's recommenders it lacks."""
     about = archive.about
+    there = set(labelled(study, archive)["variant"])
+    absent = [v.label for v in load_study(study).recommenders if v.label not in there]
+    lacking = f" Not in it: {', '.join(absent)}; `{COMMAND}` runs what is missing."
     return (
         f"{about['n_runs']:,} runs of {about['created']}, made by `{about['command']}` in "
         f"{about['seconds'] / 60:.0f} minutes of fitting and ranking on "
-        f"{' and '.join(about['machine'])}."
+        f"{' and '.join(about['machine'])}.{lacking if absent else ''}"
     )
 
 

@@ -114,8 +114,11 @@ def test_power_by_number_of_users(tmp_path: Path) -> None:
 def test_worlds_and_origin(tmp_path: Path) -> None:
     found = page(tmp_path, [*ladder("demo:seed=1", UP), *ladder("demo:seed=1", UP, "hot")])
     assert found.worlds().rows() == [("demo:seed=1", 30, 30)]
-    text = origin_text(found.archive)
+    text = origin_text(tmp_path / "worlds.yaml", found.archive)
     assert text.startswith("8 runs of ")
+    assert text.endswith(
+        "Not in it: KNN (center=true); `python -m mrs.study.worlds` runs what is missing."
+    )
     assert "`a command` in 4 minutes" in text  # hot and cold share a fit of a minute: four fits
 
 
