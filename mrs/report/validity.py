@@ -227,7 +227,7 @@ class ValidityPage:
             worst, best = known.row(0, named=True), known.row(-1, named=True)
             lines.append(
                 f"Of {len(known)} pairs of recommender and scenario, {_named(best)} recovers the "
-                f"order best: tau is {_with_interval(best)} over {best['worlds']} worlds. "
+                f"order best: tau is {_with_interval(best)} over {best['worlds']} world(s). "
                 f"{_named(worst)} recovers it least: {_with_interval(worst)} over "
                 f"{worst['worlds']}."
             )

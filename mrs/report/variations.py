@@ -120,7 +120,7 @@ class VariationsPage:
         raw = frame.filter(pl.col("recommender").str.starts_with("KNN"))
         text = (
             f"From {settings[0]:,.0f} to {settings[-1]:,.0f} dimensions and the same dot products, "
-            f"over {row['worlds']} worlds, the change is clear (its interval leaves out zero) in "
+            f"over {row['worlds']} world(s), the change is clear (its interval leaves out zero) in "
             f"{n_clear} of {len(frame)} pairs of recommender and scenario; the largest is "
             f"{row['change']:+.4f}, of {row['recommender']} in {row['scenario']}."
         )

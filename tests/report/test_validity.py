@@ -65,7 +65,7 @@ def test_tau_over_worlds_by_hand(tmp_path: Path) -> None:
     assert plain[NEEDED] <= 1  # no user differs from another
     assert centred[NEEDED] is None
     text = found.recovery_text(recovery)
-    assert "KNN in cold recovers the order best: tau is 0.83 (0.67 to 1.00) over 2 worlds" in text
+    assert "KNN in cold recovers the order best: tau is 0.83 (0.67 to 1.00) over 2 world(s)" in text
     assert "KNN (center=true) in cold recovers it least: -1.00 (-1.00 to -1.00) over 2." in text
     assert "In 1 of the 2 pairs" in text
     assert "in 0 of 1 pairs, and differs from their mean by -1.83" in text

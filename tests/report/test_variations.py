@@ -59,7 +59,7 @@ def test_changes_by_hand(found: VariationsPage) -> None:
 def test_sentences(found: VariationsPage) -> None:
     text = found.width_text()
     assert "From 104 to 4,800 dimensions" in text
-    assert "over 2 worlds" in text
+    assert "over 2 world(s)" in text
     assert "in 1 of 2 pairs" in text
     assert "the largest is -0.5000, of Hybrid in cold" in text
     assert text.endswith("it is at most 0.0000.")
