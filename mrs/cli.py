@@ -106,6 +106,30 @@ def grid(
 
 
 @app.command()
+def tune(
+    study: StudyOption,
+    trials: Annotated[int, typer.Option(help="of every recommender, the present among them")] = 16,
+    workers: WorkersOption = None,
+    store: StoreOption = Path("results"),
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="to search on; default: the study's, of a generated one another seed"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="draws the trials")] = 0,
+) -> None:
+    """Search hyper-parameters on validation pairs, with as many trials for every recommender."""
+    from mrs.study.store import Store
+    from mrs.study.study import load_study
+    from mrs.study.tune import tune as search
+    from mrs.study.tune import tuning_file
+    from mrs.study.tuning_record import TuningRecord
+
+    frame = search(study, Store(store), trials=trials, workers=workers, seed=seed, dataset=dataset)
+    print(TuningRecord(frame).as_text(load_study(study)))
+    print(f"\nall trials: {tuning_file(study)}")
+
+
+@app.command()
 def book(
     study: StudyOption = Path("studies/demo.yaml"),
     workers: WorkersOption = None,

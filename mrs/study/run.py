@@ -256,7 +256,7 @@ def _describe(
             "vectors": dataset.card(spec.backend).origin if spec.backend else None,
         },
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{platform.system()} {platform.machine()}, {_processor()}",
+        "machine": machine(),
         "versions": {
             name: importlib.metadata.version(name) for name in ("mrs", "torch", "numpy", "polars")
         }
@@ -264,10 +264,11 @@ def _describe(
     }
 
 
-def _processor() -> str:
-    """The processor's name where the system tells."""
+def machine() -> str:
+    """The system and the processor's name where the system tells."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123
-            return next(line.split(":")[1].strip() for line in lines if "model name" in line)
+            name = next(line.split(":")[1].strip() for line in lines if "model name" in line)
     except (OSError, StopIteration):
-        return platform.processor() or "unknown processor"
+        name = platform.processor() or "unknown processor"
+    return f"{platform.system()} {platform.machine()}, {name}"
