@@ -237,3 +237,18 @@ def test_weights_of_an_unknown_backend(mrs: Call, tmp_path: Path) -> None:
     done = mrs("weights", "mart", cwd=tmp_path)
     assert done.returncode == 2
     assert "backend 'mart' is unknown" in done.stderr
+
+
+def test_tune_prints_the_values_for_the_study_file(mrs: Call, folder: Path) -> None:
+    text = "title: t\ndataset: own\nrecommenders: [als: {max_epochs: 2}]\nscenarios: [hot]\n"
+    (folder / "s.yaml").write_text(text)
+    done = mrs("tune", "--study", "s.yaml", "--trials", "2", "--workers", "1", cwd=folder)
+    assert done.returncode == 0
+    assert "\nrecommenders:\n  - als: {" in done.stdout
+    assert "als: 2 trials of 3 fits" in done.stdout
+    assert done.stdout.endswith("all trials: s.tuning.parquet\n")
+    bad = mrs("tune", "--study", "s.yaml", "--trials", "0", cwd=folder)
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert bad.stderr == "mrs: trials 0: must be 1 or more\n"
+    none = mrs("tune", "--study", "none.yaml", cwd=folder)
+    assert (none.returncode, none.stderr.count("\n")) == (2, 1)

@@ -13,6 +13,7 @@ from mrs.report.ladder import has_ladder
 from mrs.study.mir import hearing_key
 from mrs.study.results import Cell, Results
 from mrs.study.study import Variant
+from mrs.study.tune import tuning_file
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def pages(study_file: str, results: Results) -> list[Part]:
         Part("", (book.whole("index", "Overview", "overview"),)),
         Part("The study", (book.data(), Page("reading", "How to read the numbers"))),
         Part("Results", (*map(book.scenario, results.study.scenarios), *book.questions())),
-        Part("Recommenders", tuple(book.recommender(v) for v in results.study.recommenders)),
+        Part("Recommenders", book.recommenders()),
         Part("What a model hears", tuple(book.hearing())),
         Part(
             "Published results",
@@ -137,6 +138,21 @@ class _Book:
             parameters=self.common | {"scenario": scenario},
             inputs=self.inputs([cell for cell in self.cells if cell.scenario == scenario]),
         )
+
+    def recommenders(self) -> tuple[Page, ...]:
+        """A page a recommender, then where their hyper-parameters come from."""
+        path = tuning_file(self.common["study"])
+        record = (self.results.store.digests.of_file(path),) if path.is_file() else ()
+        title = "Hyper-parameters and their search"
+        search = Page(
+            path="hyperparameters",
+            title=title,
+            template="hyperparameters",
+            heading=title,
+            parameters={"study": self.common["study"]},
+            inputs=(*self.inputs([]), *record),
+        )
+        return (*map(self.recommender, self.study.recommenders), search)
 
     def recommender(self, variant: Variant) -> Page:
         """A recommender's page with the pages of its runs below."""

@@ -130,6 +130,8 @@ class StudyPage:
         if pairs(self.results.study):
             title = "Whole vectors or principal components?"
             rows.append((title, "what n_components changes", "components.html"))
+        title = "Hyper-parameters and their search"
+        rows.append((title, "every value's source, every trial", "hyperparameters.html"))
         if self.results.backends():
             title = "What a model hears and what listeners want"
             rows.append((title, "probes against recommendation, a page a backend", "mir.html"))

@@ -110,16 +110,17 @@ def tuning_dataset(study: Study) -> str:
 
 
 def tuning_backends(study: Study, dataset: Dataset) -> list[str]:
-    """Three backends: surrogates on a low, a middle and a high rung, or the first, middle, last.
+    """Three backends, from the middle of each third of the surrogates in the order of their rungs.
 
     The stand-ins of models that run everywhere do not count as surrogates: a heard world has none.
+    Where there are fewer than three surrogates, of all backends in their order.
     """
     names = [n for n in dataset.backends() if study.backends is None or n in study.backends]
     rungs = {name: dataset.card(name).details.get(RUNG) for name in names if name not in STAND_INS}
     ladder = sorted((name for name in rungs if rungs[name] is not None), key=lambda n: rungs[n])
-    pool, ends = (ladder, 1 / 6) if len(ladder) >= FITS else (names, 0.0)
-    places = np.linspace(ends, 1 - ends, FITS) * (len(pool) - 1)
-    return list(dict.fromkeys(pool[round(place)] for place in places)) if pool else []
+    pool = ladder if len(ladder) >= FITS else names
+    places = [(2 * third + 1) * len(pool) // (2 * FITS) for third in range(FITS)]
+    return list(dict.fromkeys(pool[place] for place in places)) if pool else []
 
 
 def plan(study: Study, dataset: Dataset, trials: int, seed: int) -> list[Trial]:

@@ -64,7 +64,12 @@ def test_parts_and_pages(folder: Path) -> None:
         ("Results", ["results-hot", "results-cold"]),
         (
             "Recommenders",
-            ["recommender-knn", "recommender-knn-center-true", "recommender-popularity"],
+            [
+                "recommender-knn",
+                "recommender-knn-center-true",
+                "recommender-popularity",
+                "hyperparameters",
+            ],
         ),
         ("What a model hears", ["mir", "backend-mert"]),
         ("Published results", ["published", "cold_at_20"]),
@@ -76,6 +81,7 @@ def test_parts_and_pages(folder: Path) -> None:
         "recommender-knn": ["sim:MERT, hot", "sim:MERT, cold"],
         "recommender-knn-center-true": ["sim:MERT, hot", "sim:MERT, cold"],
         "recommender-popularity": ["Popularity, hot"],
+        "hyperparameters": [],
     }
 
 
@@ -144,7 +150,7 @@ def test_a_changed_input_executes_the_pages_that_show_it(folder: Path) -> None:
     card = {"backend": "mert", "origin": "file"}
     (folder / "own/embeddings/mert.json").write_text(json.dumps(card))
     after = by_path(lay_out(folder))
-    unmoved = {"runs/popularity-hot", "recommender-popularity"}
+    unmoved = {"runs/popularity-hot", "recommender-popularity", "hyperparameters"}
     assert changed(before, after) == set(before) - unmoved - ELSEWHERE
     assert after["runs/knn-mert-hot"].title == "MERT, hot"
 
