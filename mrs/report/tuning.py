@@ -8,13 +8,14 @@ import matplotlib.pyplot as plt
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from mrs.backends import BACKENDS
 from mrs.recommenders import RECOMMENDERS, make_recommender
 from mrs.report.figures import CHANCE, PLAIN, SHUFFLED, closed, legend_below
 from mrs.report.hyperparameters import SOURCES, Source, plain
 from mrs.report.style import WIDTH, palette
-from mrs.study.search import Group, Rate, groups
+from mrs.study.search import Range, Rate, groups
 from mrs.study.study import Study, Variant, load_study
 from mrs.study.tuning_record import TuningRecord
 
@@ -58,8 +59,8 @@ class TuningPage:
         return (
             f"Each of {len(self.searched)} recommenders or families had {equal} trials, the "
             f"present values being the first, on {kind} `{world}`: {self._fits()}. "
-            f"{self._cold()}All fits together took {cost['seconds'][0] / 60:.0f} minutes "
-            f"({cost['cpu_seconds'][0] / 60:.0f} of processor time) on {when}; "
+            f"{self._cold()}All fits together took {_time(cost['seconds'][0])}, "
+            f"{_time(cost['cpu_seconds'][0])} of processor time, on {when}; "
             f"{', '.join(frame['machine'].unique(maintain_order=True))}. "
             f"`{self.command()}` makes the search again."
         )
@@ -187,7 +188,7 @@ class TuningPage:
             pl.col("present").alias("before"),
             pl.col("chosen").alias("best trial"),
             (100 * pl.col("gain")).alias("change, %"),
-            pl.col("trial").alias("its number"),
+            (pl.col("trial") + 1).alias("its number"),
         )
 
     def costs(self) -> pl.DataFrame:
@@ -219,7 +220,7 @@ class TuningPage:
         ]
         return self.record.trials.select(
             pl.col("group").alias("searched"),
-            "trial",
+            pl.col("trial") + 1,
             pl.col("criterion").alias("score / first"),
             pl.col("best").alias("best so far"),
             pl.col("cpu_seconds").alias("processor s"),
@@ -243,6 +244,7 @@ class TuningPage:
                 label=name,
             )
         axis.axhline(1, color=CHANCE, linestyle=":", label="the study's values before")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.set_xlabel("trials")
         axis.set_ylabel("best so far, times the first trial")
         legend_below(figure, axis)
@@ -264,8 +266,9 @@ class TuningPage:
         )
         for axis, key in zip(axes.flat, values[0], strict=False):
             column = [trial[key] for trial in values]
-            logarithmic = isinstance(_range(self.found.get(name), key), Rate)
-            _scatter(axis, column, scores, chosen, logarithmic)
+            group = self.found.get(name)
+            _place_values(axis, column, group.space.get(key) if group else None)
+            _scatter(axis, column, scores, chosen)
             axis.set_xlabel(key)
         for axis in axes.flat[len(values[0]) :]:
             axis.set_visible(False)
@@ -275,20 +278,27 @@ class TuningPage:
         return closed(figure)
 
 
-def _range(group: Group | None, key: str) -> Any:
-    return group.space.get(key) if group else None
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
-def _scatter(
-    axis: Axes, values: list[Any], scores: list[float], chosen: int, logarithmic: bool
-) -> None:
-    if isinstance(values[0], str):
-        ticks = sorted(set(values))
-        values = [ticks.index(value) for value in values]
-        axis.set_xticks(range(len(ticks)), ticks)
-        axis.set_xlim(-0.5, len(ticks) - 0.5)
-    elif logarithmic:
+def _place_values(axis: Axes, values: list[Any], where: Range | None) -> None:
+    """The axis of a hyper-parameter: the range of a rate, or the values that there are."""
+    if isinstance(where, Rate):
         axis.set_xscale("log")
+        ticks = [where.low, float(f"{(where.low * where.high) ** 0.5:.1g}"), where.high]
+        axis.set_xticks(ticks, [plain(tick) for tick in ticks])
+        axis.set_xlim(min(where.low, *values) / 1.3, max(where.high, *values) * 1.3)
+        axis.xaxis.set_minor_locator(NullLocator())
+    elif not isinstance(values[0], float):
+        ticks = sorted(set(values))
+        axis.set_xticks(*((range(len(ticks)), ticks) if isinstance(values[0], str) else (ticks,)))
+        axis.margins(x=0.3)
+
+
+def _scatter(axis: Axes, values: list[Any], scores: list[float], chosen: int) -> None:
+    if isinstance(values[0], str):
+        values = [sorted(set(values)).index(value) for value in values]
     axis.plot(values, scores, "o", color=PLAIN, markersize=4, label="a trial")
     axis.plot(values[0], scores[0], "D", color=CHANCE, markersize=6, label="the first, before")
     axis.plot(values[chosen], scores[chosen], "*", color=SHUFFLED, markersize=11, label="best")
