@@ -82,7 +82,7 @@ class TuningPage:
         cold = self.record.frame.filter(pl.col("scenario") == "cold")
         if not len(cold):
             return ""
-        months, tracks = cold["months"][0], cold["n_candidates"].max()
+        months, tracks = cold["months"][0], max(cold["n_candidates"])
         period = "month" if months == 1 else f"{months} months"
         return f"Pseudo-cold are the {tracks} tracks first played in the last {period} of train. "
 
@@ -205,7 +205,7 @@ class TuningPage:
                     "fits": int(mine["fits"].sum()),
                     "wall s": float(mine["seconds"].sum()),
                     "processor s": float(cpu.sum()),
-                    "dearest trial / first": float(cpu.max() / cpu[0]),  # type: ignore[operator]
+                    "dearest trial / first": float(cpu.max() / cpu[0]),
                     "best trial / first": float(cpu[self.record.chosen(name)] / cpu[0]),
                 }
             )

@@ -116,8 +116,9 @@ def tuning_backends(study: Study, dataset: Dataset) -> list[str]:
     Where there are fewer than three surrogates, of all backends in their order.
     """
     names = [n for n in dataset.backends() if study.backends is None or n in study.backends]
-    rungs = {name: dataset.card(name).details.get(RUNG) for name in names if name not in STAND_INS}
-    ladder = sorted((name for name in rungs if rungs[name] is not None), key=lambda n: rungs[n])
+    details = {name: dataset.card(name).details for name in names if name not in STAND_INS}
+    rungs = {name: float(values[RUNG]) for name, values in details.items() if RUNG in values}
+    ladder = sorted(rungs, key=rungs.__getitem__)
     pool = ladder if len(ladder) >= FITS else names
     places = [(2 * third + 1) * len(pool) // (2 * FITS) for third in range(FITS)]
     return list(dict.fromkeys(pool[place] for place in places)) if pool else []
@@ -243,7 +244,7 @@ def fit_and_score(job: Job) -> dict[str, Any]:
         row["metric"] = PRIMARY[scenario]
         if np.isfinite(fitted.users()).all() and np.isfinite(fitted.items()).all():
             users, _ = score(dataset, split, fitted, vectors, spec)
-            row["score"] = float(users[row["metric"]].mean())  # type: ignore[arg-type]
+            row["score"] = float(users[row["metric"]].mean())
             row["n_users"] = len(users)
             row["n_candidates"] = int(users["n_candidates"].max())  # type: ignore[arg-type]
         else:

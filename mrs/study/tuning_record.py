@@ -136,7 +136,7 @@ class TuningRecord:
             lines.append(
                 f"{group}: {self.n_trials(group)} trials of {mine['fits'][0]} fits, "
                 f"{mine['cpu_seconds'].sum():.0f} s of processor time; "
-                f"best {mine['criterion'].max():.3f} times the present"
+                f"best {max(mine['criterion']):.3f} times the present"
             )
         return "\n".join([*lines, "", "recommenders:", self.snippet(study)])
 
