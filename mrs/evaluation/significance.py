@@ -4,7 +4,6 @@ Everything here is about paired differences: two systems' values of one metric o
 subtracted user by user, [U] or [S seeds x U users].
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,12 +142,6 @@ def _mean_squares(cube: np.ndarray) -> tuple[float, float, float]:
     of_seeds = n_users * by_seed.var(ddof=1)
     freedom = (n_seeds - 1) * (n_users - 1)
     return float(of_users), float(of_seeds), float((rest**2).sum() / freedom)
-
-
-def averaged(some: Sequence[Components]) -> Components:
-    """The mean components of several pairs over the same numbers of users and seeds."""
-    means = np.mean([(one.users, one.seeds, one.interaction) for one in some], axis=0)
-    return Components(*map(float, means), some[0].n_users, some[0].n_seeds)
 
 
 def detectable(
