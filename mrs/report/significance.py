@@ -119,9 +119,12 @@ class SignificancePage:
         schema = {"told apart": pl.Int64, "with few seeds": pl.Int64}
         return pl.DataFrame(rows, schema_overrides=schema)
 
-    def matrix_figure(self, scenario: str) -> Figure:
-        """From how many of the others of its block each backend is told, a row a recommender."""
-        families = list(self._families(scenario, ranked=True))
+    def matrix_figures(self) -> list[Figure]:
+        """From how many of the others of its block each backend is told, a figure a scenario."""
+        families = {name: list(self._families(name, ranked=True)) for name in self.scenarios}
+        return [self._matrix(name, mine) for name, mine in families.items() if mine]
+
+    def _matrix(self, scenario: str, families: list[tuple[str, str, pl.DataFrame]]) -> Figure:
         sides = [
             self.pairs.select("block", backend=side).with_columns(
                 pl.col("block").replace_strict({b: i for i, b in enumerate(summary.BLOCKS)})
