@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from scipy.stats import norm
 
 from mrs.evaluation.significance import (
@@ -143,7 +144,7 @@ class SignificancePage:
                     apart[place, column] += row["apart"]
         share = np.where(among > 0, apart / np.maximum(among, 1), np.nan)
         figure, axis = plt.subplots(figsize=(WIDTH, 0.36 * len(families) + 1.7))
-        axis.imshow(share, cmap="Blues", vmin=0, vmax=1.25, aspect="auto")
+        axis.imshow(share, cmap="Blues", vmin=0, vmax=1.7, aspect="auto")
         for place, column in zip(*np.nonzero(among), strict=True):
             text = f"{apart[place, column]}/{among[place, column]}"
             axis.text(column, place, text, ha="center", va="center", fontsize=8)
@@ -274,6 +275,12 @@ class SignificancePage:
                 )
             axis.set_xscale("log")
             axis.set_yscale("log")
+            axis.xaxis.set_major_formatter("{x:,.0f}")
+            axis.yaxis.set(
+                major_locator=LogLocator(subs=(1, 2, 5)),
+                major_formatter="{x:g}",
+                minor_formatter=NullFormatter(),
+            )
             axis.set_ylabel(f"detectable, {rows['metric'][0]}\n{scenario}")
         axes[-1, 0].set_xlabel("listeners in the test")
         legend_below(figure, axes[0, 0])
@@ -289,7 +296,8 @@ class SignificancePage:
             if len(names) >= LEAST and len(scores) >= LEAST:
                 text = (
                     f"{title}. Descriptive: average ranks of {len(names)} backends over "
-                    f"{len(scores)} blocks of recommender and scenario."
+                    f"{len(scores)} blocks of recommender and scenario; the critical difference "
+                    f"is {critical_difference(len(names), len(scores)):.1f} ranks."
                 )
                 figures.append((text, rank_figure(names, scores)))
         return figures
@@ -323,22 +331,20 @@ def rank_figure(names: list[str], scores: np.ndarray) -> Figure:
     ranks = pd.Series(average_ranks(scores), index=names)
     p = scikit_posthocs.posthoc_nemenyi_friedman(scores)
     p.index = p.columns = pd.Index(names)
+    face = "white" if all(map(is_surrogate, names)) else PLAIN
     figure, axis = plt.subplots(figsize=(WIDTH, 0.24 * len(names) + 1.6))
-    drawn = scikit_posthocs.critical_difference_diagram(
+    scikit_posthocs.critical_difference_diagram(
         ranks,
         p,
-        cd=critical_difference(len(names), len(scores)),
         ax=axis,
         label_fmt_left="{label} ({rank:.1f})",
         label_fmt_right="({rank:.1f}) {label}",
         label_props={"fontsize": 9},
         elbow_props={"color": CHANCE, "linewidth": 1},
-        marker_props={"color": PLAIN},
+        marker_props={"edgecolor": PLAIN, "facecolor": face},
         crossbar_props={"color": PLAIN},
         text_h_margin=0.1,
     )
-    for marker, name in zip(drawn["markers"], ranks.sort_values().index, strict=False):
-        marker.set_facecolor("white" if is_surrogate(name) else PLAIN)
     axis.grid(visible=False)
     return closed(figure)
 
