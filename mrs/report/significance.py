@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import polars as pl
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
@@ -14,13 +13,13 @@ from mrs.evaluation.significance import (
     LEVEL,
     POWER,
     Components,
-    average_ranks,
     critical_difference,
     first_step,
 )
 from mrs.report import summary
-from mrs.report.figures import CHANCE, PLAIN, closed, legend_below
-from mrs.report.style import WIDTH, is_surrogate, palette
+from mrs.report.figures import PLAIN, closed, legend_below
+from mrs.report.ranks import rank_figure
+from mrs.report.style import WIDTH, palette
 from mrs.study.pairs import SCHEMA, pairs
 from mrs.study.results import Results, open_results
 
@@ -148,8 +147,8 @@ class SignificancePage:
         for place, column in zip(*np.nonzero(among), strict=True):
             text = f"{apart[place, column]}/{among[place, column]}"
             axis.text(column, place, text, ha="center", va="center", fontsize=8)
-        for column in np.flatnonzero(np.diff(blocks)):
-            axis.axvline(column + 0.5, color="black", linewidth=1.5)
+        for edge in np.flatnonzero(np.diff(blocks)):
+            axis.axvline(edge + 0.5, color="black", linewidth=1.5)
         axis.set_xticks(range(len(backends)), backends, rotation=45, ha="right", fontsize=9)
         names = [f"{name}, {rows['apart'].sum()} of {len(rows)}" for _, name, rows in families]
         axis.set_yticks(range(len(names)), names, fontsize=9)
@@ -322,33 +321,6 @@ def family_components(rows: pl.DataFrame) -> Components:
     return Components(users, seeds, interaction, rows["n_users"][0], rows["n_seeds"][0])
 
 
-def rank_figure(names: list[str], scores: np.ndarray) -> Figure:
-    """Demsar's figure of average ranks; those no further apart than the critical difference are
-    joined, and surrogates are hollow. `scores` [blocks x systems], higher is better.
-    """
-    import scikit_posthocs  # takes seconds to import
-
-    ranks = pd.Series(average_ranks(scores), index=names)
-    p = scikit_posthocs.posthoc_nemenyi_friedman(scores)
-    p.index = p.columns = pd.Index(names)
-    face = "white" if all(map(is_surrogate, names)) else PLAIN
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.24 * len(names) + 1.6))
-    scikit_posthocs.critical_difference_diagram(
-        ranks,
-        p,
-        ax=axis,
-        label_fmt_left="{label} ({rank:.1f})",
-        label_fmt_right="({rank:.1f}) {label}",
-        label_props={"fontsize": 9},
-        elbow_props={"color": CHANCE, "linewidth": 1},
-        marker_props={"edgecolor": PLAIN, "facecolor": face},
-        crossbar_props={"color": PLAIN},
-        text_h_margin=0.1,
-    )
-    axis.grid(visible=False)
-    return closed(figure)
-
-
 def seeds_text(rows: pl.DataFrame) -> str:
     """The number of a family's seeds, or that it draws nothing at random."""
     n = rows["n_seeds"][0]
@@ -356,7 +328,7 @@ def seeds_text(rows: pl.DataFrame) -> str:
 
 
 def _span(sizes: pl.Series) -> str:
-    low, high = sizes.min(), sizes.max()
+    low, high = min(sizes), max(sizes)
     return str(low) if low == high else f"{low} to {high}"
 
 

@@ -131,7 +131,7 @@ def _resampled(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     groups: dict[tuple[int, ...], list[str]] = defaultdict(list)
     for slug, known in values.items():
         groups[known.shape].append(slug)
-    means = {}
+    means: dict[str, np.ndarray] = {}
     for slugs in groups.values():
         drawn = resampled_means(np.stack([values[slug] for slug in slugs], axis=-1))
         means |= dict(zip(slugs, drawn.T, strict=True))
