@@ -200,6 +200,7 @@ class _Book:
             "backend": cell.backend,
             "recommender": cell.recommender.name,
             "settings": dict(cell.recommender.settings),
+            "protocol": cell.recommender.protocol,
             "scenario": cell.scenario,
             "seeds": list(self.study.seeds),
             "shuffled_seeds": [spec.seed for spec in cell.shuffled],

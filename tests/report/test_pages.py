@@ -99,6 +99,7 @@ def test_a_run_page_spells_out_its_runs(folder: Path) -> None:
         "backend": "mert",
         "recommender": "knn",
         "settings": {"center": True},
+        "protocol": "corrected",
         "scenario": "cold",
         "seeds": [0, 1],
         "shuffled_seeds": [0, 1, 2],
