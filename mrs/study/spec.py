@@ -142,21 +142,27 @@ def make_spec(
     )
 
 
-def run_key(spec: RunSpec, dataset: Dataset, digests: Digests) -> str:
-    """The key of a run: a hash of what was asked for, the inputs' content and the versions."""
+def versions_of(spec: RunSpec) -> dict[str, Any]:
+    """The versions of everything that computes a run."""
     kind = RECOMMENDERS[spec.recommender]
-    values = asdict(spec) | {
-        "dataset": dataset.name,
-        "split_content": dataset.split_digest(spec.split, digests),
-        "versions": [EVALUATION_VERSION, kind.version],
-    }
+    values: dict[str, Any] = {"versions": [EVALUATION_VERSION, kind.version]}
     followed = deviations_of(spec.recommender, spec.protocol)
     if followed:
         values["deviations"] = {deviation.name: deviation.version for deviation in followed}
     if "backbone" in kind.needs:
         values["backbone_version"] = RECOMMENDERS[dict(spec.settings)["backbone"]].version
+    return values
+
+
+def run_key(spec: RunSpec, dataset: Dataset, digests: Digests) -> str:
+    """The key of a run: a hash of what was asked for, the inputs' content and the versions."""
+    values = asdict(spec) | {
+        "dataset": dataset.name,
+        "split_content": dataset.split_digest(spec.split, digests),
+    }
+    values |= versions_of(spec)
     if spec.backend:
         values["vectors"] = dataset.vector_digest(spec.backend, digests)
-    if "truth" in kind.needs:
+    if "truth" in RECOMMENDERS[spec.recommender].needs:
         values["truth"] = dataset.truth_digest(spec.recommender, digests)
     return of_values(values)[:20]
