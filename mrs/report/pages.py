@@ -11,6 +11,7 @@ from mrs.published.metrics_audit import LIVE
 from mrs.report.components import pairs
 from mrs.report.ladder import has_ladder
 from mrs.study.mir import hearing_key
+from mrs.study.pairs import has_pairs
 from mrs.study.results import Cell, Results
 from mrs.study.study import Variant
 from mrs.study.tune import tuning_file
@@ -170,6 +171,9 @@ class _Book:
     def questions(self) -> list[Page]:
         """Pages about the whole study that not every study can answer."""
         found = []
+        if has_pairs(self.results):
+            title = "Which differences are more than chance?"
+            found.append(self.whole("significance", title, "significance"))
         if has_ladder(self.results):
             found.append(self.whole("ladder", "Does the protocol recover a known order?", "ladder"))
         if pairs(self.study):
@@ -212,6 +216,7 @@ class _Book:
             "backend": cell.backend,
             "recommender": cell.recommender.name,
             "settings": dict(cell.recommender.settings),
+            "protocol": cell.recommender.protocol,
             "scenario": cell.scenario,
             "seeds": list(self.study.seeds),
             "shuffled_seeds": [spec.seed for spec in cell.shuffled],
