@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from mrs.backends import BACKENDS
-from mrs.recommenders import RECOMMENDERS, make_recommender
+from mrs.published.deviations import recommender_of
+from mrs.recommenders import RECOMMENDERS
 from mrs.report.figures import CHANCE, PLAIN, SHUFFLED, closed, legend_below
 from mrs.report.hyperparameters import SOURCES, Source, plain
 from mrs.report.style import WIDTH, palette
@@ -109,7 +110,7 @@ class TuningPage:
         return pl.DataFrame(rows)
 
     def _rows(self, variant: Variant, note: str = "") -> list[dict[str, Any]]:
-        used = make_recommender(variant.name, dict(variant.settings)).settings()
+        used = recommender_of(variant.name, dict(variant.settings), variant.protocol).settings()
         sources = SOURCES.get(variant.name, {})
         rows = []
         for name, value in used.items():

@@ -154,9 +154,11 @@ class Group:
 
 
 def groups(study: Study) -> list[Group]:
-    """What of a study can be searched, in its order."""
+    """What of a study can be searched, in its order; rows as published keep their values."""
     found: dict[tuple[str, tuple], list[Variant]] = {}
     for variant in study.recommenders:
+        if variant.protocol != "corrected":
+            continue
         family = RECOMMENDERS[variant.name].family or variant.name
         if family in SPACES and set(RECOMMENDERS[variant.name].scenarios) & set(study.scenarios):
             found.setdefault((family, variant.settings), []).append(variant)

@@ -58,6 +58,8 @@ def test_one_set_of_values_for_a_family() -> None:
         ("bimodal_average", "hot"),
     ]
     assert groups(study("als", scenarios=["cold"])) == []
+    as_published = {"hybrid": {"protocol": "published"}}
+    assert [group.name for group in groups(study("hybrid", as_published))] == ["hybrid"]
 
 
 @pytest.mark.parametrize("family", SPACES)
