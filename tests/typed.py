@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # Digits that belong to names: papers, commits, files and their lines, metrics and models, columns,
-# colours, the level of intervals, and the "100" tables of arXiv 2604.23077.
+# colours, the level of intervals, years of papers, and the "100" tables of arXiv 2604.23077.
 NAMES = re.compile(
     r"\d{4}\.\d{5}|\b2a36454\b|`[^`]*`(, lines \d+-\d+)?|@(20|50)\b|\b\w*_at_20\b"
     r"|[Mm]usic2[Vv]ec|[Bb][Ee][Rr][Tt]4[Rr]ec|\b\w*ci95\b|\bchance_(20|50)\b"
-    r"|#[0-9a-f]{6}\b|\b95 % interval|“100”|^100$|\bCD\d\b"
+    r"|(al\.|Aljanaki|table of) \d{4}\b|#[0-9a-f]{6}\b|\b95 % interval|“100”|^100$|\bCD\d\b"
 )
 
 

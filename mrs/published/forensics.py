@@ -98,6 +98,17 @@ def training_runs() -> pl.DataFrame:
     return _data("training_runs.csv")
 
 
+def _with_runs(rows: pl.DataFrame, side: str) -> pl.DataFrame:
+    """Rows with the number of runs behind their real or shuffled mean, n_real or n_shuffled."""
+    counts = training_runs().filter(pl.col("embeddings") == side)
+    return rows.join(
+        counts.select("recommender", "backend", pl.col("runs").alias(f"n_{side}")),
+        on=["recommender", "backend"],
+        how="left",
+        maintain_order="left",
+    ).with_columns(pl.col(f"n_{side}").fill_null(USUAL_RUNS))
+
+
 def standard_error(half_width: np.ndarray) -> np.ndarray:
     """The standard error behind a printed half-width."""
     return half_width / stats.t.ppf((1 + LEVEL) / 2, PRINTED_DF)
@@ -138,13 +149,7 @@ def improvements() -> pl.DataFrame:
     """
     rows = results.real_and_shuffled().filter(pl.col("shuffled").is_not_null())
     for side in ("real", "shuffled"):
-        counts = training_runs().filter(pl.col("embeddings") == side)
-        rows = rows.join(
-            counts.select("recommender", "backend", pl.col("runs").alias(f"n_{side}")),
-            on=["recommender", "backend"],
-            how="left",
-            maintain_order="left",
-        ).with_columns(pl.col(f"n_{side}").fill_null(USUAL_RUNS))
+        rows = _with_runs(rows, side)
     # A half-width that is printed as zero is taken as large as it can have been.
     printed = [
         np.maximum(rows[f"{side}_ci95"].to_numpy(), ROUNDING) for side in ("real", "shuffled")
@@ -175,6 +180,21 @@ def improvements() -> pl.DataFrame:
     )
     family = pl.col("p").map_batches(lambda p: pl.Series(holm(p.to_numpy())), pl.Float64)
     return found.with_columns(p_holm=family.over(*TABLE, "metric"))
+
+
+def separated(metric: str) -> tuple[int, int]:
+    """Trained tables whose best backend is ahead of the second by Welch's interval, and all."""
+    chosen = (pl.col("metric") == metric) & pl.col("real_ci95").is_not_null()
+    rows = _with_runs(results.real_and_shuffled().filter(chosen), "real")
+    tables = rows.partition_by(TABLE)
+    n = 0
+    for table in tables:
+        top = table.sort("real", descending=True).head(2)
+        mean, n_runs = top["real"].to_numpy(), top["n_real"].to_numpy()
+        errors = standard_error(np.maximum(top["real_ci95"].to_numpy(), ROUNDING))
+        half, _ = welch(mean[:1] - mean[1:], np.split(errors, 2), np.split(n_runs, 2))
+        n += int(mean[0] - mean[1] > half[0])
+    return n, len(tables)
 
 
 # The "100" tables

@@ -47,7 +47,7 @@ def test_a_topic_is_three_sentences_and_a_figure(name: str):
     topic = forensics.TOPICS[name]
     sentences = topic.sentences()
     assert len(sentences) == 3
-    assert all(text.endswith(".") and text[0].isupper() for text in sentences)
+    assert all(text.endswith(".") and text[0] == text[0].upper() for text in sentences)
     assert topic.figure().axes
 
 
