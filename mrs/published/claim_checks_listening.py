@@ -44,8 +44,9 @@ def _whole(side: Listening, claim: Claim, recommender: str, scenario: str) -> pl
 
 
 def _incomplete(side: Listening) -> Finding:
-    where = f"{side.name} has" if side.name else "no real listening has"
-    return missing(f"{where} no complete set of runs with the models' own vectors")
+    if side.name:
+        return missing(f"{side.name} lacks runs with the models' own vectors that this needs")
+    return missing("no real listening with the models' own vectors is in the store")
 
 
 def _own(side: Listening, claim: Claim, recommender: str) -> tuple[pl.DataFrame, dict] | None:

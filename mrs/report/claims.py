@@ -9,7 +9,7 @@ import polars as pl
 from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
-from mrs.published.claims import NOT_TESTABLE, PAPERS, SECONDARY, VERDICTS, Evidence, load
+from mrs.published.claims import NOT_TESTABLE, PAPERS, SECONDARY, VERDICTS, Claim, Evidence, load
 from mrs.published.judge import Judgement, judge_all
 from mrs.report.figures import CHANCE, ORACLE, PLAIN, SHUFFLED, closed, legend_below
 from mrs.report.style import WIDTH
@@ -78,7 +78,7 @@ class ClaimsPage:
         return pl.DataFrame(
             [
                 {
-                    "claim": one.claim.claim,
+                    "claim": _worded(one.claim),
                     "arXiv": one.claim.paper,
                     "verdict": one.verdict,
                     "found": one.found,
@@ -113,6 +113,11 @@ class ClaimsPage:
                 needs.setdefault(one.claim.test, []).append(one.claim.id)
         rows = [{"needed": need, "claims": ", ".join(ids)} for need, ids in needs.items()]
         return pl.DataFrame(rows, schema={"needed": pl.String, "claims": pl.String})
+
+
+def _worded(claim: Claim) -> str:
+    """The claim, marked where only secondary sources report it."""
+    return f"{claim.claim} ({claim.source})" if claim.mark == SECONDARY else claim.claim
 
 
 def open_page(store: str) -> ClaimsPage:

@@ -85,7 +85,7 @@ def test_the_table_is_sound():
     assert {claim.paper for claim in every} == set(claims.PAPERS)
     assert {claim.check for claim in every} == HERE.keys() | LISTENING.keys()
     for claim in every:
-        assert claim.unit and claim.reason and claim.claim and claim.page, claim.id
+        assert all((claim.unit, claim.reason, claim.claim, claim.page)), claim.id
         assert not claim.study or (ROOT / claim.study).is_file(), claim.id
         secondary = claim.mark == SECONDARY
         assert secondary == (claim.source == "reported by secondary sources"), claim.id
@@ -264,7 +264,8 @@ def test_generated_data_decide_nothing():
     assert "no real listening" in beside.found
     decided = judge(claim, Evidence(real=Listening("onion", frame)))
     assert (decided.verdict, decided.generated) == (REPRODUCED, "")
-    assert "to test" in beside.as_text() and "to test" not in decided.as_text()
+    assert "to test" in beside.as_text()
+    assert "to test" not in decided.as_text()
     assert json.dumps(beside.as_json())
 
 
