@@ -197,9 +197,6 @@ def separated(metric: str) -> tuple[int, int]:
     return n, len(tables)
 
 
-# The "100" tables
-
-
 def hundred_against_chance() -> pl.DataFrame:
     """Cold gains of the "100" tables as printed and against exact chance, per cent.
 
@@ -306,9 +303,6 @@ def agreement(metric: str = "recall", *, without: Sequence[str] = ()) -> pl.Data
     return pl.DataFrame(rows)
 
 
-# The replaced run
-
-
 def replaced_run() -> pl.DataFrame:
     """The two printings of the cell that differs, and the run that must have been exchanged.
 
@@ -337,30 +331,20 @@ def replaced_run() -> pl.DataFrame:
     ).with_columns(stayed=stayed, left=n * a - (n - 1) * stayed, came=n * b - (n - 1) * stayed)
 
 
-# Rounding
-
-
 def percentage_ranges() -> pl.DataFrame:
     """Between which ends each printed improvement may lie, given four decimals of both means.
 
-    Columns: those of the key, improvement (printed, per cent), real, shuffled, low, high (per
-    cent; high is infinite where the shuffled mean may be zero), width.
+    Columns: those of `results.improvements_from_base`, low, high (per cent; high is infinite where
+    the shuffled mean may be zero), width.
     """
-    base = results.real_and_shuffled().filter(pl.col("variant") == "base").drop("variant")
-    key = [name for name in VALUE if name != "variant"]
-    rows = (
-        results.real_and_shuffled()
-        .drop("shuffled")
-        .filter(pl.col("improvement_over_shuffle_pct").is_not_null())
-        .join(base.select(*key, "shuffled"), on=key, how="left", maintain_order="left")
-    )
     real, shuffled = pl.col("real"), pl.col("shuffled")
     least = pl.when(shuffled > ROUNDING).then(shuffled - ROUNDING).otherwise(0.0)
-    return rows.select(
-        *VALUE,
-        "real",
-        "shuffled",
-        improvement="improvement_over_shuffle_pct",
-        low=100 * ((real - ROUNDING) / (shuffled + ROUNDING) - 1),
-        high=100 * ((real + ROUNDING) / least - 1),
-    ).with_columns(width=pl.col("high") - pl.col("low"))
+    return (
+        results.improvements_from_base()
+        .drop("recomputed")
+        .with_columns(
+            low=100 * ((real - ROUNDING) / (shuffled + ROUNDING) - 1),
+            high=100 * ((real + ROUNDING) / least - 1),
+        )
+        .with_columns(width=pl.col("high") - pl.col("low"))
+    )
