@@ -10,7 +10,7 @@ from pathlib import Path
 # colours, the level of intervals, years of papers, and the "100" tables of arXiv 2604.23077.
 NAMES = re.compile(
     r"\d{4}\.\d{5}|\b2a36454\b|`[^`]*`(, lines \d+-\d+)?|@(20|50)\b|\b\w*_at_20\b"
-    r"|[Mm]usic2[Vv]ec|[Bb][Ee][Rr][Tt]4[Rr]ec|\b\w*ci95\b|\bchance_(20|50)\b"
+    r"|\b2nd\b|[Mm]usic4[Aa]ll|[Mm]usic2[Vv]ec|[Bb][Ee][Rr][Tt]4[Rr]ec|\b\w*ci95\b|\bchance_(20|50)\b"
     r"|(al\.|Aljanaki|table of) \d{4}\b|#[0-9a-f]{6}\b|\b95 % interval|“100”|^100$|\bCD\d\b"
 )
 

@@ -82,7 +82,7 @@ def test_the_wording_follows_the_numbers(change: Change):
     assert "none of the 10 backends" in forensics.knn()[0]
     assert "differs from it" in forensics.knn()[0]
     change(col(scenario="hot", recommender="shallow"), pl.lit(0.9))
-    assert "60 of the 300" in forensics.elsa()[1]
+    assert "30 of the 300" in forensics.elsa()[1]
 
 
 def test_the_verdict_on_the_cutoff_turns(change: Change):
