@@ -47,8 +47,7 @@ def definitions(rows: pl.DataFrame) -> pl.DataFrame:
 
 def unclear_share(rows: pl.DataFrame) -> float:
     """The share of definitions in a filled sheet that are unclear or absent."""
-    each = definitions(rows)
-    return (each["status"] != "clear").sum() / len(each)
+    return float((definitions(rows)["status"] != "clear").to_numpy().mean())
 
 
 def verdict(rows: pl.DataFrame) -> str:

@@ -63,7 +63,9 @@ class ClaimsPage:
             for place in np.flatnonzero(counts):
                 middle = start[place] + counts[place] / 2
                 light = "black" if verdict == NOT_TESTABLE else "white"
-                axis.text(middle, place, counts[place], ha="center", va="center", color=light)
+                axis.text(
+                    middle, float(place), str(counts[place]), ha="center", va="center", color=light
+                )
             start += counts
         axis.set_yticks(range(len(names)), names)
         axis.invert_yaxis()

@@ -38,6 +38,10 @@ def _count(n: int, of: int) -> str:
     return f"none of the {of}" if n == 0 else f"{n} of the {of}"
 
 
+def _median(values: pl.Series) -> float:
+    return float(np.median(values.to_numpy()))
+
+
 def _range(row: dict, decimals: int = 2) -> str:
     return f"[{row['low']:.{decimals}f}, {row['high']:.{decimals}f}]"
 
@@ -128,7 +132,7 @@ def wrong_control() -> Sentences:
     )
     later = rows.filter(pl.col("variant") == "100")
     cold = forensics.hundred_against_chance()
-    printed, exact = cold["printed"].median(), cold["against_chance"].median()
+    printed, exact = _median(cold["printed"]), _median(cold["against_chance"])
     return (
         f"{_count(int(rows['equal'].sum()), len(rows)).capitalize()} printed improvements follow "
         "from the printed means with the shuffled mean of the base runs.",
@@ -149,8 +153,8 @@ def width() -> Sentences:
         for row in (rows.row(0, named=True), rows.row(-1, named=True))
     ]
     clear = rows.filter((pl.col("low") > 0) | (pl.col("high") < 0))
-    median = {s: rows.filter(pl.col("scenario") == s)["rho"].median() for s in results.SCENARIOS}
-    span = (rows["high"] - rows["low"]).median()
+    median = {s: _median(rows.filter(pl.col("scenario") == s)["rho"]) for s in results.SCENARIOS}
+    span = _median(rows["high"] - rows["low"])
     widths = forensics.widths()
     return (
         f"Spearman's ρ of Recall and width over the backends lies between {ends[0]} and "
@@ -265,7 +269,7 @@ def rounding() -> Sentences:
         f"{row['improvement']} %, between {row['low']:.0f} % and {row['high']:.0f} %, since its "
         f"shuffled mean is printed as {row['shuffled']:.4f}.",
         f"For {len(unsigned)} not even the sign is known; the median range is "
-        f"{rows['width'].median():.1f} points.",
+        f"{_median(rows['width']):.1f} points.",
     )
 
 
