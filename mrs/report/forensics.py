@@ -155,13 +155,13 @@ def width() -> Sentences:
     clear = rows.filter((pl.col("low") > 0) | (pl.col("high") < 0))
     median = {s: _median(rows.filter(pl.col("scenario") == s)["rho"]) for s in results.SCENARIOS}
     span = _median(rows["high"] - rows["low"])
-    widths = forensics.widths()
+    widths = sorted(forensics.widths()["width"])
     return (
         f"Spearman's ρ of Recall and width over the backends lies between {ends[0]} and "
         f"{ends[1]}; its interval excludes zero in {len(clear)} of {len(rows)} tables.",
         f"The median is {median['hot']:.2f} in hot and {median['cold']:.2f} in cold.",
         f"Over {len(widths)} backends the median interval is {span:.2f} wide, so that width, "
-        f"{widths['width'].min()} to {widths['width'].max()} and the hidden size of some "
+        f"{widths[0]} to {widths[-1]} and the hidden size of some "
         "recommenders, is neither shown to matter nor excluded by these numbers.",
     )
 
