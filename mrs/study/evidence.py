@@ -87,6 +87,9 @@ def _listening(rows: pl.DataFrame) -> Listening:
         return Listening()
     name = rows.group_by("dataset").len().sort("len", "dataset", descending=True)["dataset"][0]
     mine = rows.filter(pl.col("dataset") == name)
+    stand_in = pl.col("label").str.starts_with("sim:")
+    heard = mine.filter(~stand_in)["backend"].unique()  # a stand-in gives way to the model itself
+    mine = mine.filter(~(stand_in & pl.col("backend").is_in(heard.implode())))
     cells = mine.group_by(*RUN, "shuffled", "metric").agg(pl.col("mean").mean(), runs=pl.len())
     chosen = _settings(mine)
     kept = cells.join(chosen, on=["recommender", "settings"], how="semi")

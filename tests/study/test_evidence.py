@@ -64,6 +64,13 @@ def test_runs_become_cells(store: Store):
     assert gather(store).real.cells.equals(found.real.cells)  # as kept in the store
 
 
+def test_a_stand_in_gives_way_to_the_model_itself(store: Store):
+    surrogate(store, 0.3)
+    demo = {"spec": "demo", "name": "demo"}
+    write(store, 0.2, dataset=demo, provenance={"listens": "generated", "vectors": "audio"})
+    assert recall(gather(store).generated.cells) == [("MuQ", 0.2, 1)]
+
+
 def test_what_does_not_count(store: Store):
     write(store, 0.2, provenance={"listens": "real", "vectors": "surrogate"})
     write(store, 0.2, protocol="published")
