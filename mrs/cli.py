@@ -172,6 +172,26 @@ def metrics(
 
 
 @app.command()
+def claims(
+    claim: Annotated[str | None, typer.Argument(help="the id of one; default: all")] = None,
+    store: StoreOption = Path("results"),
+    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
+    """Which claims of the papers hold: source, tolerance, what was found, verdict."""
+    from mrs.published.claims import find, load
+    from mrs.published.judge import judge_all
+    from mrs.study.evidence import gather
+    from mrs.study.store import Store
+
+    chosen = find(claim) if claim else load()
+    judged = judge_all(chosen, gather(Store(store)))
+    if json_:
+        print(json.dumps([one.as_json() for one in judged], indent=1, ensure_ascii=False))
+    else:
+        print("\n\n".join(one.as_text() for one in judged))
+
+
+@app.command()
 def compare(
     vectors: Annotated[Path, typer.Option(help=".npy, one row a track; NAME.json is its card")],
     dataset: DatasetOption = "demo",

@@ -66,6 +66,8 @@ def pages(study_file: str, results: Results) -> list[Part]:
             (
                 Page("published", "Published results", "published"),
                 Page("cold_at_20", "Are the published cold numbers @20?", "cold_at_20"),
+                Page("forensics", "What the printed numbers say", "forensics"),
+                book.claims(),
             ),
         ),
         Part(
@@ -233,11 +235,22 @@ class _Book:
             inputs=self.run_inputs([cell, *self.references(cell.scenario)]),
         )
 
+    def live(self) -> tuple[str, ...]:
+        """The values of today that `make audit` leaves in the store."""
+        path = self.results.store.folder / LIVE
+        return (self.results.store.digests.of_file(path),) if path.exists() else ()
+
+    def claims(self) -> Page:
+        """The papers' claims against all that the store holds, of this study or another."""
+        store = self.results.store
+        keys = sorted(path.parent.name for path in store.folder.glob("[!.]*/run.json"))
+        title, parameters = "Which claims hold?", {"store": self.common["store"]}
+        inputs = (of_values(keys), *self.live())
+        return Page("claims", title, "claims", parameters=parameters, inputs=inputs)
+
     def audit(self) -> Page:
         """Other libraries' metrics; `make audit` leaves their values of today in the store."""
-        store = self.results.store
-        path = store.folder / LIVE
-        inputs = (store.digests.of_file(path),) if path.exists() else ()
+        inputs = self.live()
         parameters = {"store": self.common["store"]}
         title = "What libraries compute"
         return Page("audit", title, "audit", parameters=parameters, inputs=inputs)

@@ -45,7 +45,16 @@ def by_path(parts: list[Part]) -> dict[str, Page]:
 
 
 # Pages about other things than runs.
-ELSEWHERE = {"reading", "published", "cold_at_20", "audit", "definitions", "api"}
+ELSEWHERE = {
+    "reading",
+    "published",
+    "cold_at_20",
+    "forensics",
+    "claims",
+    "audit",
+    "definitions",
+    "api",
+}
 
 
 def test_the_audit_page_follows_the_live_values(folder: Path) -> None:
@@ -53,7 +62,7 @@ def test_the_audit_page_follows_the_live_values(folder: Path) -> None:
     live = folder / "store/audit/live.csv"
     live.parent.mkdir(parents=True)
     live.write_text("library\n")
-    assert changed(before, by_path(lay_out(folder))) == {"audit"}
+    assert changed(before, by_path(lay_out(folder))) == {"audit", "claims"}
 
 
 def test_parts_and_pages(folder: Path) -> None:
@@ -72,7 +81,7 @@ def test_parts_and_pages(folder: Path) -> None:
             ],
         ),
         ("What a model hears", ["mir", "backend-mert"]),
-        ("Published results", ["published", "cold_at_20"]),
+        ("Published results", ["published", "cold_at_20", "forensics", "claims"]),
         ("Do we calculate metrics consistently?", ["audit", "metrics", "definitions"]),
         ("Appendix", ["api", "appendix"]),
     ]
