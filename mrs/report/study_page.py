@@ -10,6 +10,7 @@ from mrs.report.components import pairs
 from mrs.report.figures import closed, interval_figure
 from mrs.report.ladder import has_ladder
 from mrs.study.grid import make_plan
+from mrs.study.pairs import has_pairs
 from mrs.study.results import Results, open_results
 from mrs.study.worlds import beside
 
@@ -126,6 +127,11 @@ class StudyPage:
         for scenario in self.scenarios:
             what = "all recommenders and backends side by side"
             rows.append((f"Results, {scenario}", what, f"results-{scenario}.html"))
+        if has_pairs(self.results):
+            title = "Which differences are more than chance?"
+            rows.append(
+                (title, "every pair of backends; seeds, listeners, power", "significance.html")
+            )
         if has_ladder(self.results):
             title = "Does the protocol recover a known order?"
             rows.append((title, "better vectors, real and shuffled", "ladder.html"))
@@ -136,6 +142,8 @@ class StudyPage:
         if pairs(self.results.study):
             title = "Whole vectors or principal components?"
             rows.append((title, "what n_components changes", "components.html"))
+        title = "Hyper-parameters and their search"
+        rows.append((title, "every value's source, every trial", "hyperparameters.html"))
         if self.results.backends():
             title = "What a model hears and what listeners want"
             rows.append((title, "probes against recommendation, a page a backend", "mir.html"))
