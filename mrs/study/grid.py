@@ -39,7 +39,7 @@ def missing_fits(results: Results) -> list[list[RunSpec]]:
     """The runs that the store lacks, grouped by the fit that they share."""
     missing: dict[RunSpec, list[RunSpec]] = defaultdict(list)
     for spec in dict.fromkeys(results.specs()):
-        if not results.store.has(results.key(spec)):
+        if not results.has(spec):
             missing[spec.fit].append(spec)
     return list(missing.values())
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from mrs.data.dataset import Card, Dataset, open_dataset
 from mrs.recommenders import RECOMMENDERS
+from mrs.study.archive import Archive
 from mrs.study.spec import PRIMARY, RunSpec, make_spec, run_key
 from mrs.study.store import Record, Store, stacked
 from mrs.study.study import Study, Variant, load_study
@@ -50,6 +51,7 @@ class Results:
         self.study = study
         self.store = store
         self.dataset = dataset or open_dataset(study.dataset)
+        self.archive = Archive(study.archive) if study.archive and study.archive.exists() else None
         self._cells = self._lay_out()
         self._keys: dict[RunSpec, str] = {}
 
@@ -111,9 +113,20 @@ class Results:
             self._keys[spec] = run_key(spec, self.dataset, self.store.digests)
         return self._keys[spec]
 
+    def has(self, spec: RunSpec) -> bool:
+        """Whether a run has been computed, here or in the study's archive."""
+        return self.store.has(self.key(spec)) or self._archived(spec) is not None
+
     def record(self, spec: RunSpec) -> Record | None:
         """The record of a run, None where it has not been computed."""
-        return self.store.read(self.key(spec))
+        record = self.store.read(self.key(spec))
+        if record is None and self.archive and (place := self._archived(spec)) is not None:
+            return self.archive.record(place)
+        return record
+
+    def _archived(self, spec: RunSpec) -> int | None:
+        card = self.dataset.card(spec.backend) if spec.backend else None
+        return self.archive.place(spec, card) if self.archive else None
 
     def primary(self, scenario: str) -> str:
         """The scenario's primary metric, at the nearest list length that the study has."""

@@ -47,7 +47,8 @@ class Study(BaseModel):
     `backends` None means all that the dataset has vectors of. `seeds` are those of the fits,
     `shuffled_seeds` those of the control with shuffled vectors; `shuffled_seeds_of` gives some
     recommenders others, by name, or by slug for one variant. `threads` is the number of threads of
-    each fit: part of the study, since it may change last digits.
+    each fit: part of the study, since it may change last digits. `archive` is a file beside the
+    study's in which runs are kept that take hours: see `mrs.study.archive`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,6 +65,7 @@ class Study(BaseModel):
     shuffled_seeds_of: dict[str, tuple[int, ...]] = {}
     k: tuple[int, ...] = DEFAULT_K
     threads: int = Field(default=1, ge=1)
+    archive: Path | None = None
 
     @field_validator("recommenders", mode="before")
     @classmethod
@@ -128,6 +130,8 @@ def load_study(path: str | Path, dataset: str | None = None) -> Study:
         raise InputError(f"{path}: holds no mapping; write `title:`, `recommenders:` and so on")
     if dataset is not None:
         values["dataset"] = dataset
+    if values.get("archive"):
+        values["archive"] = path.parent / str(values["archive"])
     try:
         return Study(**values)
     except ValidationError as error:

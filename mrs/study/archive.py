@@ -1,0 +1,232 @@
+"""What takes hours, computed once: many records in one parquet file that comes with the project.
+
+Per user an archive keeps the ranks of the hits, the number of relevant tracks and that of the
+candidates; every metric and its chance level follow from those when a record is read. Its runs are
+found by what was asked for, not by the content of their inputs, so that they are found on a machine
+where vectors differ in their last digits. Only runs on generated worlds are kept.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import polars as pl
+import typer
+
+from mrs.data.dataset import Card, Dataset
+from mrs.data.digests import of_values
+from mrs.errors import InputError
+from mrs.evaluation.metrics import Judged, chance, evaluate
+from mrs.recommenders import RECOMMENDERS
+from mrs.study.spec import EVALUATION_VERSION, METRICS, RunSpec
+from mrs.study.store import Record
+
+USERS: dict[str, Any] = {
+    "user_id": pl.List(pl.Int32),
+    "n_relevant": pl.List(pl.UInt16),
+    "n_candidates": pl.List(pl.UInt32),
+    "hit_ranks": pl.List(pl.List(pl.UInt16)),
+}
+ASKED: dict[str, Any] = {
+    "dataset": pl.String,
+    "split": pl.String,
+    "recommender": pl.String,
+    "settings": pl.String,
+    "backend": pl.String,
+    "label": pl.String,
+    "origin": pl.String,
+    "embedding_size": pl.Int64,
+    "rung": pl.Float64,
+    "scenario": pl.String,
+    "seed": pl.Int64,
+    "shuffled": pl.Boolean,
+    "protocol": pl.String,
+    "k": pl.List(pl.Int64),
+}
+SCHEMA = pl.Schema({"asked": pl.String, "info": pl.String, **ASKED, **USERS})
+LEFT_OUT = ("examples",)  # of run.json: long, and shown of the run's own record alone
+
+
+def asked(spec: RunSpec) -> str:
+    """What was asked for, and the versions of what answered: a run's name in an archive."""
+    versions = [EVALUATION_VERSION, RECOMMENDERS[spec.recommender].version]
+    return of_values(asdict(spec) | {"versions": versions})[:20]
+
+
+@dataclass(frozen=True)
+class PackedRecord(Record):
+    """A run's record out of an archive; hits are known up to its largest list length."""
+
+    row: pl.DataFrame
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """What run.json held, but for the examples."""
+        return json.loads(self.row["info"].item())
+
+    @cached_property
+    def users(self) -> pl.DataFrame:
+        """The per-user scores, computed from the ranks of the hits."""
+        k = self.info["k"]
+        users = {name: self.row[name].item() for name in USERS}
+        relevant, candidates = (
+            users[name].to_numpy().astype(np.int64) for name in ("n_relevant", "n_candidates")
+        )
+        ranks = users["hit_ranks"].explode(empty_as_null=False).to_numpy().astype(np.int64)
+        hits = np.zeros((len(relevant), max(k)), dtype=bool)
+        row = np.repeat(np.arange(len(relevant)), users["hit_ranks"].list.len().to_numpy())
+        hits[row, ranks - 1] = True
+        judged = Judged(hits, relevant, np.minimum(max(k), candidates), candidates)
+        by_chance = _chance(candidates.tobytes(), relevant.tobytes(), tuple(k))
+        return pl.DataFrame(
+            {
+                "user_id": users["user_id"],
+                "n_relevant": relevant.astype(np.int32),
+                "n_candidates": candidates.astype(np.int32),
+                "hit_ranks": users["hit_ranks"].cast(pl.List(pl.UInt32)),
+            }
+            | evaluate(judged, METRICS, k)
+            | {f"chance:{name}": values for name, values in by_chance.items()}
+        )
+
+
+@lru_cache(maxsize=8)
+def _chance(candidates: bytes, relevant: bytes, k: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Chance levels, the same for all runs over the same users."""
+    n_candidates, n_relevant = (np.frombuffer(p, dtype=np.int64) for p in (candidates, relevant))
+    return chance(n_candidates, n_relevant, METRICS, k)
+
+
+class Archive:
+    """The runs of a parquet file that `pack` wrote. Raises `InputError` for another file.
+
+    `about` says when, where, by which command and in how many seconds of fitting they were made.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            self.about: dict[str, Any] = json.loads(pl.read_parquet_metadata(self.path)["about"])
+            columns = ["asked", *ASKED]
+            self._runs = pl.read_parquet(self.path, columns=columns).with_row_index("place")
+        except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
+            raise InputError(
+                f"{self.path}: is no archive of runs; restore it or pack it"
+            ) from error
+
+    @property
+    def runs(self) -> pl.DataFrame:
+        """A row a run: place (to ask `record` with), and what was run, as in `ASKED`."""
+        return self._runs.drop("asked")
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return dict(zip(self._runs["asked"], self._runs["place"], strict=True))
+
+    def place(self, spec: RunSpec, card: Card | None) -> int | None:
+        """The row of a run on vectors of the card's origin, None where it is not here."""
+        place = self._places.get(asked(spec))
+        if place is not None and self._runs["origin"][place] == (card.origin if card else None):
+            return place
+        return None
+
+    def record(self, place: int) -> Record:
+        """The record of a row of `runs`."""
+        row = self._table[place]
+        return PackedRecord(row["asked"].item(), self.path, row)
+
+    def values(self, places: Sequence[int], metric: str) -> np.ndarray:
+        """Per-user values of runs over the same users: [runs x U]."""
+        return np.stack([self.record(place).values(metric) for place in places])
+
+    @cached_property
+    def _table(self) -> pl.DataFrame:
+        return pl.read_parquet(self.path, columns=["asked", "info", *USERS])
+
+
+def pack(
+    runs: Sequence[tuple[RunSpec, Record, Dataset]], path: str | Path, *, command: str
+) -> Archive:
+    """Write runs on generated worlds into an archive at `path`; `command` makes them again.
+
+    Raises `InputError` for runs on real listening: an archive is passed on with the project.
+    """
+    path = Path(path)
+    rows = []
+    for spec, record, dataset in runs:
+        if not dataset.generated:
+            raise InputError(f"{dataset.folder}: real listening is not archived; keep the store")
+        rows.append(_row(spec, record, dataset))
+    about = {
+        "created": datetime.now(UTC).date().isoformat(),
+        "machine": sorted({record.info["machine"] for _, record, _ in runs}),
+        "versions": runs[0][1].info["versions"],
+        "command": command,
+        "n_runs": len(runs),
+        "seconds": round(_seconds(runs), 1),
+    }
+    frame = pl.DataFrame(rows, schema=SCHEMA)
+    temporary = path.with_name(f".{path.name}.part")
+    frame.write_parquet(
+        temporary,
+        compression="zstd",
+        compression_level=15,
+        data_page_size=16 << 20,  # users and candidates repeat from run to run
+        metadata={"about": json.dumps(about)},
+    )
+    temporary.replace(path)
+    return Archive(path)
+
+
+def _row(spec: RunSpec, record: Record, dataset: Dataset) -> dict[str, Any]:
+    users, card = record.users, dataset.card(spec.backend) if spec.backend else None
+    ranks = users["hit_ranks"].list.eval(pl.element().filter(pl.element() <= max(spec.k)))
+    info = {name: value for name, value in record.info.items() if name not in LEFT_OUT}
+    return asdict(spec) | {
+        "asked": asked(spec),
+        "info": json.dumps(info, ensure_ascii=False),
+        "settings": json.dumps(dict(spec.settings)),
+        "label": card.label if card else None,
+        "origin": card.origin if card else None,
+        "embedding_size": card.embedding_size if card else None,
+        "rung": card.details.get("heldout_r2") if card else None,
+        "k": list(spec.k),
+        "user_id": users["user_id"].to_list(),
+        "n_relevant": users["n_relevant"].to_list(),
+        "n_candidates": users["n_candidates"].to_list(),
+        "hit_ranks": ranks.to_list(),
+    }
+
+
+def _seconds(runs: Sequence[tuple[RunSpec, Record, Dataset]]) -> float:
+    """Worker seconds: each fit once, however many runs share it."""
+    fits = {(d.spec, spec.fit): record.info["seconds"]["fit"] for spec, record, d in runs}
+    return sum(fits.values()) + sum(record.info["seconds"]["rank"] for _, record, _ in runs)
+
+
+def main(
+    study: Annotated[Path, typer.Argument(help="a study file that names its archive")],
+    store: Annotated[Path, typer.Option(help="the run store")] = Path("results"),
+) -> None:
+    """Pack what a study's grid has in the store into the study's archive."""
+    from mrs.study.results import open_results
+
+    results = open_results(str(study), str(store))
+    if results.study.archive is None:
+        raise InputError(f"{study}: names no archive; write `archive: {study.stem}.parquet`")
+    runs = [
+        (spec, record, results.dataset)
+        for spec in dict.fromkeys(results.specs())
+        if (record := results.record(spec)) is not None
+    ]
+    command = f"python -m mrs grid --study {study.as_posix()}"
+    print(pack(runs, results.study.archive, command=command).about)
+
+
+if __name__ == "__main__":
+    typer.run(main)
