@@ -64,6 +64,7 @@ def pages(study_file: str, results: Results) -> list[Part]:
             (
                 Page("published", "Published results", "published"),
                 Page("cold_at_20", "Are the published cold numbers @20?", "cold_at_20"),
+                Page("forensics", "What the printed numbers say", "forensics"),
             ),
         ),
         Part(
