@@ -221,10 +221,10 @@ class Measured:
     """The effects as an archive has them."""
 
     def __init__(self, archive: str | Path = ARCHIVE, study: str | Path = STUDY) -> None:
-        self.path = Path(archive)
+        self.study_path = Path(study)
         self.study = load_study(study)
         self.dataset = open_dataset(self.study.dataset)
-        self.archive = Archive(archive) if self.path.exists() else None
+        self.archive = Archive(archive) if Path(archive).exists() else None
         self.pairs = pairs(self.study, self.dataset)
 
     def read(self, spec: RunSpec) -> Record | None:
