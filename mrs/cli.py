@@ -43,7 +43,9 @@ def run(
     split: Annotated[str | None, typer.Option(help="a split; default: the first")] = None,
     seed: Annotated[int, typer.Option(help="draws the fit and the shuffling")] = 0,
     shuffled: Annotated[bool, typer.Option("--shuffled", help="permute the vectors")] = False,
-    protocol: Annotated[str, typer.Option(help="corrected")] = "corrected",
+    protocol: Annotated[
+        str, typer.Option(help="corrected, published or published:NAME")
+    ] = "corrected",
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="a hyper-parameter, name=value")
     ] = None,
