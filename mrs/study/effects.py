@@ -29,7 +29,8 @@ from mrs.study.spec import PRIMARY, RunSpec, make_spec, run_key
 from mrs.study.store import Record, Store
 from mrs.study.study import Study, load_study
 
-STUDY = Path("studies/demo.yaml")
+STUDY = Path("studies/demo.yaml")  # whose hyper-parameters are used
+DATASET = "demo:n_users=300,n_tracks=400,n_artists=50,n_cold=60"
 ARCHIVE = Path("studies/deviations.parquet")
 COMMAND = "python -m mrs.study.effects"
 
@@ -220,10 +221,15 @@ def _sides(group: Sequence[Pair], read: Reader) -> _Sides | None:
 class Measured:
     """The effects as an archive has them."""
 
-    def __init__(self, archive: str | Path = ARCHIVE, study: str | Path = STUDY) -> None:
+    def __init__(
+        self,
+        archive: str | Path = ARCHIVE,
+        dataset: str = DATASET,
+        study: str | Path = STUDY,
+    ) -> None:
         self.study_path = Path(study)
         self.study = load_study(study)
-        self.dataset = open_dataset(self.study.dataset)
+        self.dataset = open_dataset(dataset)
         self.archive = Archive(archive) if Path(archive).exists() else None
         self.pairs = pairs(self.study, self.dataset)
 
@@ -264,22 +270,20 @@ def main(
     workers: Annotated[int | None, typer.Option(help="fits side by side")] = None,
     store: Annotated[Path, typer.Option(help="the run store")] = Path("results"),
     archive: Annotated[Path, typer.Option(help="where the runs are packed")] = ARCHIVE,
+    dataset: Annotated[str, typer.Option(help="a generated world")] = DATASET,
+    compute: Annotated[bool, typer.Option(help="or pack what the store has")] = True,
 ) -> None:
     """Compute the runs that the store lacks and pack all of them."""
-    study, runs = load_study(STUDY), Store(store)
-    dataset = open_dataset(study.dataset)
-    asked = _specs(pairs(study, dataset))
-    keys = {spec: run_key(spec, dataset, runs.digests) for spec in asked}
-    lacking = by_fit(spec for spec in asked if not runs.has(keys[spec]))
-    try:
+    study, runs, world = load_study(STUDY), Store(store), open_dataset(dataset)
+    asked = _specs(pairs(study, world))
+    keys = {spec: run_key(spec, world, runs.digests) for spec in asked}
+    if compute:
+        lacking = by_fit(spec for spec in asked if not runs.has(keys[spec]))
         run_fits(lacking, runs, workers=workers, threads=study.threads)
-    finally:
-        found = [
-            (spec, record, dataset)
-            for spec in asked
-            if (record := runs.read(keys[spec])) is not None
-        ]
-        packed = pack(found, archive, command=COMMAND)
+    found = [
+        (spec, record, world) for spec in asked if (record := runs.read(keys[spec])) is not None
+    ]
+    packed = pack(found, archive, command=COMMAND)
     typer.echo(f"{packed.about['n_runs']} of {len(asked)} runs are in {archive}")
 
 
