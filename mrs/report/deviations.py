@@ -86,7 +86,8 @@ class DeviationsPage:
         seeds = sorted(self.effects["n_seeds"].unique())
         spread = f"{seeds[0]} to {seeds[-1]}" if seeds else "no"
         return (
-            f"Dataset: {self.measured.dataset.info['title']}. Vectors: {shown or 'none'}. "
+            f"Dataset: {self.measured.dataset.info['title']}, `{self.measured.dataset.spec}`. "
+            f"Vectors: {shown or 'none'}. "
             f"Hyper-parameters: `{self.measured.study_path.as_posix()}`. Seeds: {spread}, one "
             "where nothing is drawn."
         )
