@@ -16,6 +16,7 @@ from mrs.published import t_intervals
 from mrs.published.deviation_table import Deviation, deviations
 from mrs.recommenders import RECOMMENDERS
 from mrs.report.figures import CHANCE, closed
+from mrs.report.ladder import RUNG
 from mrs.report.style import WIDTH, palette
 from mrs.report.tables import show
 from mrs.study.effects import ARCHIVE, COMMAND, Measured
@@ -81,7 +82,7 @@ class DeviationsPage:
         )
         cards = [self.measured.dataset.card(name) for name in names]
         shown = ", ".join(
-            f"{card.label} ({card.origin}, rung {card.details['heldout_r2']:.1f})" for card in cards
+            f"{card.label} ({card.origin}, rung {card.details[RUNG]:.1f})" for card in cards
         )
         seeds = sorted(self.effects["n_seeds"].unique())
         spread = f"{seeds[0]} to {seeds[-1]}" if seeds else "no"
@@ -155,7 +156,7 @@ class DeviationsPage:
             rows = self.effects.filter(pl.col("scenario") == scenario)
             for name in names:
                 mine = rows.filter(pl.col("deviation") == name)
-                offsets = np.linspace(0.25, -0.25, len(mine)) if len(mine) > 1 else [0.0]
+                offsets = np.linspace(0.25, -0.25, len(mine)) * (len(mine) > 1)
                 for row, offset in zip(mine.iter_rows(named=True), offsets, strict=True):
                     place = names.index(name) + offset
                     label = self.label(row["recommender"])
