@@ -261,11 +261,14 @@ class ShallowModule(TrainedModule):
         """Every pair once, in a new order, with new negatives."""
         order = self.generator.permutation(self.pairs)
         for start in range(0, len(order), self.settings.batch_size):
-            pairs = order[start : start + self.settings.batch_size]
-            sides = self.anchor[pairs], self.other[pairs], self.weight[pairs]
-            yield self.batch(*sides, self.generator)
+            yield self.batch(order[start : start + self.settings.batch_size])
 
-    def batch(
+    def batch(self, pairs: np.ndarray) -> Batch:
+        """Some of the train pairs with newly drawn negatives."""
+        sides = self.anchor[pairs], self.other[pairs], self.weight[pairs]
+        return self.batch_of(*sides, self.generator)
+
+    def batch_of(
         self,
         anchor: np.ndarray,
         other: np.ndarray,

@@ -9,7 +9,18 @@ from functools import lru_cache
 from typing import Any
 
 from mrs.errors import InputError
-from mrs.published.deviations import content, evaluation, knn, shallow
+from mrs.published.deviations import (
+    bert4rec,
+    bimodal,
+    cold,
+    content,
+    elsa,
+    evaluation,
+    extraction,
+    hybrid,
+    knn,
+    shallow,
+)
 from mrs.published.deviations.base import Deviation
 from mrs.recommenders import RECOMMENDERS, Recommender, make_recommender
 
@@ -17,7 +28,18 @@ __all__ = ["DEVIATIONS", "Deviation", "backbone_of", "deviations_of", "recommend
 
 CORRECTED, PUBLISHED = "corrected", "published"
 
-_MODULES = (knn, evaluation, shallow, content)
+_MODULES = (
+    knn,
+    evaluation,
+    shallow,
+    content,
+    bimodal,
+    cold,
+    hybrid,
+    elsa,
+    bert4rec,
+    extraction,
+)
 DEVIATIONS: dict[str, Deviation] = {
     deviation.name: deviation for module in _MODULES for deviation in module.DEVIATIONS
 }
@@ -66,7 +88,7 @@ def recommender_of(name: str, settings: dict[str, Any], protocol: str = CORRECTE
                 f"recommender {name}: protocol {protocol!r} sets {key}={forced[key]}; "
                 f"leave {key} out or choose another protocol"
             )
-    return _mixed(type(clean), tuple(d.mixin for d in chosen if d.mixin))(**values | forced)
+    return _mixed(type(clean), sum((d.mixins(name) for d in chosen), ()))(**values | forced)
 
 
 def backbone_of(name: str, recommender: str, protocol: str) -> Recommender:

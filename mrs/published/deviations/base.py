@@ -15,21 +15,27 @@ class Deviation:
     """One way in which published code departs from its paper or from what was meant.
 
     `of` are the recommenders that it concerns. `mixin` overrides what the clean recommender does,
-    and `forced` sets hyper-parameters. `backbone_mixin` does the same to a backbone of that name,
-    which the recommender builds on. One that stands `alone` is no part of `published`. `note` says
-    how a deviation is run that is no variant of a recommender; `of` is then empty. `version` is
-    raised when results change.
+    one class for all or one for each by name, and `forced` sets hyper-parameters. `backbone_mixin`
+    is for a backbone of that name, which the recommender builds on. One that stands `alone` is no
+    part of `published`. `note` says how a deviation is run that is no variant of a recommender;
+    `of` is then empty. `version` is raised when results change.
     """
 
     name: str
     what: str
     of: tuple[str, ...] = ()
-    mixin: type | None = None
+    mixin: type | Mapping[str, type] | None = None
     forced: Mapping[str, Any] = field(default_factory=dict)
     backbone_mixin: tuple[str, type] | None = None
     alone: bool = False
     note: str = ""
     version: int = 1
+
+    def mixins(self, recommender: str) -> tuple[type, ...]:
+        """What is mixed into that recommender: one class or none."""
+        if self.mixin is None:
+            return ()
+        return (self.mixin if isinstance(self.mixin, type) else self.mixin[recommender],)
 
 
 def all_tracks(split: Split) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Departures in evaluation and extraction, which leave what is fitted alone."""
+"""A departure in evaluation, which leaves what is fitted alone."""
 
 from mrs.published.deviations.base import Deviation, answering
 

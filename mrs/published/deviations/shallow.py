@@ -63,7 +63,7 @@ class HingeValidated(ShallowModule):
         for start in range(0, len(anchor), self.settings.batch_size):
             part = slice(start, start + self.settings.batch_size)
             weight = confidence(None, len(anchor[part]))
-            batch = self.batch(anchor[part], other[part], weight, self.validation_generator)
+            batch = self.batch_of(anchor[part], other[part], weight, self.validation_generator)
             losses.append(float(self.loss(batch)))
         return {"minus validation loss": -float(np.mean(losses))} if losses else {}
 

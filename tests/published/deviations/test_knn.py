@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 from recommenders.conformance import pairs
 
@@ -38,9 +40,14 @@ def test_profiles_read_the_rows_that_carry_the_tracks_numbers_by_hand() -> None:
 
 def test_where_every_track_was_played_the_rows_are_right() -> None:
     split = six_tracks()
-    whole = Split(**vars(split) | {"warm": np.array([0, 1], np.int32), "tracks": split.tracks[:2]}
-                  | {"train": pairs(np.array([0, 1]), np.array([0, 1])), "cold": split.cold[:0],
-                     "cold_test": split.val})  # fmt: skip
+    whole = replace(
+        split,
+        tracks=split.tracks[:2],
+        train=pairs(np.array([0, 1]), np.array([0, 1])),
+        warm=np.array([0, 1], np.int32),
+        cold=split.cold[:0],
+        cold_test=split.val,
+    )
     vectors = np.random.default_rng(0).normal(0, 1, (2, 3)).astype(np.float32)
     fits = [
         recommender_of("knn", {"center": True}, protocol).fit(whole, vectors, seed=0)

@@ -1,5 +1,6 @@
 """Protocols by name, and the keys of runs under them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,7 @@ def test_each_protocol_has_keys_of_its_own(name: str, of: str) -> None:
 
 def test_a_raised_version_changes_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     before = key("knn", "published:knn_profiles")
-    raised = DEVIATIONS["knn_profiles"].__class__(
-        **vars(DEVIATIONS["knn_profiles"]) | {"version": 2}
-    )
+    raised = replace(DEVIATIONS["knn_profiles"], version=2)
     monkeypatch.setitem(DEVIATIONS, "knn_profiles", raised)
     assert key("knn", "published:knn_profiles") != before
 

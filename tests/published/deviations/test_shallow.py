@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -13,7 +15,7 @@ FEW = {"n_components": 3, "max_epochs": 3, "n_negatives": 4, "batch_size": 20}
 
 def with_validation() -> Split:
     split = checkerboard()
-    return Split(**{n: v for n, v in vars(split).items() if n != "val"}, val=split.hot_test)
+    return replace(split, val=split.hot_test)
 
 
 def made(protocol: str, **settings: object):
