@@ -39,7 +39,7 @@ SEEDS = (0, 1, 2)
 FEWER = {"bert4rec": (("musicfm", "encodecmae"), (0, 1, 2))}  # a fit takes longest
 LONGER_LISTS = {"cold": "ndcg@50"}  # what stood under the name of the primary metric
 
-SCHEMA = {
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "deviation": pl.String,
     "recommender": pl.String,
     "scenario": pl.String,
