@@ -48,14 +48,21 @@ class DeviationsPage:
 
     def size(self) -> str:
         """How many rows there are and how many have a measured effect."""
-        with_effect = self.effects["deviation"].n_unique()
-        closed_form = sum(row.measured == "closed form" for row in self.rows)
+        measured = set(self.effects["deviation"])
+        kinds = {
+            "an effect measured on generated data": len(measured),
+            "one in closed form": sum(row.measured == "closed form" for row in self.rows),
+            f"none, as they are {NOT_MEASURED}": sum(row.measured == "none" for row in self.rows),
+            f"none yet, as they are {NOT_RUN}": sum(
+                row.measured in ("runs", "list length") and row.name not in measured
+                for row in self.rows
+            ),
+        }
+        parts = ", ".join(f"{count} have {what}" for what, count in kinds.items() if count)
         probable = sum(row.certainty == "PROBABLE" for row in self.rows)
         return (
-            f"{len(self.rows)} deviations; {with_effect} have an effect measured on generated "
-            f"data and {closed_form} one in closed form, the others are {NOT_MEASURED}, with the "
-            f"reason in their row. What the code does is confirmed by reading it for "
-            f"{len(self.rows) - probable} and PROBABLE for {probable}."
+            f"Of {len(self.rows)} deviations {parts}. What the code does is confirmed by reading "
+            f"it for {len(self.rows) - probable} and PROBABLE for {probable}."
         )
 
     def made(self) -> str:
@@ -167,7 +174,8 @@ class DeviationsPage:
             metric = rows["metric"][0] if len(rows) else ""
             axis.set_title(scenario)
             axis.set_xlabel(f"{metric}, difference")
-            axis.locator_params(axis="x", nbins=4)
+            axis.locator_params(axis="x", nbins=3)
+            axis.tick_params(axis="x", labelsize=9)
         axes[0, 0].set_yticks(range(len(names)), [titles[name] for name in names], fontsize=8.5)
         axes[0, 0].set_ylim(-0.6, len(names) - 0.4)
         shown = [self.label(kind) for kind in kinds]
