@@ -10,6 +10,7 @@ from mrs.data.digests import of_values
 from mrs.published.metrics_audit import LIVE
 from mrs.report.components import pairs
 from mrs.report.ladder import has_ladder
+from mrs.study.effects import ARCHIVE
 from mrs.study.mir import hearing_key
 from mrs.study.pairs import has_pairs
 from mrs.study.results import Cell, Results
@@ -68,6 +69,7 @@ def pages(study_file: str, results: Results) -> list[Part]:
                 Page("published", "Published results", "published"),
                 Page("cold_at_20", "Are the published cold numbers @20?", "cold_at_20"),
                 Page("forensics", "What the printed numbers say", "forensics"),
+                book.deviations(),
                 book.claims(),
             ),
         ),
@@ -246,6 +248,13 @@ class _Book:
             parameters=parameters,
             inputs=self.run_inputs([cell, *self.references(cell.scenario)]),
         )
+
+    def deviations(self) -> Page:
+        """What the published code does otherwise; its runs come with the project."""
+        present = ARCHIVE.exists()
+        inputs = (self.results.store.digests.of_file(ARCHIVE),) if present else ()
+        title = "Deviations and their effects"
+        return Page("deviations", title, "deviations", inputs=inputs)
 
     def live(self) -> tuple[str, ...]:
         """The values of today that `make audit` leaves in the store."""

@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -37,11 +37,15 @@ class Plan:
 
 def missing_fits(results: Results) -> list[list[RunSpec]]:
     """The runs that the store lacks, grouped by the fit that they share."""
-    missing: dict[RunSpec, list[RunSpec]] = defaultdict(list)
-    for spec in dict.fromkeys(results.specs()):
-        if not results.has(spec):
-            missing[spec.fit].append(spec)
-    return list(missing.values())
+    return by_fit(spec for spec in results.specs() if not results.has(spec))
+
+
+def by_fit(specs: Iterable[RunSpec]) -> list[list[RunSpec]]:
+    """Runs, each once, grouped by the fit that they share."""
+    groups: dict[RunSpec, list[RunSpec]] = defaultdict(list)
+    for spec in dict.fromkeys(specs):
+        groups[spec.fit].append(spec)
+    return list(groups.values())
 
 
 def make_plan(results: Results) -> Plan:
@@ -93,22 +97,32 @@ def run_grid(study: Study, store: Store, workers: int | None = None) -> Results:
         raise InputError(f"workers {workers}: must be 1 or more")
     results = Results(study, store, _heard(study, workers))
     store.sweep()
-    plan = make_plan(results)
-    if plan.fits:
-        failures = list(
-            run_on_workers(
-                _work,
-                plan.fits,
-                workers=workers or os.cpu_count() or 1,
-                threads=study.threads,
-                title=f"{plan.n_missing} runs",
-                store=str(store.folder.resolve()),
-                threads_a_fit=study.threads,
-            )
-        )
-        if failures:
-            raise RuntimeError(
-                f"{len(failures)} of {len(plan.fits)} fits failed, the others are stored; "
-                f"the first: {failures[0]}"
-            )
+    run_fits(make_plan(results).fits, store, workers=workers, threads=study.threads)
     return results
+
+
+def run_fits(
+    fits: Sequence[Sequence[RunSpec]], store: Store, *, workers: int | None, threads: int
+) -> None:
+    """Compute runs grouped by fit on a local cluster, and write their records to the store.
+
+    Raises `RuntimeError` at the end if a fit failed; the others are kept.
+    """
+    if not fits:
+        return
+    failures = list(
+        run_on_workers(
+            _work,
+            fits,
+            workers=workers or os.cpu_count() or 1,
+            threads=threads,
+            title=f"{sum(map(len, fits))} runs",
+            store=str(store.folder.resolve()),
+            threads_a_fit=threads,
+        )
+    )
+    if failures:
+        raise RuntimeError(
+            f"{len(failures)} of {len(fits)} fits failed, the others are stored; "
+            f"the first: {failures[0]}"
+        )

@@ -50,6 +50,7 @@ ELSEWHERE = {
     "published",
     "cold_at_20",
     "forensics",
+    "deviations",
     "claims",
     "audit",
     "definitions",
@@ -81,7 +82,10 @@ def test_parts_and_pages(folder: Path) -> None:
             ],
         ),
         ("What a model hears", ["mir", "backend-mert"]),
-        ("Published results", ["published", "cold_at_20", "forensics", "claims"]),
+        (
+            "Published results",
+            ["published", "cold_at_20", "forensics", "deviations", "claims"],
+        ),
         ("Do we calculate metrics consistently?", ["audit", "metrics", "definitions"]),
         ("Appendix", ["api", "appendix"]),
     ]

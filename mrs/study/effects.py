@@ -1,0 +1,291 @@
+"""What each deviation of the published code does by itself, measured on the generated world.
+
+A run with one deviation (protocol "published:<name>") stands beside the same run without it: the
+same recommender, hyper-parameters (those of `studies/demo.yaml`), vectors, listeners and seed. The
+runs come with the project in `studies/deviations.parquet`; they are made again by
+
+    python -m mrs.study.effects
+
+which computes what the store lacks and packs the archive anew.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import polars as pl
+import typer
+
+from mrs.data.dataset import Dataset, open_dataset
+from mrs.evaluation.bootstrap import difference
+from mrs.published.deviation_table import Deviation, deviations
+from mrs.recommenders import RECOMMENDERS
+from mrs.study.archive import Archive, pack
+from mrs.study.grid import by_fit, run_fits
+from mrs.study.spec import PRIMARY, RunSpec, make_spec, run_key
+from mrs.study.store import Record, Store
+from mrs.study.study import Study, load_study
+
+STUDY = Path("studies/demo.yaml")  # whose hyper-parameters are used
+DATASET = "demo:n_users=300,n_tracks=400,n_artists=50,n_cold=60"
+ARCHIVE = Path("studies/deviations.parquet")
+COMMAND = "python -m mrs.study.effects"
+
+BACKENDS = ("musicfm", "encodecmae")  # surrogates on a low and a high rung
+SEEDS = (0, 1, 2)
+FEWER = {"bert4rec": (("musicfm", "encodecmae"), (0, 1, 2))}  # a fit takes longest
+LONGER_LISTS = {"cold": "ndcg@50"}  # what stood under the name of the primary metric
+
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "deviation": pl.String,
+    "recommender": pl.String,
+    "scenario": pl.String,
+    "metric": pl.String,
+    "backends": pl.List(pl.String),
+    "n_seeds": pl.Int64,
+    "n_users": pl.Int64,
+    "chance": pl.Float64,
+    "corrected": pl.Float64,
+    "published": pl.Float64,
+    "difference": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "seed_sd": pl.Float64,
+}
+
+Reader = Callable[[RunSpec], Record | None]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A run without a deviation and one with it, and the metric that is read of each.
+
+    Where a deviation changes the list length alone both runs are the same.
+    """
+
+    deviation: str
+    corrected: RunSpec
+    published: RunSpec
+    metric: str
+    published_metric: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """The effect that the pair belongs to: deviation, recommender, scenario."""
+        return self.deviation, self.corrected.recommender, self.corrected.scenario
+
+
+def pairs(study: Study, dataset: Dataset) -> list[Pair]:
+    """What is run for the effects, in the order of the deviations table.
+
+    Hyper-parameters are those of the study's first variant of each recommender.
+    """
+    settings = {variant.name: dict(variant.settings) for variant in reversed(study.recommenders)}
+    found = []
+    for row in deviations():
+        for name in row.recommenders:
+            kind = RECOMMENDERS[name]
+            backends, seeds = FEWER.get(name, (BACKENDS, SEEDS))
+            for scenario in kind.scenarios:
+                if row.measured == "list length" and scenario not in LONGER_LISTS:
+                    continue
+                for backend in backends if "vectors" in kind.needs else (None,):
+                    for seed in seeds if kind.stochastic else (0,):
+                        corrected, published = (
+                            make_spec(
+                                dataset,
+                                recommender=name,
+                                scenario=scenario,
+                                backend=backend,
+                                settings=settings.get(name, {}) | row.settings,
+                                seed=seed,
+                                protocol=protocol,
+                            )
+                            for protocol in ("corrected", _protocol(row))
+                        )
+                        found.append(_pair(row, corrected, published))
+    return found
+
+
+def _protocol(row: Deviation) -> str:
+    return "corrected" if row.measured == "list length" else row.protocol
+
+
+def _pair(row: Deviation, corrected: RunSpec, published: RunSpec) -> Pair:
+    metric = PRIMARY[corrected.scenario]
+    other = LONGER_LISTS[corrected.scenario] if row.measured == "list length" else metric
+    return Pair(row.name, corrected, published, metric, other)
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """One effect's per-user values, averaged over backends: [S seeds x U users] each."""
+
+    pair: Pair
+    backends: list[str]
+    chance: float
+    corrected: np.ndarray
+    published: np.ndarray
+
+
+def effects(asked: Sequence[Pair], read: Reader) -> pl.DataFrame:
+    """The effect of each deviation by recommender and scenario; columns as in `SCHEMA`.
+
+    `difference` is published minus corrected, averaged over backends, seeds and users, `low` and
+    `high` its 95 % bootstrap interval over users and seeds, paired. `seed_sd` is the standard
+    deviation of the seeds' differences (null for one seed). Seeds of which a run is missing are
+    left out, and an effect without a whole seed has no row.
+    """
+    sides = [found for group in _by_key(asked).values() if (found := _sides(group, read))]
+    # Effects over as many seeds and users share the draws of the bootstrap.
+    groups: dict[tuple, list[int]] = defaultdict(list)
+    for place, one in enumerate(sides):
+        groups[one.pair.key[2], one.corrected.shape].append(place)
+    rows = {}
+    for places in groups.values():
+        bounds = difference(
+            np.stack([sides[place].published for place in places], axis=-1),
+            np.stack([sides[place].corrected for place in places], axis=-1),
+        )
+        ends = np.stack([bounds.mean, bounds.low, bounds.high], axis=-1).tolist()
+        for place, (mean, low, high) in zip(places, ends, strict=True):
+            one = sides[place]
+            deviation, recommender, scenario = one.pair.key
+            by_seed = (one.published - one.corrected).mean(axis=1)
+            rows[place] = {
+                "deviation": deviation,
+                "recommender": recommender,
+                "scenario": scenario,
+                "metric": one.pair.metric,
+                "backends": one.backends,
+                "n_seeds": len(by_seed),
+                "n_users": one.corrected.shape[1],
+                "chance": one.chance,
+                "corrected": float(one.corrected.mean()),
+                "published": float(one.published.mean()),
+                "difference": mean,
+                "low": low,
+                "high": high,
+                "seed_sd": float(by_seed.std(ddof=1)) if len(by_seed) > 1 else None,
+            }
+    return pl.DataFrame([rows[place] for place in sorted(rows)], schema=SCHEMA)
+
+
+def missing(asked: Sequence[Pair], read: Reader) -> list[RunSpec]:
+    """The runs that are asked for and not there, each once."""
+    return [spec for spec in _specs(asked) if read(spec) is None]
+
+
+def _specs(asked: Iterable[Pair]) -> list[RunSpec]:
+    """All runs, each once; low seeds first, so that an interrupted grid has whole seeds."""
+    specs = dict.fromkeys(spec for pair in asked for spec in (pair.corrected, pair.published))
+    return sorted(specs, key=lambda spec: spec.seed)
+
+
+def _by_key(asked: Iterable[Pair]) -> dict[tuple[str, str, str], list[Pair]]:
+    groups: dict[tuple[str, str, str], list[Pair]] = defaultdict(list)
+    for pair in asked:
+        groups[pair.key].append(pair)
+    return groups
+
+
+def _sides(group: Sequence[Pair], read: Reader) -> _Sides | None:
+    by_seed: dict[int, list[tuple[Record, Record]]] = defaultdict(list)
+    for pair in group:
+        corrected, published = read(pair.corrected), read(pair.published)
+        if corrected is not None and published is not None:
+            by_seed[pair.corrected.seed].append((corrected, published))
+    backends = list(dict.fromkeys(pair.corrected.backend for pair in group))
+    whole = [by_seed[seed] for seed in sorted(by_seed) if len(by_seed[seed]) == len(backends)]
+    if not whole:
+        return None
+    pair = group[0]
+
+    def values(side: int, metric: str) -> np.ndarray:
+        return np.array(
+            [np.mean([both[side].values(metric) for both in seed], axis=0) for seed in whole]
+        )
+
+    return _Sides(
+        pair=pair,
+        backends=[backend for backend in backends if backend],
+        chance=whole[0][0][0].chance(pair.metric),
+        corrected=values(0, pair.metric),
+        published=values(1, pair.published_metric),
+    )
+
+
+class Measured:
+    """The effects as an archive has them."""
+
+    def __init__(
+        self,
+        archive: str | Path = ARCHIVE,
+        dataset: str = DATASET,
+        study: str | Path = STUDY,
+    ) -> None:
+        self.study_path = Path(study)
+        self.study = load_study(study)
+        self.dataset = open_dataset(dataset)
+        self.archive = Archive(archive) if Path(archive).exists() else None
+        self.pairs = pairs(self.study, self.dataset)
+
+    def read(self, spec: RunSpec) -> Record | None:
+        """A run's record, None where it is missing."""
+        if self.archive is None:
+            return None
+        card = self.dataset.card(spec.backend) if spec.backend else None
+        place = self.archive.place(spec, card)
+        return None if place is None else self.archive.record(place)
+
+    def effects(self) -> pl.DataFrame:
+        """See `effects`."""
+        return effects(self.pairs, self.read)
+
+    def missing(self) -> list[RunSpec]:
+        """See `missing`."""
+        return missing(self.pairs, self.read)
+
+    def hours(self, specs: Sequence[RunSpec]) -> float | None:
+        """About how long missing runs take on one worker, by the archive's runs of the same
+        recommenders; None without an archive.
+        """
+        if self.archive is None or not len(self.archive.runs):
+            return None
+        seconds: dict[str, list[float]] = defaultdict(list)
+        for place, name in self.archive.runs.select("place", "recommender").iter_rows():
+            seconds[name].append(sum(self.archive.record(place).info["seconds"].values()))
+        every = float(np.median([value for values in seconds.values() for value in values]))
+        fits = [fit[0].recommender for fit in by_fit(specs)]
+        return (
+            sum(float(np.median(seconds[name])) if name in seconds else every for name in fits)
+            / 3600
+        )
+
+
+def main(
+    workers: Annotated[int | None, typer.Option(help="fits side by side")] = None,
+    store: Annotated[Path, typer.Option(help="the run store")] = Path("results"),
+    archive: Annotated[Path, typer.Option(help="where the runs are packed")] = ARCHIVE,
+    dataset: Annotated[str, typer.Option(help="a generated world")] = DATASET,
+    compute: Annotated[bool, typer.Option(help="or pack what the store has")] = True,
+) -> None:
+    """Compute the runs that the store lacks and pack all of them."""
+    study, runs, world = load_study(STUDY), Store(store), open_dataset(dataset)
+    asked = _specs(pairs(study, world))
+    keys = {spec: run_key(spec, world, runs.digests) for spec in asked}
+    if compute:
+        lacking = by_fit(spec for spec in asked if not runs.has(keys[spec]))
+        run_fits(lacking, runs, workers=workers, threads=study.threads)
+    found = [
+        (spec, record, world) for spec in asked if (record := runs.read(keys[spec])) is not None
+    ]
+    packed = pack(found, archive, command=COMMAND)
+    typer.echo(f"{packed.about['n_runs']} of {len(asked)} runs are in {archive}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
