@@ -42,7 +42,7 @@ def patch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         monkey.setattr(module, "deviations", rows)
         monkey.setattr(module, "STUDY", folder / "small.yaml")
         monkey.setattr(module, "BACKENDS", ("mule", "encodecmae"))
-        monkey.setattr(module, "FEWER", {"shallow": (("mule", "encodecmae"), (0, 1))})
+        monkey.setattr(module, "SEEDS", (0, 1))
         yield folder
 
 
