@@ -75,9 +75,8 @@ def _compute(missing: list[tuple[RunSpec, str]], store: Store, dataset: Dataset)
     if "backbone" in recommender.needs:
         backbone = _backbone(dataset, spec.split, dict(spec.settings)["backbone"], spec.seed)
     started = time.perf_counter()
-    shared = recommender.fit(
-        split, None if vectors is None else vectors[split.warm], backbone=backbone, seed=spec.seed
-    )
+    read = None if vectors is None else vectors[recommender.reads(split)]
+    shared = recommender.fit(split, read, backbone=backbone, seed=spec.seed)
     fit_seconds = time.perf_counter() - started
     for one, key in missing:
         fitted = make_recommender(one.recommender, dict(one.settings)).read_out(shared)
