@@ -20,14 +20,15 @@ def load_fitted(folder: str | Path) -> Fitted:
         name = json.loads(path.read_text(encoding="utf-8"))["class"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder}: no saved recommender ({error}); save it again") from error
-    kinds = {kind.__name__: kind for kind in _kinds(Fitted)}
+    kinds: dict[str, type[Fitted]] = {}
+    below = Fitted.__subclasses__()
+    while below:
+        kind = below.pop()
+        kinds[kind.__name__] = kind
+        below += kind.__subclasses__()
     if name not in kinds:
         raise InputError(f"{path}: holds a {name}, which is unknown; save it again")
     return kinds[name].load(folder)
-
-
-def _kinds(kind: type[Fitted]) -> list[type[Fitted]]:
-    return [kind, *(below for sub in kind.__subclasses__() for below in _kinds(sub))]
 
 
 def encode_file(

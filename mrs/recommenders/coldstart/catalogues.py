@@ -43,12 +43,12 @@ class Catalogues:
         n_others, place = self.n_others(tracks), self.place[tracks]
         taken = place[:, None]  # a track outside of all catalogues has place -1 and blocks nothing
         drawn = np.full((len(tracks), size), -1)
-        for column in range(size):
-            free = n_others - column
+        for already in range(size):
+            free = n_others - already
             number = (generator.random(len(tracks)) * np.maximum(free, 1)).astype(np.int64)
             for other in taken.T:
                 number += (number >= other) & (other >= 0)
-            drawn[:, column] = np.where(free > 0, number, -1)
+            drawn[:, already] = np.where(free > 0, number, -1)
             taken = np.sort(np.column_stack([taken, number]), axis=1)
         row, column = np.nonzero(drawn >= 0)
         first = self.start[self.artist[tracks[row]]]

@@ -88,7 +88,9 @@ class HeaterModule(ContentModule):
         """Squared error of the scores (1 played, 0 not), and of the experts' factors, summed."""
         network, n_pairs = self.network, len(batch.users)
         tracks = torch.cat([batch.played, batch.others]).to(self.device)
-        factors, content = self.tracks[tracks], network.experts_on(self.inputs[tracks])
+        distinct, place = tracks.unique(return_inverse=True)  # many are there more than once
+        content = functional.embedding(place, network.experts_on(self.inputs[distinct]))
+        factors = self.tracks[tracks]
         drawn = self.generator.random((len(tracks), 1)) < self.settings.dropout
         replaced = torch.from_numpy(drawn).to(self.device)
         of_users = network.user_tower(self.users[batch.users.to(self.device)]).repeat(2, 1)
