@@ -23,6 +23,7 @@ SCRIPTS = (
     "hybrid",
     "bimodal",
     "bert4rec",
+    "acarec",
     "musicnn",
 )
 

@@ -247,6 +247,23 @@ def embed(
 
 
 @app.command()
+def encode(
+    model: Annotated[Path, typer.Option(help="folder of a saved recommender")],
+    vectors: Annotated[Path, typer.Option(help=".npy, one row a new track")],
+    out: Annotated[Path, typer.Option(help="the .npy file to write, one row of factors a track")],
+    artists: Annotated[
+        Path | None, typer.Option(help="CSV with artist_id, one row a track in the same order")
+    ] = None,
+) -> None:
+    """Place new tracks by a saved recommender: their factors, in bounded memory."""
+    from mrs.recommenders.encoding import encode_file, load_fitted
+
+    n_tracks, width, n_unknown = encode_file(load_fitted(model), vectors, artists, out)
+    unknown = f", {n_unknown} of unknown artists" if n_unknown else ""
+    print(f"{out}: {n_tracks} x {width}{unknown}")
+
+
+@app.command()
 def extract(
     dataset: Annotated[
         str, typer.Option(help="a folder or a name; tracks.parquet names the audio")

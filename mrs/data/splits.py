@@ -46,7 +46,8 @@ class Split:
     `users` are the raw ids of the train users, sorted [U]; `tracks` all raw track ids
     [n_tracks]; `warm` the tracks with a train play [N] and `cold` those never played in train
     that a cold recommendation chooses from [M], both ascending positions; `artists` a code a
-    track [n_tracks], or None where artists are unknown.
+    track [n_tracks], -1 where its artist is unknown, or None where all are; `artist_ids` the raw
+    id of each code.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Split:
     cold: np.ndarray
     cold_val: Interactions | None = None
     artists: np.ndarray | None = None
+    artist_ids: np.ndarray | None = None
 
     @cached_property
     def column(self) -> np.ndarray:
@@ -248,8 +250,9 @@ def to_split(
         cold = pl.Series(np.ones(len(tracks), dtype=bool))
         if "dropped" in parts:
             cold &= ~tracks["track_id"].is_in(parts["dropped"]["track_id"].implode())
-    artists = None
+    artists = artist_ids = None
     if "artist_id" in tracks.columns:
+        artist_ids = tracks["artist_id"].drop_nulls().unique().sort().to_numpy()
         artists = tracks["artist_id"].rank("dense").cast(pl.Int32).fill_null(0).to_numpy() - 1
     return Split(
         name=name,
@@ -263,4 +266,5 @@ def to_split(
         cold=np.setdiff1d(cold.arg_true().to_numpy(), warm).astype(np.int32),
         cold_val=positions(parts["cold_val"]) if "cold_val" in parts else None,
         artists=artists,
+        artist_ids=artist_ids,
     )

@@ -7,6 +7,12 @@ from mrs.recommenders.als import ALS, BPR
 from mrs.recommenders.base import Fitted, Recommender
 from mrs.recommenders.bert4rec import BERT4Rec, BERT4RecIds
 from mrs.recommenders.bimodal import BimodalAverage, BimodalCollaborative, BimodalContent
+from mrs.recommenders.coldstart.acarec import ACARec
+from mrs.recommenders.coldstart.artist_mean import ArtistMean
+from mrs.recommenders.coldstart.clcrec import CLCRec
+from mrs.recommenders.coldstart.deepmusic import DeepMusic
+from mrs.recommenders.coldstart.gar import GAR
+from mrs.recommenders.coldstart.heater import Heater
 from mrs.recommenders.elsa import ELSA
 from mrs.recommenders.hybrid import Hybrid
 from mrs.recommenders.knn import KNN
@@ -33,6 +39,12 @@ RECOMMENDERS: dict[str, type[Recommender]] = {
         BPR,
         ShallowIds,
         BERT4RecIds,
+        ArtistMean,
+        DeepMusic,
+        CLCRec,
+        Heater,
+        GAR,
+        ACARec,
         Random,
         Popularity,
         Oracle,

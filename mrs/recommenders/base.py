@@ -31,7 +31,7 @@ class History:
 
 @dataclass(frozen=True, eq=False)
 class Fitted(ABC):
-    """A fitted recommender. A subclass adds its arrays as further fields.
+    """A fitted recommender. A subclass adds its arrays, or mappings of them, as further fields.
 
     `converged` is None where nothing is trained iteratively; `curve` holds one mapping an epoch.
     """
@@ -51,7 +51,8 @@ class Fitted(ABC):
     def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
         """Factors of tracks never seen, float32 [M x d], from their vectors [M x width].
 
-        A recommender that reads no vectors takes an M x 0 array.
+        A recommender that reads no vectors takes an M x 0 array. `artists` are their artists'
+        codes [M] as in `Split.artists`, -1 where unknown; most recommenders do not read them.
         """
         raise InputError(f"{type(self).__name__}: cannot represent tracks that train has not seen")
 
@@ -61,12 +62,14 @@ class Fitted(ABC):
         k: int,
         candidates: list | np.ndarray | None = None,
         vectors: np.ndarray | None = None,
+        artists: np.ndarray | None = None,
     ) -> pl.DataFrame:
         """The best k tracks for each user, their own history left out.
 
         `users` and `candidates` are raw ids; None means every train track. With `vectors`
-        [len(candidates) x width] the candidates are new tracks, encoded from them. Returns
-        user_id, rank (from 1), track_id, score; equal scores keep the candidates' order.
+        [len(candidates) x width] the candidates are new tracks, encoded from them and, where a
+        recommender reads those, their `artists`. Returns user_id, rank (from 1), track_id, score;
+        equal scores keep the candidates' order.
         """
         known = {user: row for row, user in enumerate(self.history.user_ids.tolist())}
         rows = [_lookup(known, user, "user") for user in np.asarray(users).tolist()]
@@ -74,7 +77,7 @@ class Fitted(ABC):
         if vectors is not None:
             if candidates is None or len(candidates) != len(vectors):
                 raise InputError("recommend: give one candidate id a row of vectors")
-            ids, items = np.asarray(candidates), self.encode(vectors)
+            ids, items = np.asarray(candidates), self.encode(vectors, artists)
         else:
             ids, items, seen = self.history.track_ids, self.items(), self.history.matrix[rows]
             if candidates is not None:
@@ -110,7 +113,9 @@ class Fitted(ABC):
         for entry in fields(self):
             value = getattr(self, entry.name)
             if isinstance(value, np.ndarray):
-                arrays[entry.name] = value
+                arrays[entry.name] = _storable(value)
+            elif value and isinstance(value, dict) and _are_arrays(value):
+                arrays |= {f"{entry.name}.{key}": array for key, array in value.items()}
             elif entry.name != "history":
                 rest[entry.name] = value
         np.savez(folder / "arrays.npz", allow_pickle=False, **arrays)
@@ -132,7 +137,14 @@ class Fitted(ABC):
         users, tracks = arrays.pop("history.user_ids"), arrays.pop("history.track_ids")
         ones = np.ones(len(indices), dtype=np.float32)
         matrix = sp.csr_matrix((ones, indices, indptr), shape=(len(users), len(tracks)))
-        return cls(history=History(users, tracks, matrix), **arrays, **rest)
+        parts: dict[str, Any] = {}
+        for name, array in arrays.items():
+            entry, dot, key = name.partition(".")
+            if dot:
+                parts.setdefault(entry, {})[key] = array
+            else:
+                parts[name] = array
+        return cls(history=History(users, tracks, matrix), **parts, **rest)
 
 
 class Recommender(ABC):
@@ -208,6 +220,10 @@ def _lookup(known: dict[Any, int], key: Any, what: str) -> int:
     if key not in known:
         raise InputError(f"recommend: {what} {key} is unknown")
     return known[key]
+
+
+def _are_arrays(values: dict[str, Any]) -> bool:
+    return all(isinstance(value, np.ndarray) for value in values.values())
 
 
 def _storable(ids: np.ndarray) -> np.ndarray:

@@ -92,6 +92,18 @@ _SEQUENCE = {
     ),
 }
 
+_HELD_OUT = "ours: NDCG@20 on held-out tracks; there a vote of three metrics"
+_COLD = {
+    "backbone": Source("bpr", "P3, main.py and main_baseline.py"),
+    "n_components": Source(
+        "none",
+        "P3, raw vectors",
+        "ours: equal terms for all backends, since width alone costs time and gives parameters",
+    ),
+    "max_epochs": Source("500", "P3, main.py and main_baseline.py: an upper end"),
+}
+_CONTENT_MAP = _COLD | {"use_artist": Source("false, true", "P3, main_baseline.py: both are run")}
+
 SOURCES: dict[str, dict[str, Source]] = {
     "knn": {
         "center": Source("false", "P2, knn.py", "true is ours: a row of its own"),
@@ -154,6 +166,73 @@ SOURCES: dict[str, dict[str, Source]] = {
         "regularization": Source(ours="ours: the default of the library implicit"),
         "max_epochs": Source(ours="ours: an upper end; held-out pairs stop it"),
         "patience": Source(ours="ours: an epoch moves BPR less than ELSA, hence longer"),
+    },
+    "artist_mean": {"backbone": Source("bpr", "P3, main_baseline.py: artist_means_BPR")},
+    "deepmusic": _CONTENT_MAP
+    | {
+        "learning_rate": Source("0.001, 0.0003", "P3, main_baseline.py: Music4All-Onion, Yambda"),
+        "regularization": Source(
+            "0.0, 1e-06, 0.0001", "P3, main_baseline.py: content, artist mean, Yambda"
+        ),
+        "batch_size": Source("2048", "P3, main_baseline.py"),
+        "patience": Source("10", "P3, main_baseline.py", _HELD_OUT),
+    },
+    "clcrec": _CONTENT_MAP
+    | {
+        "use_artist": Source(ours="ours: there CLCRec reads content alone"),
+        "embedding_size": Source("128, 512", "P3, main_baseline.py: Yambda, Music4All-Onion"),
+        "lambda_": Source("0.2, 0.6", "P3, main_baseline.py: Music4All-Onion, Yambda"),
+        "temperature": Source("1.0", "P3, main_baseline.py"),
+        "sample_rate": Source(
+            "0.9, 0.6", "P3, main_baseline.py: num_sample, which its model does not read"
+        ),
+        "n_negatives": Source(
+            "128", "P3, main_baseline.py", "ours: drawn for a batch, there for each pair"
+        ),
+        "learning_rate": Source("0.001", "P3, main_baseline.py: Adam"),
+        "regularization": Source("0.0001", "P3, main_baseline.py: times the rows' mean length"),
+        "batch_size": Source("2048", "P3, main_baseline.py: pairs"),
+        "patience": Source("5", "P3, main_baseline.py", _HELD_OUT),
+    },
+    "heater": _CONTENT_MAP
+    | {
+        "n_experts": Source("7, 5", "P3, main_baseline.py: 5 with artist mean on Music4All-Onion"),
+        "dropout": Source("0.5, 0.8", "P3, main_baseline.py: Music4All-Onion, Yambda"),
+        "alpha": Source("0.001, 0.0001, 1e-05", "P3, main_baseline.py, by dataset and variant"),
+        "learning_rate": Source("0.001, 0.0001", "P3, main_baseline.py: Yambda, Music4All-Onion"),
+        "regularization": Source("1e-05, 0.0001", "P3, main_baseline.py: weight decay"),
+        "batch_size": Source("1024", "P3, main_baseline.py: pairs"),
+        "patience": Source("10", "P3, main_baseline.py", _HELD_OUT),
+    },
+    "gar": _CONTENT_MAP
+    | {
+        "alpha": Source(
+            "1.0",
+            "P3, main_baseline.py",
+            "ours: at 1 the generator never meets the discriminator",
+        ),
+        "beta": Source("0.0, 0.6, 0.8", "P3, main_baseline.py, by dataset and variant"),
+        "learning_rate": Source("0.001, 0.0001", "P3, main_baseline.py, by dataset and variant"),
+        "regularization": Source("1e-06, 1e-05, 0.0001", "P3, main_baseline.py: weight decay"),
+        "batch_size": Source("1024", "P3, main_baseline.py: pairs"),
+        "patience": Source("10", "P3, main_baseline.py", _HELD_OUT),
+    },
+    "acarec": _COLD
+    | {
+        "hidden_size": Source(
+            "128, 512",
+            "P3, main.py: emb_size on Yambda and Music4All-Onion, as wide as the backbone",
+        ),
+        "n_heads": Source("8", "P3, main.py"),
+        "n_catalogue": Source("5", "P3, main.py: n_artist_items"),
+        "n_catalogue_inference": Source("250", "P3, main.py: val_artist_tracks"),
+        "self_attention": Source("true", "P3, main.py: use_self_attn"),
+        "fusion": Source("gru", "P3, main.py: gru_mix"),
+        "content_input": Source("true", "P3, main.py"),
+        "learning_rate": Source("0.0005", "P3, main.py: Adam"),
+        "regularization": Source("0.0", "P3, main.py: weight decay"),
+        "batch_size": Source("1024", "P3, main.py: tracks"),
+        "patience": Source("15", "P3, main.py", _HELD_OUT),
     },
     "popularity": {},
     "random": {"embedding_size": Source(ours="ours: any size is at chance")},

@@ -70,6 +70,9 @@ _LAYER = rf"f(x) = {_UNIT}\big(\mathrm{{ReLU}}(W x + b)\big)"
 _ENCODED = r"h_u = \mathrm{Encoder}\big(q_{i_1}, \dots, q_{i_n}, \mathrm{mask}\big)_{n + 1}"
 _MASKED = r"L = - \sum_{t \text{ hidden}} \log \frac{e^{h \cdot q_t}}{\sum_j e^{h \cdot q_j}}"
 
+_MEAN = r"m_t = \frac{1}{|A_t|} \sum_{i \in A_t} e_i"
+_SQUARED = r"L = \sum_t \lVert f_t - e_t \rVert^2"
+
 _BIMODAL = (
     "Each train track has two views: its audio vector, and its row $e_t$ in a collaborative model "
     "that was fitted before and stays as it is. A branch for each, two layers with a ReLU between, "
@@ -236,6 +239,91 @@ IDEAS: dict[str, Idea] = {
         ),
         listener=(Step("the listener's row", trained=True),),
         track=(Step("the track's row and bias", trained=True, warm_only=True),),
+    ),
+    "artist_mean": Idea(
+        text="A new track is the mean of what is known: the rows $e_i$, in a collaborative model, "
+        "of the tracks $A_t$ that its artist has in train. Nothing is heard, nothing trained; all "
+        "new tracks of an artist tie, and one by a new artist stands at the mean of all tracks.",
+        formulas=(r"s(u, t) = p_u \cdot m_t", _MEAN),
+        listener=(Step("the listener's row in a collaborative model"),),
+        track=(Step("the artist's train tracks"), Step("mean of their rows")),
+    ),
+    "deepmusic": Idea(
+        text="Two layers learn to tell a track's row $e_t$ in a collaborative model from its audio "
+        "vector. The listeners' rows stay as they are and score new tracks by what the layers say. "
+        "With `use_artist` the mean row of the artist's other tracks stands beside the audio.",
+        formulas=(r"s(u, t) = p_u \cdot f_t, \qquad f_t = \mathrm{MLP}(c_t)", _SQUARED),
+        listener=(Step("the listener's row in a collaborative model"),),
+        track=(_COMPONENTS, Step("two layers", trained=True)),
+        teacher=(Step("the track's row in the same model"),),
+    ),
+    "clcrec": Idea(
+        text="Rows for listeners and tracks, and two layers $f$ on audio, are trained by two "
+        "contrasts with a softmax over drawn tracks: a track's row $q_t$ with its own audio, and a "
+        "listener with what they played, where a track is its row or, at random, its audio. A new "
+        "track is its audio.",
+        formulas=(
+            r"s(u, t) = p_u \cdot f(c_t)",
+            r"L = \lambda\, L_{\text{track, audio}} + (1 - \lambda)\, L_{\text{listener, track}}",
+        ),
+        listener=(Step("the listener's row", trained=True),),
+        track=(_COMPONENTS, Step("two layers", trained=True)),
+        teacher=(Step("the track's own row", trained=True),),
+    ),
+    "heater": Idea(
+        text="Experts, weighed by gates, learn a track's row $e_t$ in a collaborative model "
+        "from its audio, and in training each row is replaced by theirs at random ($b_t$ is 0 or "
+        "1), so that the tower behind learns to work with either. A new track has theirs alone.",
+        formulas=(
+            r"s(u, t) = \mathrm{tower}_p(p_u) \cdot \mathrm{tower}_q(x_t)",
+            r"x_t = b_t\, f(c_t) + (1 - b_t)\, e_t",
+            r"L = \sum_{(u, t)} \big(y_{ut} - s(u, t)\big)^2 "
+            r"+ \alpha \sum_t \lVert f(c_t) - e_t \rVert^2",
+        ),
+        listener=(
+            Step("the listener's row in a collaborative model"),
+            Step("tower", trained=True),
+        ),
+        track=(_COMPONENTS, Step("experts and gates", trained=True), Step("tower", trained=True)),
+        teacher=(Step("the track's row in the same model"),),
+    ),
+    "gar": Idea(
+        text="A generator makes a track's row from its audio. A discriminator, which also scores, "
+        "learns to put the real row $e_t$ of what a listener played above the generated $g_t$; the "
+        "generator learns to be near the real row and to be put above it.",
+        formulas=(
+            r"s(u, t) = D_p(p_u) \cdot D_q(g_t)",
+            r"L_D = - (1 - \beta) \log \sigma\big(s(u, e_t) - s(u, g_t)\big) "
+            r"- \beta \log \sigma\big(s(u, e_t) - s(u, e_{t^-})\big)",
+            r"L_g = - (1 - \alpha) \log \sigma\big(s(u, g_t) - s(u, e_t)\big) "
+            r"+ \alpha \lVert g_t - e_t \rVert^2",
+        ),
+        listener=(
+            Step("the listener's row in a collaborative model"),
+            Step("linear map", trained=True),
+        ),
+        track=(_COMPONENTS, Step("generator", trained=True), Step("linear map", trained=True)),
+        teacher=(Step("the track's row in the same model"),),
+    ),
+    "acarec": Idea(
+        text="A new track asks its artist's catalogue. Each track of that is its audio and "
+        "its row $e_i$ in a collaborative model; they are compared among themselves, then the new "
+        "track's audio weighs their rows by attention, and a gate decides how far that moves the "
+        "artist's mean $m_t$. Train tracks are learned from as if each were new to its artist.",
+        formulas=(
+            r"s(u, t) = p_u \cdot f_t, \qquad f_t = \mathrm{GRU}\big([a_t; c_t],\, m_t\big)",
+            r"a_t = \mathrm{attention}\big(c_t,\; \{(c_i, e_i)\}_{i \in A_t},\; "
+            r"\{e_i\}_{i \in A_t}\big)",
+            _SQUARED,
+        ),
+        listener=(Step("the listener's row in a collaborative model"),),
+        track=(
+            Step("audio vector, and the artist's tracks"),
+            Step("self-attention over the catalogue", trained=True),
+            Step("attention of the new track to it", trained=True),
+            Step("GRU cell from the artist's mean", trained=True),
+        ),
+        teacher=(Step("the track's row in the same model"),),
     ),
     "popularity": Idea(
         text="The tracks that most listeners played in train, the same list for everybody, without "

@@ -8,6 +8,7 @@ DEVIATIONS = (
     Deviation(
         "cold_k",
         "cold values under @20 were computed at 50: both are reported, under their names",
-        of=answering("cold"),
+        # What answers the cold scenario alone is of arXiv 2604.07090, which reads lists of 20.
+        of=tuple(name for name in answering("cold") if name in answering("hot")),
     ),
 )

@@ -1,0 +1,319 @@
+"""What the cold-start models share: fixed targets, held-out tracks, the map from a new track."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import nn
+
+from mrs.data.splits import Split
+from mrs.errors import InputError
+from mrs.evaluation.metrics import Judged, evaluate
+from mrs.evaluation.ranking import factor_scores, top_k
+from mrs.recommenders.base import Fitted, Recommender
+from mrs.recommenders.bimodal import BACKBONES
+from mrs.recommenders.coldstart.catalogues import Catalogues
+from mrs.recommenders.content import Components
+from mrs.recommenders.elsa import FittedFactors
+from mrs.recommenders.hybrid import unit_components
+from mrs.recommenders.training import TrainedModule, fit_module
+
+HELD_OUT_SHARE = 0.05
+HELD_OUT_K = 20
+ROWS_AT_ONCE = 8192  # new tracks that go through a network together, which bounds memory
+
+
+@dataclass(frozen=True, eq=False)
+class FittedColdStart(FittedFactors):
+    """Factors of users and train tracks, and whose the train tracks are.
+
+    `factors` [N x d] are the backbone's, `artist` [N] the code of each train track's artist (-1
+    where unknown) and `artist_ids` the raw id of each code, empty where the split had none.
+    """
+
+    factors: np.ndarray
+    artist: np.ndarray
+    artist_ids: np.ndarray
+
+    @cached_property
+    def catalogues(self) -> Catalogues:
+        """The train tracks by artist."""
+        return Catalogues(self.artist)
+
+    def codes(self, artists: np.ndarray | None, n_tracks: int) -> np.ndarray:
+        """The artists' codes [M]. Raises `InputError` without one a track."""
+        if artists is None or len(artists) != n_tracks:
+            given = "none" if artists is None else f"{len(artists)}"
+            raise InputError(
+                f"{type(self).__name__}: needs the artist of each of {n_tracks} new tracks, got "
+                f"{given}; give their codes, -1 where unknown"
+            )
+        return np.asarray(artists)
+
+
+@dataclass(frozen=True)
+class ColdStart(Recommender):
+    """Factors for new tracks in the space of a `backbone`, which stays as it is.
+
+    The backbone's users score the new tracks; its factors of the train tracks are the targets.
+    Factors of BPR hold a bias in their last column (1 for users): it is a target like the others,
+    so that the dot product keeps it.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"vectors", "backbone"})
+    scenarios: ClassVar[tuple[str, ...]] = ("cold",)
+
+    backbone: str = "bpr"
+
+    def __post_init__(self) -> None:
+        if self.backbone not in BACKBONES:
+            raise InputError(f"{self.label}: {self.backbone!r} is none of {', '.join(BACKBONES)}")
+
+    def checked(self, split: Split, backbone: Fitted | None) -> Fitted:
+        """The backbone. Raises `InputError` where it is not one of the same train tracks."""
+        if backbone is None or len(backbone.items()) != len(split.warm):
+            raise InputError(
+                f"{self.label}: needs a backbone fitted to the same {len(split.warm)} train tracks"
+            )
+        return backbone
+
+    def artists(self, split: Split, wanted: bool = True) -> np.ndarray:
+        """Codes of all tracks' artists [n_tracks], -1 where unknown. Raises `InputError`."""
+        if split.artists is not None:
+            return split.artists
+        if wanted:
+            raise InputError(
+                f"{self.label}: needs the tracks' artists, and split {split.name} has none; "
+                "add a column artist_id to tracks.parquet"
+            )
+        return np.full(len(split.tracks), -1, dtype=np.int32)
+
+
+def raw_ids(split: Split) -> np.ndarray:
+    """The raw id of each artist's code, empty where the split has none."""
+    return np.empty(0, dtype=np.int64) if split.artist_ids is None else split.artist_ids
+
+
+class HeldOut(NamedTuple):
+    """Tracks that a fit stays without, to say how well it places new ones.
+
+    Their `content` [V x c] and artists' codes `artist` [V], the positions of the users who played
+    any of them [T], and who played what, `truth` [T x V].
+    """
+
+    content: np.ndarray
+    artist: np.ndarray
+    users: np.ndarray
+    truth: sp.csr_matrix
+
+    def ndcg(self, users: np.ndarray, items: np.ndarray) -> float:
+        """Mean NDCG@20 of factors of all users [U x d] and of the held-out tracks [V x d]."""
+        scores = factor_scores(users[self.users], items)
+        lists = top_k(scores, len(self.users), len(items), HELD_OUT_K)
+        judged = Judged.from_lists(lists, self.truth)
+        k = lists.shape[1]
+        return float(evaluate(judged, ["ndcg"], [k])[f"ndcg@{k}"].mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What a model learns from. Row i is train track i everywhere, and no row is trained.
+
+    `content` [N x c], `factors` [N x d] and `users` [U x d] of the backbone, `artist` [N];
+    `trained` [n] are the train tracks that are not held out, and `matrix` [U x n] their plays.
+    """
+
+    content: np.ndarray
+    factors: np.ndarray
+    users: np.ndarray
+    artist: np.ndarray
+    trained: np.ndarray
+    matrix: sp.csr_matrix
+    held: HeldOut
+
+    @classmethod
+    def of(
+        cls,
+        split: Split,
+        content: np.ndarray,
+        artists: np.ndarray,
+        backbone: Fitted,
+        seed: int,
+    ) -> "Material":
+        """`content` are rows of the train tracks, then of `validation_tracks`.
+
+        Held out are the split's cold validation tracks. Where it has none, a seeded share
+        `HELD_OUT_SHARE` of the train tracks: they are no target, in no catalogue, and no pair of
+        theirs is trained on, but the backbone has read their plays.
+        """
+        n_tracks, outside = len(split.warm), validation_tracks(split)
+        held = np.empty(0, dtype=np.int64)
+        if len(outside):
+            assert split.cold_val is not None
+            place = np.searchsorted(outside, split.cold_val.track)
+            users, row = np.unique(split.cold_val.user, return_inverse=True)
+            ones = np.ones(len(place), dtype=np.float32)
+            truth = sp.csr_matrix((ones, (row, place)), shape=(len(users), len(outside)))
+            held_out = HeldOut(content[n_tracks:], artists[outside], users, truth)
+        else:
+            n_held = min(max(2, round(HELD_OUT_SHARE * n_tracks)), n_tracks - 1)
+            chosen = np.random.default_rng([seed, n_tracks]).permutation(n_tracks)[:n_held]
+            held = np.sort(chosen)
+            plays = split.matrix[:, held]
+            users = np.flatnonzero(np.diff(plays.indptr))
+            held_out = HeldOut(content[held], artists[split.warm[held]], users, plays[users])
+        trained = np.setdiff1d(np.arange(n_tracks), held)
+        return cls(
+            content=content[:n_tracks],
+            factors=np.asarray(backbone.items(), dtype=np.float32),
+            users=np.asarray(backbone.users(), dtype=np.float32),
+            artist=artists[split.warm],
+            trained=trained,
+            matrix=split.matrix[:, trained],
+            held=held_out,
+        )
+
+
+def validation_tracks(split: Split) -> np.ndarray:
+    """Positions of the split's cold validation tracks, ascending; none where it has none."""
+    if split.cold_val is None:
+        return np.empty(0, dtype=np.int32)
+    return np.unique(split.cold_val.track)
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A linear estimate of factors from content: `weight` [c x d] and `bias` [d].
+
+    It stands in for an artist's mean where an artist has no (other) train track.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+
+    @classmethod
+    def fit(cls, content: np.ndarray, factors: np.ndarray) -> "Estimate":
+        """Ridge regression of factors [n x d] on content [n x c], with a penalty of c.
+
+        Content has entries of mean square one, so that c is as if each direction had been seen at
+        as many tracks as there are directions. Without content it is the mean.
+        """
+        middle, bias = content.mean(axis=0), factors.mean(axis=0)
+        centred = content - middle
+        gram = (centred.T @ centred).astype(np.float64)
+        gram[np.diag_indices_from(gram)] += max(content.shape[1], 1)
+        weight = np.linalg.solve(gram, centred.T @ (factors - bias)).astype(np.float32)
+        return cls(weight, bias - middle @ weight)
+
+    def __call__(self, content: np.ndarray) -> np.ndarray:
+        """Estimated factors [M x d] of content [M x c]."""
+        return content @ self.weight + self.bias
+
+
+class ColdStartModule(TrainedModule):
+    """What is trained to place new tracks; held-out tracks decide when to stop."""
+
+    def __init__(self, material: Material, settings: "TrainedColdStart", seed: int) -> None:
+        super().__init__()
+        self.material, self.settings = material, settings
+        self.generator = np.random.default_rng(seed)
+
+    @abstractmethod
+    def new_tracks(self, content: np.ndarray, artists: np.ndarray) -> np.ndarray:
+        """Factors of new tracks from their content [M x c] and their artists' codes [M]."""
+
+    def optimiser(self) -> Any:
+        """Adam; `regularization` is its weight decay."""
+        return torch.optim.Adam(
+            self.parameters(),
+            lr=self.settings.learning_rate,
+            weight_decay=self.settings.regularization,
+        )
+
+    def batches(self, epoch: int) -> Iterator[Any]:
+        """Train tracks that are learned from, each once an epoch."""
+        order = self.generator.permutation(self.material.trained)
+        return iter(torch.from_numpy(order).split(self.settings.batch_size))
+
+    def factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """The backbone's."""
+        return self.material.users, self.material.factors
+
+    def validate(self, split: Split) -> dict[str, float]:
+        """NDCG@20 on the held-out tracks among themselves."""
+        held = self.material.held
+        users, _ = self.factors()
+        return {"cold ndcg@20": held.ndcg(users, self.new_tracks(held.content, held.artist))}
+
+
+@dataclass(frozen=True)
+class TrainedColdStart(ColdStart):
+    """What is trained on content: see `Material` for what is held out to stop it."""
+
+    n_components: int | None = 128
+    learning_rate: float = 0.001
+    regularization: float = 0.0
+    batch_size: int = 1024
+    max_epochs: int = 500
+    patience: int = 10
+
+    def reads(self, split: Split) -> np.ndarray:
+        """The train tracks, then the cold validation tracks."""
+        outside = validation_tracks(split)
+        return np.concatenate([split.warm, outside]) if len(outside) else split.warm
+
+    @abstractmethod
+    def module(self, material: Material, seed: int) -> ColdStartModule:
+        """What is trained."""
+
+    @property
+    def reads_artists(self) -> bool:
+        """Whether a fit needs the tracks' artists."""
+        return "artists" in self.needs
+
+    @abstractmethod
+    def fitted(self, module: Any, components: Components, fields: dict[str, Any]) -> Fitted:
+        """The fitted model: `fields` are those of `FittedColdStart`."""
+
+    def fit(
+        self,
+        split: Split,
+        vectors: np.ndarray | None = None,
+        *,
+        backbone: Fitted | None = None,
+        seed: int,
+    ) -> Fitted:
+        """Train from a random start drawn with `seed`; `backbone` is fitted to the same split."""
+        vectors = self.read(split, vectors)
+        base = self.checked(split, backbone)
+        artists = self.artists(split, wanted=self.reads_artists)
+        components = unit_components(vectors[: len(split.warm)], self.n_components)
+        material = Material.of(split, components(vectors), artists, base, seed)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            module = self.module(material, seed)
+        fields = fit_module(module, split, self, seed) | {
+            "factors": material.factors,
+            "artist": material.artist,
+            "artist_ids": raw_ids(split),
+        }
+        return self.fitted(module, components, fields)
+
+
+def arrays_of(network: nn.Module) -> dict[str, np.ndarray]:
+    """A network's state by name, as arrays."""
+    return {name: part.numpy().copy() for name, part in network.state_dict().items()}
+
+
+def network_of(kind: type[nn.Module], sizes: dict, arrays: dict[str, np.ndarray]) -> nn.Module:
+    """A network with a stored state, in evaluation mode; nothing is drawn."""
+    with torch.device("meta"):
+        network = kind(**sizes)
+    state = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    network.load_state_dict(state, assign=True)
+    return network.eval()

@@ -1,0 +1,71 @@
+"""DeepMusic: two layers from sound to the collaborative factors."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from mrs.recommenders.coldstart.base import Material
+from mrs.recommenders.coldstart.content import (
+    ContentMap,
+    ContentModule,
+    ContentNetwork,
+    FittedContentMap,
+)
+
+
+class DeepMusicNetwork(ContentNetwork):
+    """Linear, ReLU, Linear: [B x n_inputs] -> [B x n_factors], as wide inside as its input."""
+
+    def __init__(self, n_inputs: int, n_factors: int) -> None:
+        super().__init__()
+        self.sizes = {"n_inputs": n_inputs, "n_factors": n_factors}
+        self.layers = nn.Sequential(
+            nn.Linear(n_inputs, n_inputs), nn.ReLU(), nn.Linear(n_inputs, n_factors)
+        )
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Factors."""
+        return self.layers(inputs)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedDeepMusic(FittedContentMap):
+    """The backbone's factors, and two layers that place new tracks among them."""
+
+    network_kind: ClassVar[type[ContentNetwork]] = DeepMusicNetwork
+
+
+class DeepMusicModule(ContentModule):
+    """The network, trained on batches of tracks."""
+
+    def make_network(self, n_inputs: int, n_factors: int) -> ContentNetwork:
+        """Two layers."""
+        return DeepMusicNetwork(n_inputs, n_factors)
+
+    def loss(self, batch: torch.Tensor) -> torch.Tensor:
+        """Mean squared error of the batch's factors."""
+        batch = batch.to(self.device)
+        return functional.mse_loss(self.network(self.inputs[batch]), self.targets[batch])
+
+
+@dataclass(frozen=True)
+class DeepMusic(ContentMap):
+    """Regression of a backbone's factors on content (van den Oord et al., NeurIPS 2013).
+
+    In the form of arXiv 2604.07090's baselines: two layers on a track's vector, mean squared
+    error, Adam. `use_artist` puts the mean factors of the artist's other train tracks beside the
+    vector. Vectors are read as principal components; the targets stay as they are.
+    """
+
+    name: ClassVar[str] = "deepmusic"
+    label: ClassVar[str] = "DeepMusic"
+    fitted_kind: ClassVar[type[FittedContentMap]] = FittedDeepMusic
+
+    batch_size: int = 2048
+
+    def module(self, material: Material, seed: int) -> DeepMusicModule:
+        """The two layers."""
+        return DeepMusicModule(material, self, seed)

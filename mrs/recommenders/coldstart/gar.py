@@ -1,0 +1,141 @@
+"""GAR: a generator of factors from content against a recommender that tells them from real ones."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from mrs.errors import InputError
+from mrs.recommenders.coldstart.base import Material
+from mrs.recommenders.coldstart.content import (
+    ContentMap,
+    ContentModule,
+    ContentNetwork,
+    FittedContentMap,
+    through,
+)
+from mrs.recommenders.coldstart.pairs import PairBatches, Pairs
+
+GENERATOR_DROPOUT = 0.1
+
+
+class GARNetwork(ContentNetwork):
+    """The generator g, and the discriminator's maps of users and tracks.
+
+    g is Linear, batch normalisation, tanh, dropout, Linear, as wide inside as its input; the maps
+    are Linear and start as the identity.
+    """
+
+    def __init__(self, n_inputs: int, n_factors: int) -> None:
+        super().__init__()
+        self.sizes = {"n_inputs": n_inputs, "n_factors": n_factors}
+        self.generator = nn.Sequential(
+            nn.Linear(n_inputs, n_inputs),
+            nn.BatchNorm1d(n_inputs),
+            nn.Tanh(),
+            nn.Dropout(GENERATOR_DROPOUT),
+            nn.Linear(n_inputs, n_factors),
+        )
+        self.of_users, self.of_tracks = (nn.Linear(n_factors, n_factors) for _ in range(2))
+        for side in (self.of_users, self.of_tracks):
+            nn.init.eye_(side.weight)
+            nn.init.zeros_(side.bias)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Factors of new tracks: generated, then mapped as real ones are."""
+        return self.of_tracks(self.generator(inputs))
+
+
+@dataclass(frozen=True, eq=False)
+class FittedGAR(FittedContentMap):
+    """Users and train tracks as the discriminator maps them; new tracks generated, then mapped."""
+
+    network_kind: ClassVar[type[ContentNetwork]] = GARNetwork
+
+
+class GARModule(ContentModule):
+    """Generator and discriminator, trained side by side on pairs."""
+
+    users: torch.Tensor
+    settings: "GAR"
+    network: GARNetwork
+
+    def __init__(self, material: Material, settings: "GAR", seed: int) -> None:
+        super().__init__(material, settings, seed)
+        self.register_buffer("users", torch.from_numpy(material.users), persistent=False)
+        self.pairs = PairBatches(settings.label, material)
+
+    def make_network(self, n_inputs: int, n_factors: int) -> ContentNetwork:
+        """Generator and discriminator."""
+        return GARNetwork(n_inputs, n_factors)
+
+    def batches(self, epoch: int) -> Iterator[Pairs]:
+        """Every pair once, each with one track that its listener never played."""
+        return self.pairs(self.settings.batch_size, self.generator)
+
+    def loss(self, batch: Pairs) -> torch.Tensor:
+        """The discriminator's loss plus the generator's, each of its own parameters alone.
+
+        What one side reads of the other is detached, so that one step of one optimiser is a step
+        of both.
+        """
+        network, alpha, beta = self.network, self.settings.alpha, self.settings.beta
+        users, played, others = (part.to(self.device) for part in batch)
+        real, other = self.targets[played], self.targets[others]
+        generated = network.generator(self.inputs[played])
+        user = network.of_users(self.users[users])
+        score_real = (user * network.of_tracks(real)).sum(dim=1)
+        score_other = (user * network.of_tracks(other)).sum(dim=1)
+        score_generated = (user * network.of_tracks(generated.detach())).sum(dim=1)
+        discriminator = (1 - beta) * above(score_real, score_generated)
+        discriminator = discriminator + beta * above(score_real, score_other)
+        fixed = network.of_tracks.weight.detach(), network.of_tracks.bias.detach()
+        fools = (user.detach() * functional.linear(generated, *fixed)).sum(dim=1)
+        generator = (1 - alpha) * above(fools, score_real.detach())
+        return discriminator + generator + alpha * functional.mse_loss(generated, real)
+
+    def factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Both sides as the discriminator maps them."""
+        network = self.network
+        return through(network.of_users, self.users), through(network.of_tracks, self.targets)
+
+
+def above(high: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
+    """BPR's loss, mean of -log sigmoid(high - low)."""
+    return functional.softplus(low - high).mean()
+
+
+@dataclass(frozen=True)
+class GAR(ContentMap):
+    """Generative adversarial recommendation (Chen et al., SIGIR 2022), for new tracks.
+
+    A generator makes factors from content. A discriminator, a linear map a side that starts as the
+    identity on the backbone's factors, learns to score what a listener played above the generated
+    factor of the same track (weight 1 - `beta`) and above a track not played (`beta`), by BPR's
+    loss. The generator learns to be scored above the real factor (1 - `alpha`) and to be close to
+    it (`alpha` times the mean squared error). Each side's loss moves its own parameters alone.
+    """
+
+    name: ClassVar[str] = "gar"
+    label: ClassVar[str] = "GAR"
+    fitted_kind: ClassVar[type[FittedContentMap]] = FittedGAR
+
+    alpha: float = 0.9
+    beta: float = 0.6
+    learning_rate: float = 0.001
+    regularization: float = 1e-6
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (0 <= self.alpha <= 1 and 0 <= self.beta <= 1):
+            raise InputError(
+                f"{self.label}: alpha={self.alpha}, beta={self.beta}; both lie in 0 to 1"
+            )
+
+    def module(self, material: Material, seed: int) -> GARModule:
+        """Generator and discriminator."""
+        return GARModule(material, self, seed)

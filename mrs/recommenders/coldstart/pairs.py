@@ -1,0 +1,43 @@
+"""Batches of listener and track pairs, for the models that learn from plays."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from mrs.errors import InputError
+from mrs.recommenders.coldstart.base import Material
+from mrs.recommenders.shallow import Sampler
+
+
+class Pairs(NamedTuple):
+    """Listeners [B], a track that each played [B], and one or more that they did not."""
+
+    users: torch.Tensor
+    played: torch.Tensor
+    others: torch.Tensor
+
+
+class PairBatches:
+    """The plays of the tracks that are learned from; tracks are rows of the material's tables."""
+
+    def __init__(self, label: str, material: Material) -> None:
+        matrix = material.matrix
+        self.sampler = Sampler(matrix)
+        self.trained = material.trained
+        user = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        usable = self.sampler.has_negatives[user]
+        self.user, self.track = user[usable], matrix.indices[usable].astype(np.int64)
+        if not len(self.user):
+            raise InputError(f"{label}: no pair has a track that its listener never played")
+
+    def __call__(self, batch_size: int, generator: np.random.Generator) -> Iterator[Pairs]:
+        """Every pair once, in a new order, each with a track that its listener never played."""
+        order = generator.permutation(len(self.user))
+        for start in range(0, len(order), batch_size):
+            pairs = order[start : start + batch_size]
+            user, track = self.user[pairs], self.track[pairs]
+            other = self.sampler.draw(user, 1, generator)[:, 0]
+            parts = (user, self.trained[track], self.trained[other])
+            yield Pairs(*(torch.from_numpy(part) for part in parts))
