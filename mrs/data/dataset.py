@@ -77,6 +77,11 @@ class Dataset:
         """Whether listeners and tracks are generated."""
         return self.info.get("origin") == "generated"
 
+    @property
+    def knows_artists(self) -> bool:
+        """Whether the tracks have a column of artists, where some may be null."""
+        return "artist_id" in self.tracks.columns
+
     @cached_property
     def tie_order(self) -> np.ndarray:
         """A fixed permutation of the track positions, seeded by the dataset's name [n_tracks].

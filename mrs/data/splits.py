@@ -69,17 +69,45 @@ class Split:
         column[self.warm] = np.arange(len(self.warm), dtype=np.int32)
         return column
 
+    @property
+    def _codes(self) -> np.ndarray:
+        if self.artists is None:
+            raise InputError(
+                f"split {self.name}: no artist is known; add artist_id to tracks.parquet"
+            )
+        return self.artists
+
     @cached_property
     def known_artist(self) -> np.ndarray:
         """Whether a track of each track's artist was played in train [n_tracks].
 
         Raises `InputError` where the split knows no artists.
         """
-        if self.artists is None:
-            raise InputError(
-                f"split {self.name}: no artist is known; add artist_id to tracks.parquet"
-            )
-        return np.isin(self.artists, self.artists[self.warm]) & (self.artists >= 0)
+        return np.isin(self._codes, self._codes[self.warm]) & (self._codes >= 0)
+
+    @cached_property
+    def artist_listeners(self) -> np.ndarray:
+        """Distinct train listeners of each artist, by code [n_artists].
+
+        Raises `InputError` where the split knows no artists.
+        """
+        artist = self._codes[self.train.track]
+        n = int(self._codes.max(initial=-1)) + 1
+        pairs = np.unique(self.train.user[artist >= 0].astype(np.int64) * n + artist[artist >= 0])
+        return np.bincount(pairs % max(n, 1), minlength=n)
+
+    def plays_artist(self, user: np.ndarray, track: np.ndarray) -> np.ndarray:
+        """Whether each user played the artist of the track beside it in train.
+
+        `user` and `track` are positions [n]; nobody plays an unknown artist. Raises `InputError`
+        where the split knows no artists.
+        """
+
+        def pair(user: np.ndarray, track: np.ndarray) -> np.ndarray:
+            return user.astype(np.int64) * (len(self.tracks) + 1) + self._codes[track] + 1
+
+        played = pair(self.train.user, self.train.track)
+        return np.isin(pair(user, track), played) & (self._codes[track] >= 0)
 
     @cached_property
     def matrix(self) -> sp.csr_matrix:

@@ -141,6 +141,7 @@ SOURCES: dict[str, dict[str, Source]] = {
         "patience": Source(ours="ours: an epoch moves BPR less than ELSA, hence longer"),
     },
     "popularity": {},
+    "artist_popularity": {},
     "random": {"embedding_size": Source(ours="ours: any size is at chance")},
     "oracle": {},
     "oracle_content": {},
