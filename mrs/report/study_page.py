@@ -11,12 +11,19 @@ from mrs.report.figures import closed, interval_figure
 from mrs.report.ladder import has_ladder
 from mrs.study.grid import make_plan
 from mrs.study.results import Results, open_results
+from mrs.study.spec import file_name
 
 SCENARIO_SENTENCES = {
     "hot": "Candidates are the train tracks without those that the user played in train; what "
     "counts is whether the user plays them for the first time in the test period.",
     "cold": "Candidates are the tracks that nobody played in train: only what is known of the "
     "track itself can place them.",
+    "cold/discovery": "Candidates are all new tracks; what counts is those whose artist has tracks "
+    "in train, none of which the user played there.",
+    "cold/exploit": "Candidates are all new tracks; what counts is those whose artist the user "
+    "played in train.",
+    "cold/unknown_artist": "Candidates are all new tracks; what counts is those whose artist has "
+    "no track in train, or is not known.",
 }
 
 
@@ -123,7 +130,7 @@ class StudyPage:
         rows.append(("How to read the numbers", "metrics, chance, intervals", "reading.html"))
         for scenario in self.scenarios:
             what = "all recommenders and backends side by side"
-            rows.append((f"Results, {scenario}", what, f"results-{scenario}.html"))
+            rows.append((f"Results, {scenario}", what, f"results-{file_name(scenario)}.html"))
         if has_ladder(self.results):
             title = "Does the protocol recover a known order?"
             rows.append((title, "better vectors, real and shuffled", "ladder.html"))

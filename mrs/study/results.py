@@ -8,7 +8,7 @@ import numpy as np
 from mrs.data.dataset import Card, Dataset, open_dataset
 from mrs.recommenders import RECOMMENDERS
 from mrs.study.archive import Archive
-from mrs.study.spec import PRIMARY, RunSpec, make_spec, run_key, whole
+from mrs.study.spec import PRIMARY, RunSpec, file_name, make_spec, run_key, whole
 from mrs.study.store import Record, Store, stacked
 from mrs.study.study import Study, Variant, load_study
 
@@ -30,7 +30,7 @@ class Cell:
     @property
     def slug(self) -> str:
         """The name of the cell's page."""
-        parts = [self.recommender.slug, self.backend or "", self.scenario.replace("/", "-")]
+        parts = [self.recommender.slug, self.backend or "", file_name(self.scenario)]
         return "-".join(part for part in parts if part)
 
     @property

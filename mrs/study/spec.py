@@ -23,6 +23,11 @@ def whole(scenario: str) -> str:
     return scenario.split("/")[0]
 
 
+def file_name(scenario: str) -> str:
+    """The scenario in the names of files, which hold no slash."""
+    return scenario.replace("/", "-")
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """One run evaluated in one scenario: everything that decides its digits but the data.
