@@ -19,14 +19,15 @@ BINS = 10
 class Part:
     """Agreement over some tracks: Spearman's correlation, and mean plays expected and found.
 
-    `spearman` is None for fewer than two tracks and where either side is constant, `expected` None
-    without a calibration.
+    `error` is the mean absolute difference of expected and found. `spearman` is None for fewer than
+    two tracks and where either side is constant, `expected` and `error` without a calibration.
     """
 
     n_tracks: int
     spearman: float | None
     expected: float | None
     found: float
+    error: float | None
 
 
 def mean_scores(users: np.ndarray, items: np.ndarray) -> np.ndarray:
@@ -87,23 +88,28 @@ def bins(expected: np.ndarray, found: np.ndarray, n_bins: int = BINS) -> np.ndar
 
 
 def calibration_error(curve: np.ndarray) -> float:
-    """Mean distance of expected and found over the bins of `bins`, weighted by their tracks."""
+    """Mean distance of expected and found over the bins of `bins`, weighted by their tracks.
+
+    It says whether the level can be believed, not whether it tells tracks apart: expecting the mean
+    of every track has none.
+    """
     return float(np.average(np.abs(curve[:, 1] - curve[:, 2]), weights=curve[:, 0]))
 
 
 def parts(scores: np.ndarray, expected: np.ndarray | None, found: np.ndarray) -> dict[str, Part]:
     """Agreement over all tracks, the head of the most played ones, and the tail of the others."""
+
+    def part(rows: np.ndarray) -> Part:
+        true = found[rows]
+        known = expected[rows] if expected is not None and len(true) else None
+        return Part(
+            n_tracks=len(true),
+            spearman=spearman(scores[rows], true),
+            expected=None if known is None else float(known.mean()),
+            found=float(true.mean()) if len(true) else 0.0,
+            error=None if known is None else float(np.abs(known - true).mean()),
+        )
+
     in_head = head(found)
-    return {
-        name: Part(
-            n_tracks=int(rows.sum()),
-            spearman=spearman(scores[rows], found[rows]),
-            expected=float(expected[rows].mean()) if expected is not None and rows.any() else None,
-            found=float(found[rows].mean()) if rows.any() else 0.0,
-        )
-        for name, rows in (
-            ("all", np.ones(len(found), dtype=bool)),
-            ("head", in_head),
-            ("tail", ~in_head),
-        )
-    }
+    everything = np.ones(len(found), dtype=bool)
+    return {"all": part(everything), "head": part(in_head), "tail": part(~in_head)}

@@ -24,7 +24,8 @@ def about_new_tracks(ranker: Ranker, k: Sequence[int], depth: int) -> dict[str, 
     """Predicted popularity and exposure, as JSON takes them; lists are ranked to `depth`.
 
     `popularity`: `all`, `head` and `tail` (see `track_popularity.Part`), the `bins` of the
-    reliability curve and its `error`; plays are multiples of the mean new track's of their period.
+    reliability curve and their `calibration_error`; plays are multiples of the mean new track's of
+    their period.
     `exposure`: by list length, the rows of `exposure.exposure`.
     """
     split = ranker.split
@@ -69,5 +70,8 @@ def _popularity(ranker: Ranker, candidates: np.ndarray, held: np.ndarray) -> dic
     }
     if expected is not None:
         curve = track_popularity.bins(expected, found)
-        told |= {"bins": curve.tolist(), "error": track_popularity.calibration_error(curve)}
+        told |= {
+            "bins": curve.tolist(),
+            "calibration_error": track_popularity.calibration_error(curve),
+        }
     return told

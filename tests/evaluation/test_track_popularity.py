@@ -69,4 +69,6 @@ def test_head_and_tail_apart() -> None:
     assert told["all"].spearman == pytest.approx(spearmanr(scores, found).statistic)
     assert (told["head"].expected, told["head"].found) == (18, 9)
     assert (told["tail"].expected, told["tail"].found) == (1.75, 0.875)
-    assert parts(scores, None, found)["all"].expected is None
+    assert (told["head"].error, told["tail"].error) == (9, 0.875)
+    alone = parts(scores, None, found)["all"]
+    assert (alone.expected, alone.error) == (None, None)
