@@ -15,7 +15,7 @@ import scipy.sparse as sp
 import torch
 from measure import Line, gemm_rate, peak_mb, report, timed, train_step
 
-from mrs.recommenders.elsa import ELSA, _Module
+from mrs.recommenders.elsa import ELSA, ELSAModule
 from mrs.recommenders.hybrid import Hybrid, HybridModule
 from mrs.recommenders.training import TrainedModule
 
@@ -50,7 +50,7 @@ def main() -> None:
     hybrid = Hybrid(hidden_size=WIDTH, batch_size=n_batch)
     elsa = ELSA(embedding_size=WIDTH, batch_size=n_batch)
     modules: dict[str, TrainedModule] = {
-        "ELSA": _Module(matrix, elsa, seed=0),
+        "ELSA": ELSAModule(matrix, elsa, seed=0),
         "Hybrid": HybridModule(matrix, inputs, hybrid, seed=0),
     }
     # A product forwards takes two back; the first layer's inputs need no gradient. The length of

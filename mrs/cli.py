@@ -43,7 +43,9 @@ def run(
     split: Annotated[str | None, typer.Option(help="a split; default: the first")] = None,
     seed: Annotated[int, typer.Option(help="draws the fit and the shuffling")] = 0,
     shuffled: Annotated[bool, typer.Option("--shuffled", help="permute the vectors")] = False,
-    protocol: Annotated[str, typer.Option(help="corrected")] = "corrected",
+    protocol: Annotated[
+        str, typer.Option(help="corrected, published or published:NAME")
+    ] = "corrected",
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="a hyper-parameter, name=value")
     ] = None,
@@ -106,6 +108,30 @@ def grid(
 
 
 @app.command()
+def tune(
+    study: StudyOption,
+    trials: Annotated[int, typer.Option(help="of every recommender, the present among them")] = 16,
+    workers: WorkersOption = None,
+    store: StoreOption = Path("results"),
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="to search on; default: the study's, of a generated one another seed"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="draws the trials")] = 0,
+) -> None:
+    """Search hyper-parameters on validation pairs, with as many trials for every recommender."""
+    from mrs.study.store import Store
+    from mrs.study.study import load_study
+    from mrs.study.tune import tune as search
+    from mrs.study.tune import tuning_file
+    from mrs.study.tuning_record import TuningRecord
+
+    frame = search(study, Store(store), trials=trials, workers=workers, seed=seed, dataset=dataset)
+    print(TuningRecord(frame).as_text(load_study(study)))
+    print(f"\nall trials: {tuning_file(study)}")
+
+
+@app.command()
 def book(
     study: StudyOption = Path("studies/demo.yaml"),
     workers: WorkersOption = None,
@@ -143,6 +169,26 @@ def metrics(
     for note in found.notes:
         print(f"mrs: {note}", file=sys.stderr)
     print(found.as_text())
+
+
+@app.command()
+def claims(
+    claim: Annotated[str | None, typer.Argument(help="the id of one; default: all")] = None,
+    store: StoreOption = Path("results"),
+    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
+    """Which claims of the papers hold: source, tolerance, what was found, verdict."""
+    from mrs.published.claims import find, load
+    from mrs.published.judge import judge_all
+    from mrs.study.evidence import gather
+    from mrs.study.store import Store
+
+    chosen = find(claim) if claim else load()
+    judged = judge_all(chosen, gather(Store(store)))
+    if json_:
+        print(json.dumps([one.as_json() for one in judged], indent=1, ensure_ascii=False))
+    else:
+        print("\n\n".join(one.as_text() for one in judged))
 
 
 @app.command()

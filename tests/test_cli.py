@@ -265,3 +265,37 @@ def test_weights_of_an_unknown_backend(mrs: Call, tmp_path: Path) -> None:
     done = mrs("weights", "mart", cwd=tmp_path)
     assert done.returncode == 2
     assert "backend 'mart' is unknown" in done.stderr
+
+
+def test_tune_prints_the_values_for_the_study_file(mrs: Call, folder: Path) -> None:
+    text = "title: t\ndataset: own\nrecommenders: [als: {max_epochs: 2}]\nscenarios: [hot]\n"
+    (folder / "s.yaml").write_text(text)
+    done = mrs("tune", "--study", "s.yaml", "--trials", "2", "--workers", "1", cwd=folder)
+    assert done.returncode == 0
+    assert "\nrecommenders:\n  - als: {" in done.stdout
+    assert "als: 2 trials of 3 fits" in done.stdout
+    assert done.stdout.endswith("all trials: s.tuning.parquet\n")
+    bad = mrs("tune", "--study", "s.yaml", "--trials", "0", cwd=folder)
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert bad.stderr == "mrs: trials 0: must be 1 or more\n"
+    none = mrs("tune", "--study", "none.yaml", cwd=folder)
+    assert (none.returncode, none.stderr.count("\n")) == (2, 1)
+
+
+def test_claims_are_printed_with_their_verdict(mrs: Call, tmp_path: Path) -> None:
+    done = mrs("claims", "p2-elsa-printed", "--json", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    (claim,) = json.loads(done.stdout)
+    assert claim["id"] == "p2-elsa-printed"
+    assert claim["verdict"] == "reproduced"
+    assert claim["found"] == "300 of 300 hot values are below ELSA's (100%)"
+    text = mrs("claims", "p2-best-hot-shallow", cwd=tmp_path).stdout
+    assert text.startswith("p2-best-hot-shallow: not testable here\n")
+    assert "--study studies/music4all-onion.yaml" in text
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_claim_is_named(mrs: Call, tmp_path: Path) -> None:
+    done = mrs("claims", "p9", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("mrs: claim 'p9' is unknown; known: p2-cold-cutoff")

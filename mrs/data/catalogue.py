@@ -73,13 +73,15 @@ class Catalogue:
         return self.artist_genre[self.artist]
 
     def traits(self) -> np.ndarray:
-        """Audible traits as one standardised matrix; float [T, 16].
+        """Audible traits as one standardised matrix; float [T, 16]."""
+        return trait_matrix(self.continuous, self.mode, self.key)
 
-        Columns: the continuous ones, mode, and the key as a point on the circle of fifths.
-        """
-        angle = fifths(self.key)
-        columns = np.column_stack([self.continuous, self.mode, np.cos(angle), np.sin(angle)])
-        return (columns - columns.mean(0)) / np.maximum(columns.std(0), 1e-9)
+
+def trait_matrix(continuous: np.ndarray, mode: np.ndarray, key: np.ndarray) -> np.ndarray:
+    """Standardised: the continuous traits, mode, the key on the circle of fifths; float [T, 16]."""
+    angle = fifths(key)
+    columns = np.column_stack([continuous, mode, np.cos(angle), np.sin(angle)])
+    return (columns - columns.mean(0)) / np.maximum(columns.std(0), 1e-9)
 
 
 def fifths(key: np.ndarray) -> np.ndarray:

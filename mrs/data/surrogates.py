@@ -12,6 +12,7 @@ have one that can hide their content from a raw cosine.
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,6 +31,20 @@ _NOTE = (
     "Generated from the audible traits of the demo world; says nothing about the model whose name "
     "and width it carries. Rungs are dealt by the seed."
 )
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What a surrogate hears, before it is given a width.
+
+    `latent` is float32 [T, traits and empty dimensions], `profile` the weight of each trait;
+    `noise_scale` is the scale at which held-out artists' traits are told with `heldout_r2`.
+    """
+
+    latent: np.ndarray
+    profile: np.ndarray
+    noise_scale: float
+    heldout_r2: float
 
 
 def ladder(seed: int) -> dict[str, float]:
@@ -56,18 +71,11 @@ def draw_surrogates(
     codes, which hold artists together in the folds of the calibration. Yields cards, as written
     beside the vectors, and vectors, float32 [T, embedding_size].
     """
-    folds = np.random.default_rng([seed, 1]).integers(0, _FOLDS, int(artist.max()) + 1)[artist]
+    folds = draw_folds(artist, seed)
     for name, target in ladder(seed).items():
         rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-        weights = np.exp(rng.normal(0, _PROFILE_SIGMA, len(TRAIT_NAMES)))
-        weights /= np.sqrt((weights**2).mean())
-        # Mode is one column, key, the last of the names, is two.
-        signal = np.pad(traits * np.append(weights, weights[-1]), ((0, 0), (0, _EMPTY)))
-        noise = rng.normal(0, 1, signal.shape)
-        scale, achieved = _calibrate(signal, noise, traits, folds, target)
+        view = draw_view(traits, folds, target, rng)
         width = BACKENDS[name].embedding_size
-        rotation = np.linalg.qr(rng.normal(0, 1, (width, signal.shape[1])))[0]
-        latent = (signal + scale * noise).astype(np.float32)
         yield (
             {
                 "backend": name,
@@ -77,17 +85,41 @@ def draw_surrogates(
                 "note": _NOTE,
                 "rung": _rung(name, target),
                 "heldout_r2_target": target,
-                "heldout_r2": round(achieved, 4),
-                "noise_scale": round(scale, 4),
+                "heldout_r2": round(view.heldout_r2, 4),
+                "noise_scale": round(view.noise_scale, 4),
                 "mean_offset": "none; real models have one",
                 "profile": {
                     trait: round(float(weight), 3)
-                    for trait, weight in zip(TRAIT_NAMES, weights, strict=True)
+                    for trait, weight in zip(TRAIT_NAMES, view.profile, strict=True)
                 },
                 "seed": seed,
             },
-            latent @ rotation.T.astype(np.float32),
+            rotated(view.latent, width, rng),
         )
+
+
+def draw_folds(artist: np.ndarray, seed: int) -> np.ndarray:
+    """The fold of each track in the calibration [T], the same for all tracks of an artist."""
+    return np.random.default_rng([seed, 1]).integers(0, _FOLDS, int(artist.max()) + 1)[artist]
+
+
+def draw_view(
+    traits: np.ndarray, folds: np.ndarray, target: float, rng: np.random.Generator
+) -> View:
+    """Draw a view of the traits [T, 16] from which they can be told with an R2 of `target`."""
+    weights = np.exp(rng.normal(0, _PROFILE_SIGMA, len(TRAIT_NAMES)))
+    weights /= np.sqrt((weights**2).mean())
+    # Mode is one column, key, the last of the names, is two.
+    signal = np.pad(traits * np.append(weights, weights[-1]), ((0, 0), (0, _EMPTY)))
+    noise = rng.normal(0, 1, signal.shape)
+    scale, achieved = _calibrate(signal, noise, traits, folds, target)
+    return View((signal + scale * noise).astype(np.float32), weights, scale, achieved)
+
+
+def rotated(latent: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows in a space of `width` dimensions with the same dot products; float32 [T, width]."""
+    rotation = np.linalg.qr(rng.normal(0, 1, (width, latent.shape[1])))[0]
+    return latent @ rotation.T.astype(np.float32)
 
 
 def _rung(name: str, target: float) -> str:

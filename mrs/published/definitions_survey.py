@@ -38,6 +38,18 @@ def sheet(path: Path | None = None) -> pl.DataFrame:
     return rows
 
 
+def definitions(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row a paper and metric: its status, "unclear" where annotators disagree."""
+    status = pl.col("status")
+    agreed = pl.when(status.n_unique() == 1).then(status.first()).otherwise(pl.lit("unclear"))
+    return rows.group_by("paper", "metric").agg(agreed)
+
+
+def unclear_share(rows: pl.DataFrame) -> float:
+    """The share of definitions in a filled sheet that are unclear or absent."""
+    return float((definitions(rows)["status"] != "clear").to_numpy().mean())
+
+
 def verdict(rows: pl.DataFrame) -> str:
     """What the sheet says about the published 47 %, in a sentence or two.
 
@@ -48,11 +60,8 @@ def verdict(rows: pl.DataFrame) -> str:
             f"Not testable here: the {PUBLISHED_SHARE:.0%} of the abstract. The sheet is empty, "
             "and the paper's own annotations are not public."
         )
-    status = pl.col("status")
-    each = rows.group_by("paper", "metric").agg(
-        pl.when(status.n_unique() == 1).then(status.first()).otherwise(pl.lit("unclear"))
-    )
-    share = (each["status"] != "clear").sum() / len(each)
+    each = definitions(rows)
+    share = unclear_share(rows)
     n_papers = each["paper"].n_unique()
     return (
         f"{share:.0%} of {len(each)} definitions in {n_papers} papers are unclear or absent; "

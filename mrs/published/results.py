@@ -168,7 +168,8 @@ def improvements_from_base() -> pl.DataFrame:
     """Return every printed improvement beside the one recomputed from the printed means.
 
     Recomputed: 100 * (real - shuffled) / shuffled, rounded, with the shuffled mean of the same
-    recommender's *base* variant, for "100" too. Columns: those of the key, improvement, recomputed.
+    recommender's *base* variant, for "100" too. Columns: those of the key, real, shuffled (of the
+    base variant), improvement, recomputed.
     """
     base = real_and_shuffled().filter(pl.col("variant") == "base").drop("variant")
     key = [name for name in VALUE if name != "variant"]
@@ -178,8 +179,11 @@ def improvements_from_base() -> pl.DataFrame:
         .filter(pl.col("improvement_over_shuffle_pct").is_not_null())
     )
     ratio = (pl.col("real") - pl.col("shuffled")) / pl.col("shuffled")
-    return printed.join(base.select(*key, "shuffled"), on=key, how="left").select(
+    joined = printed.join(base.select(*key, "shuffled"), on=key, how="left", maintain_order="left")
+    return joined.select(
         *VALUE,
+        "real",
+        "shuffled",
         improvement="improvement_over_shuffle_pct",
         recomputed=(100 * ratio).round(0).cast(pl.Int64),
     )

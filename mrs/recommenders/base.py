@@ -163,21 +163,31 @@ class Recommender(ABC):
     ) -> Fitted:
         """Fit to a split's train part.
 
-        `vectors` are those of the train tracks [N x width] in the order of `split.warm`: cold
-        tracks take no part in any fit.
+        `vectors` are those of the tracks that `reads` names.
         """
+
+    def reads(self, split: Split) -> np.ndarray:
+        """Positions of the tracks whose vectors `fit` takes, in this order.
+
+        `split.warm`, the train tracks: cold tracks take no part in any fit.
+        """
+        return split.warm
 
     def read_out(self, fitted: Fitted) -> Fitted:
         """What this recommender is, of a fit that its family shares."""
         return fitted
 
     def read(self, split: Split, vectors: np.ndarray | None) -> np.ndarray:
-        """The vectors that `fit` needs. Raises `InputError` without one a train track."""
-        if vectors is None or len(vectors) != len(split.warm):
+        """The vectors that `fit` needs. Raises `InputError` without one a track of `reads`."""
+        wanted = self.reads(split)
+        if vectors is None or len(vectors) != len(wanted):
             given = "none" if vectors is None else f"{len(vectors)} rows"
+            rows, tracks = "`split.warm`", "train tracks"
+            if wanted is not split.warm:
+                rows, tracks = "`reads(split)`", "tracks that it reads"
             raise InputError(
-                f"{self.label}: needs a vector for each of the {len(split.warm)} train tracks, "
-                f"got {given}; pass the rows of `split.warm`"
+                f"{self.label}: needs a vector for each of the {len(wanted)} {tracks}, "
+                f"got {given}; pass the rows of {rows}"
             )
         return vectors
 

@@ -67,7 +67,16 @@ class SequenceRecommender(Recommender):
 
     def train(self, items: "Items", split: Split, seed: int) -> dict[str, Any]:
         """Train a table of items with an encoder; returns the fields of `FittedFactors`."""
-        return fit_module(SequenceModule(items, split, self, seed), split, self, seed)
+        return fit_module(self.module(items, split, seed), split, self, seed)
+
+    def module(self, items: "Items", split: Split, seed: int) -> "SequenceModule":
+        """What is trained."""
+        return SequenceModule(items, split, self, seed)
+
+    @property
+    def prediction_length(self) -> int:
+        """Places of the window that is read for a prediction, the mask's own included."""
+        return self.max_length
 
 
 @dataclass(frozen=True)
@@ -214,17 +223,21 @@ class SequenceModule(TrainedModule):
 
     def loss(self, batch: torch.Tensor) -> torch.Tensor:
         """The masked loss of some listeners, each with one window of their history."""
-        tracks, padding = self.plays.windows(
-            batch.numpy(), self.settings.max_length, self.generator
-        )
-        wanted, kept = draw_masked(padding, self.settings.mask_probability, self.generator)
+        return self.masked_loss(batch, self.plays, self.generator)
+
+    def masked_loss(
+        self, users: torch.Tensor, plays: "Histories", generator: torch.Generator
+    ) -> torch.Tensor:
+        """The loss of some users' windows in these histories."""
+        tracks, padding = plays.windows(users.numpy(), self.settings.max_length, generator)
+        wanted, kept = draw_masked(padding, self.settings.mask_probability, generator)
         masked = torch.zeros_like(padding).scatter_(1, wanted, kept)
         targets = tracks.gather(1, wanted)[kept].to(self.device)
         items = self.items()
         vectors = self._encode(items, tracks, padding, masked, wanted)[kept.to(self.device)]
         if self.settings.softmax == "full":
             return softmax_loss(vectors, items, targets)
-        drawn = torch.randperm(len(items), generator=self.generator)[: self.settings.n_negatives]
+        drawn = torch.randperm(len(items), generator=generator)[: self.settings.n_negatives]
         return sampled_softmax_loss(vectors, items, targets, drawn.to(self.device))
 
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
@@ -245,7 +258,7 @@ class SequenceModule(TrainedModule):
 
         Users are taken in the order of the length of their history, so that little is padding.
         """
-        recent = self.settings.max_length - 1
+        recent = self.settings.prediction_length - 1
         factors = torch.empty(len(users), self.settings.embedding_size)
         order = np.argsort(self.plays.length[users], kind="stable")
         items = self.items()

@@ -10,6 +10,7 @@ import torch
 from mrs.data.splits import Split
 from mrs.errors import InputError
 from mrs.recommenders.base import Fitted, Recommender, normalise
+from mrs.recommenders.content import Components
 from mrs.recommenders.contrastive import LOSSES, LOWEST_TEMPERATURE, contrastive_loss
 from mrs.recommenders.hybrid import FittedProjection, Projection, unit_components
 from mrs.recommenders.knn import mean_of_history
@@ -71,6 +72,7 @@ class Bimodal(Recommender):
     family: ClassVar[str] = "bimodal"
     version: ClassVar[int] = 2
     space: ClassVar[str]
+    fitted: ClassVar[type[FittedBimodal]] = FittedBimodal
 
     loss: str = "adcl"
     temperature: float = 0.1
@@ -107,11 +109,11 @@ class Bimodal(Recommender):
             raise InputError(
                 f"{self.label}: needs a backbone fitted to the same {len(split.warm)} train tracks"
             )
-        components = unit_components(vectors, self.n_components)
-        module = BimodalModule(split.matrix, components(vectors), backbone.items(), self, seed)
+        components = self.components(vectors)
+        module = self.module(split.matrix, components(vectors), backbone.items(), seed)
         trained = fit_module(module, split, self, seed)
-        content, collaborative = module.branches()
-        fitted = FittedBimodal(
+        content, collaborative = module.outputs()
+        fitted = self.fitted(
             **trained,
             **vars(components),
             **module.content.arrays(),
@@ -120,6 +122,26 @@ class Bimodal(Recommender):
             space="average",
         )
         return fitted.in_space(self.space)
+
+    def components(self, vectors: np.ndarray) -> Components:
+        """How vectors are read."""
+        return unit_components(vectors, self.n_components)
+
+    def targets(self, factors: np.ndarray) -> np.ndarray:
+        """What the collaborative branch reads of the backbone's factors, both [N x d]."""
+        return normalise(factors) * np.float32(np.sqrt(factors.shape[1]))
+
+    def contrast(self, content: torch.Tensor, collaborative: torch.Tensor) -> torch.Tensor:
+        """The loss of some tracks' unit rows in both branches."""
+        return contrastive_loss(
+            self.loss, content, collaborative, temperature=self.temperature, sigma=self.sigma
+        )
+
+    def module(
+        self, matrix: sp.csr_matrix, inputs: np.ndarray, factors: np.ndarray, seed: int
+    ) -> "BimodalModule":
+        """What is trained."""
+        return BimodalModule(matrix, inputs, factors, self, seed)
 
     def read_out(self, fitted: Fitted) -> FittedBimodal:
         """A fit of the family in this recommender's space."""
@@ -169,7 +191,7 @@ class BimodalModule(TrainedModule):
         super().__init__()
         self.matrix, self.settings = matrix, settings
         self.generator = torch.Generator().manual_seed(seed)
-        collaborative = normalise(factors) * np.float32(np.sqrt(factors.shape[1]))
+        collaborative = settings.targets(factors)
         size = settings.embedding_size
         self.content = Projection(inputs.shape[1], size, size, self.generator)
         self.collaborative = Projection(factors.shape[1], size, size, self.generator)
@@ -189,12 +211,8 @@ class BimodalModule(TrainedModule):
     def loss(self, batch: torch.Tensor) -> torch.Tensor:
         """The contrastive loss of the batch's tracks."""
         batch = batch.to(self.device)
-        return contrastive_loss(
-            self.settings.loss,
-            self.content(self.inputs[batch]),
-            self.collaborative(self.targets[batch]),
-            temperature=self.settings.temperature,
-            sigma=self.settings.sigma,
+        return self.settings.contrast(
+            self.content(self.inputs[batch]), self.collaborative(self.targets[batch])
         )
 
     def branches(self) -> tuple[np.ndarray, np.ndarray]:
@@ -202,6 +220,10 @@ class BimodalModule(TrainedModule):
         with torch.no_grad():
             both = self.content(self.inputs), self.collaborative(self.targets)
         return both[0].cpu().numpy(), both[1].cpu().numpy()
+
+    def outputs(self) -> tuple[np.ndarray, np.ndarray]:
+        """The same for the fitted recommender."""
+        return self.branches()
 
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
         """Sums of the histories, and the tracks, in the average space."""

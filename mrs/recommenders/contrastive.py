@@ -36,18 +36,35 @@ def contrastive_loss(
     """The loss called `name`, one of `LOSSES`, of two views' unit rows [n x d], n >= 2."""
     kind = name.removesuffix("w")
     positive = (a * b).sum(dim=1)
-    weight = torch.ones_like(positive)
-    if name.endswith("w"):
-        agreement = (positive / sigma).exp()
-        weight = 2 - agreement / agreement.mean()
-    from_a, from_b = _AcrossSums.apply(a, b, temperature)
+    weight = positive_weight(name, positive, sigma)
+    from_a, from_b = sums_across(a, b, temperature)
     if kind != "adcl":
-        from_a = from_a + _WithinSums.apply(a, temperature)
-        from_b = from_b + _WithinSums.apply(b, temperature)
+        from_a = from_a + sums_within(a, temperature)
+        from_b = from_b + sums_within(b, temperature)
     # The sums are of exp((cosine - 1) / t): each logarithm lacks 1 / t.
     denominators = [from_a + from_b] if kind == "sdcl" else [from_a, from_b]
     logs = [sums.log() + 1 / temperature for sums in denominators]
     return (torch.stack(logs).sum(dim=0) - len(logs) * weight * positive / temperature).mean()
+
+
+def positive_weight(name: str, positive: torch.Tensor, sigma: float) -> torch.Tensor:
+    """The weights w_i of the loss called `name` from the positive pairs' cosines [n]."""
+    if not name.endswith("w"):
+        return torch.ones_like(positive)
+    agreement = (positive / sigma).exp()
+    return 2 - agreement / agreement.mean()
+
+
+def sums_across(
+    a: torch.Tensor, b: torch.Tensor, temperature: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Row and column sums of e(a_i, b_j) exp(-1 / t) without its diagonal."""
+    return _AcrossSums.apply(a, b, temperature)
+
+
+def sums_within(a: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Row sums of e(a_i, a_j) exp(-1 / t) without its diagonal."""
+    return _WithinSums.apply(a, temperature)
 
 
 class _AcrossSums(torch.autograd.Function):

@@ -61,11 +61,17 @@ class ELSA(Recommender):
         seed: int,
     ) -> FittedFactors:
         """Train from a random start drawn with `seed`."""
-        module = _Module(split.matrix, self, seed)
+        module = self.module(split.matrix, seed)
         return FittedFactors(**fit_module(module, split, self, seed))
 
+    def module(self, matrix: sp.csr_matrix, seed: int) -> "ELSAModule":
+        """What is trained."""
+        return ELSAModule(matrix, self, seed)
 
-class _Module(TrainedModule):
+
+class ELSAModule(TrainedModule):
+    """A row a track, trained on batches of histories."""
+
     def __init__(self, matrix: sp.csr_matrix, settings: ELSA, seed: int) -> None:
         super().__init__()
         self.matrix, self.settings = matrix, settings
@@ -74,9 +80,11 @@ class _Module(TrainedModule):
         self.table = torch.nn.Parameter(unit_rows(start))
 
     def optimiser(self) -> Any:
+        """NAdam."""
         return torch.optim.NAdam(self.parameters(), lr=self.settings.learning_rate)
 
     def batches(self, epoch: int) -> Iterator[torch.Tensor]:
+        """Positions of users, each once an epoch."""
         order = torch.randperm(self.matrix.shape[0], generator=self.generator)
         return iter(order.split(self.settings.batch_size))
 
@@ -85,11 +93,13 @@ class _Module(TrainedModule):
         return unit_rows(self.table)
 
     def loss(self, batch: torch.Tensor) -> torch.Tensor:
+        """The loss of the batch's histories."""
         return reconstruction_loss(
             as_torch(self.matrix[batch.numpy()]).to(self.device), self.items()
         )
 
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """x A of every user, and A."""
         items = self.items().detach().cpu().numpy()
         return np.asarray(self.matrix @ items, dtype=np.float32), items
 

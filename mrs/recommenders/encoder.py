@@ -39,7 +39,7 @@ class Encoder(nn.Module):
             _Layer(embedding_size, n_heads, feedforward_size, dropout) for _ in range(n_layers)
         )
         self.norm_out = nn.LayerNorm(embedding_size)
-        self.projection_out = nn.Linear(embedding_size, embedding_size)
+        self.projection_out: nn.Module = nn.Linear(embedding_size, embedding_size)
 
     def forward(
         self,

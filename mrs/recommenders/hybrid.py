@@ -65,9 +65,13 @@ class FittedProjection(FittedFactors):
 
     def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
         """New tracks' vectors through the trained layers, length one."""
+        return normalise(self.outputs(vectors))
+
+    def outputs(self, vectors: np.ndarray) -> np.ndarray:
+        """What the layers make of vectors [n x width], of any length: [n x embedding_size]."""
         inputs = Components(self.mean, self.scale, self.rotation)(vectors)
         hidden = np.maximum(inputs @ self.weight_1.T + self.bias_1, 0)
-        return normalise(hidden @ self.weight_2.T + self.bias_2)
+        return hidden @ self.weight_2.T + self.bias_2
 
 
 def unit_components(vectors: np.ndarray, n_components: int | None) -> Components:
@@ -116,10 +120,18 @@ class Hybrid(Recommender):
     ) -> FittedProjection:
         """Train from a random start drawn with `seed`."""
         vectors = self.read(split, vectors)
-        components = unit_components(vectors, self.n_components)
-        module = HybridModule(split.matrix, components(vectors), self, seed)
+        components = self.components(vectors)
+        module = self.module(split.matrix, components(vectors), seed)
         trained = fit_module(module, split, self, seed)
         return FittedProjection(**trained, **vars(components), **module.projection.arrays())
+
+    def components(self, vectors: np.ndarray) -> Components:
+        """How vectors are read."""
+        return unit_components(vectors, self.n_components)
+
+    def module(self, matrix: sp.csr_matrix, inputs: np.ndarray, seed: int) -> "HybridModule":
+        """What is trained."""
+        return HybridModule(matrix, inputs, self, seed)
 
 
 class HybridModule(TrainedModule):

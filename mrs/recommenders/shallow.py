@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import torch
 from torch.nn.functional import embedding_bag
 
-from mrs.data.splits import Split
+from mrs.data.splits import Interactions, Split
 from mrs.errors import InputError
 from mrs.recommenders.base import Fitted, Recommender, normalise
 from mrs.recommenders.content import Components, fit_components
@@ -43,7 +43,7 @@ class FittedShallow(FittedFactors):
 
 
 @dataclass(frozen=True)
-class _Hinge(Recommender):
+class HingeRecommender(Recommender):
     """What both recommenders here share: the loss, its negatives and the training.
 
     `negatives` says whether a pair's `n_negatives` are other users or other tracks; neither has
@@ -64,9 +64,17 @@ class _Hinge(Recommender):
         if self.negatives not in SIDES:
             raise InputError(f"{self.label}: negatives={self.negatives}: write users or tracks")
 
+    def sampler(self, met: sp.csr_matrix, **options: Any) -> "Sampler":
+        """What draws negatives; see `Sampler`."""
+        return Sampler(met, **options)
+
+    def module(self, split: Split, seed: int) -> "ShallowModule":
+        """What is trained."""
+        return ShallowModule(split, self, seed)
+
 
 @dataclass(frozen=True)
-class Shallow(_Hinge):
+class Shallow(HingeRecommender):
     """Cosine of relu(W v + b) of user and track vectors (arXiv 2409.08987, 2604.23077).
 
     One layer serves both sides. Tracks start at `n_components` principal components of their
@@ -95,10 +103,10 @@ class Shallow(_Hinge):
     ) -> FittedShallow:
         """Train from the vectors; `seed` draws the layer's start, the batches and negatives."""
         vectors = self.read(split, vectors)
-        components = fit_components(vectors, self.n_components)
+        components = self.components(vectors)
         items = components(vectors)
         users = mean_of_history(split.matrix, items)
-        module = ShallowModule(split, self, seed)
+        module = self.module(split, seed)
         module.set_tables(users, items, self.train_users, self.train_items)
         return FittedShallow(
             **fit_module(module, split, self, seed),
@@ -107,9 +115,13 @@ class Shallow(_Hinge):
             bias=module.linear.bias.detach().numpy(),
         )
 
+    def components(self, vectors: np.ndarray) -> Components:
+        """How vectors are read."""
+        return fit_components(vectors, self.n_components)
+
 
 @dataclass(frozen=True)
-class ShallowIds(_Hinge):
+class ShallowIds(HingeRecommender):
     """Shallow Net without audio: both tables start at random and are trained (arXiv 2409.08987).
 
     There the random start was a baseline with one table frozen, which leaves nothing to learn
@@ -119,6 +131,7 @@ class ShallowIds(_Hinge):
     name: ClassVar[str] = "shallow_ids"
     label: ClassVar[str] = "Shallow Net, random start"
     scenarios: ClassVar[tuple[str, ...]] = ("hot",)
+    train_users: ClassVar[bool] = True
 
     embedding_size: int = 128
 
@@ -137,8 +150,8 @@ class ShallowIds(_Hinge):
             generator.normal(0, spread, (n, self.embedding_size)).astype(np.float32)
             for n in split.matrix.shape
         )
-        module = ShallowModule(split, self, seed)
-        module.set_tables(users, items, train_users=True, train_items=True)
+        module = self.module(split, seed)
+        module.set_tables(users, items, train_users=self.train_users, train_items=True)
         return FittedFactors(**fit_module(module, split, self, seed))
 
 
@@ -158,15 +171,21 @@ class Batch(NamedTuple):
 class Sampler:
     """Draws negatives among the others that never met an anchor.
 
-    `met` [anchors x others] has an entry wherever the two make a train pair.
+    `met` [anchors x others] has an entry wherever the two make a train pair. `among` draws from
+    the first so many others only, and without `checked` those that met are drawn as well: for
+    comparison with published runs.
     """
 
-    def __init__(self, met: sp.csr_matrix) -> None:
+    def __init__(
+        self, met: sp.csr_matrix, *, among: int | None = None, checked: bool = True
+    ) -> None:
         met = met.sorted_indices()
         degree = np.diff(met.indptr)
         self.n_others = met.shape[1]
+        self.n_drawn, self.checked = among or self.n_others, checked
         self.keys = np.repeat(np.arange(met.shape[0]), degree) * self.n_others + met.indices
-        self.has_negatives = degree < self.n_others
+        drawn = degree if among is None else np.diff(met[:, :among].indptr)
+        self.has_negatives = (drawn < self.n_drawn) | (not checked)
         # Most draws never met: a table of marks settles those without a search.
         self.mask = (1 << int(MARKS_A_PAIR * len(self.keys)).bit_length()) - 1
         self.marked = np.zeros(self.mask + 1, dtype=bool)
@@ -183,10 +202,12 @@ class Sampler:
 
     def draw(self, anchor: np.ndarray, n: int, generator: np.random.Generator) -> np.ndarray:
         """n others an anchor [B x n], each uniform among those that it has not met."""
-        other = generator.integers(self.n_others, size=(len(anchor), n))
+        other = generator.integers(self.n_drawn, size=(len(anchor), n))
+        if not self.checked:
+            return other
         row, column = np.nonzero(self.have_met(anchor[:, None], other))
         while len(row):
-            drawn = generator.integers(self.n_others, size=len(row))
+            drawn = generator.integers(self.n_drawn, size=len(row))
             other[row, column] = drawn
             again = self.have_met(anchor[row], drawn)
             row, column = row[again], column[again]
@@ -196,23 +217,27 @@ class Sampler:
 class ShallowModule(TrainedModule):
     """Tables of users and tracks, the layer that both go through, and the batches of an epoch."""
 
-    def __init__(self, split: Split, settings: _Hinge, seed: int) -> None:
+    def __init__(self, split: Split, settings: HingeRecommender, seed: int) -> None:
         super().__init__()
         self.settings = settings
         self.generator = np.random.default_rng(seed)
-        user, track = split.train.user, split.column[split.train.track]
-        if settings.negatives == "users":
-            self.sampler, self.anchor, self.other = Sampler(split.matrix.T.tocsr()), track, user
-        else:
-            self.sampler, self.anchor, self.other = Sampler(split.matrix), user, track
-        self.anchor, self.other = self.anchor.astype(np.int64), self.other.astype(np.int64)
-        self.weight = confidence(split.train.count if settings.confidence else None, len(user))
+        met = split.matrix.T.tocsr() if settings.negatives == "users" else split.matrix
+        self.sampler = settings.sampler(met)
+        self.anchor, self.other = self.sides(split.train, split)
+        self.weight = confidence(
+            split.train.count if settings.confidence else None, len(split.train)
+        )
         self.pairs = np.flatnonzero(self.sampler.has_negatives[self.anchor])
         if not len(self.pairs):
             raise InputError(
                 f"{settings.label}: no train pair has negative {settings.negatives}: all of them "
                 f"met; set negatives to {SIDES[settings.negatives == 'users']}"
             )
+
+    def sides(self, part: Interactions, split: Split) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs as anchors, whose negatives are drawn, and the others."""
+        user, track = part.user.astype(np.int64), split.column[part.track].astype(np.int64)
+        return (track, user) if self.settings.negatives == "users" else (user, track)
 
     def set_tables(
         self, users: np.ndarray, items: np.ndarray, train_users: bool, train_items: bool
@@ -239,13 +264,24 @@ class ShallowModule(TrainedModule):
             yield self.batch(order[start : start + self.settings.batch_size])
 
     def batch(self, pairs: np.ndarray) -> Batch:
-        """The pairs with newly drawn negatives, sorted by anchor, which searches read faster."""
-        pairs = pairs[np.argsort(self.anchor[pairs], kind="stable")]
-        anchor = self.anchor[pairs]
-        negatives = self.sampler.draw(anchor, self.settings.n_negatives, self.generator)
-        others = np.hstack([self.other[pairs, None], negatives])
+        """Some of the train pairs with newly drawn negatives."""
+        sides = self.anchor[pairs], self.other[pairs], self.weight[pairs]
+        return self.batch_of(*sides, self.generator)
+
+    def batch_of(
+        self,
+        anchor: np.ndarray,
+        other: np.ndarray,
+        weight: np.ndarray,
+        generator: np.random.Generator,
+    ) -> Batch:
+        """Pairs with newly drawn negatives, sorted by anchor, which searches read faster."""
+        by_anchor = np.argsort(anchor, kind="stable")
+        anchor, other, weight = anchor[by_anchor], other[by_anchor], weight[by_anchor]
+        negatives = self.sampler.draw(anchor, self.settings.n_negatives, generator)
+        others = np.hstack([other[:, None], negatives])
         order = sorting(others.ravel(), self.sampler.n_others)
-        parts = (anchor, others, order, self.weight[pairs])
+        parts = (anchor, others, order, weight)
         return Batch(*(torch.from_numpy(part) for part in parts))
 
     def loss(self, batch: Batch) -> torch.Tensor:

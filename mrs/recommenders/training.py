@@ -48,6 +48,15 @@ class TrainedModule(torch.nn.Module):
         """The same where only the validation users' rows are read."""
         return self.factors()
 
+    def validate(self, split: Split) -> dict[str, float]:
+        """What says how good the state is, by name, higher is better; nothing: the train loss.
+
+        Called in evaluation mode after each epoch.
+        """
+        if not len(split.val):
+            return {}
+        return {f"ndcg@{VALIDATION_K}": validation_ndcg(split, *self.validation_factors())}
+
     @property
     def device(self) -> torch.device:
         """Where the parameters are."""
@@ -85,7 +94,7 @@ class _Epochs(IterableDataset):
 
 
 class _Watch:
-    """Keeps the best state by validation NDCG, or by training loss where nothing validates."""
+    """Keeps the best state by `validate`, or by training loss where nothing validates."""
 
     def __init__(self, module: TrainedModule, split: Split, patience: int) -> None:
         self.module, self.split, self.patience = module, split, patience
@@ -97,14 +106,12 @@ class _Watch:
     def epoch_is_the_last(self, loss: float) -> bool:
         """Note an epoch's mean loss and validate; says whether to stop."""
         epoch = len(self.curve)
-        row, score = {"epoch": float(epoch), "loss": loss}, -loss
-        if len(self.split.val):
-            self.module.eval()
-            with torch.no_grad():
-                score = validation_ndcg(self.split, *self.module.validation_factors())
-            self.module.train()
-            row[f"ndcg@{VALIDATION_K}"] = score
-        self.curve.append(row)
+        self.module.eval()
+        with torch.no_grad():
+            found = self.module.validate(self.split)
+        self.module.train()
+        score = next(iter(found.values()), -loss)
+        self.curve.append({"epoch": float(epoch), "loss": loss} | found)
         if not np.isfinite(loss):
             return True
         if score > self.best:
@@ -119,9 +126,10 @@ def train(
 ) -> Outcome:
     """Train a module and leave it in its best state, in evaluation mode, on the CPU.
 
-    Stops when validation NDCG@50 has not risen for `patience` epochs; that is what `converged`
-    says. A split without validation pairs is watched by its training loss. `seed` draws dropout;
-    the module's other draws come from its own generator. Runs on a GPU where there is one.
+    Stops when `validate`, the NDCG@50 of the validation pairs, has not risen for `patience`
+    epochs; that is what `converged` says. Where there are no such pairs the training loss is
+    watched. `seed` draws dropout; the module's other draws come from its own generator. Runs on a
+    GPU where there is one.
     """
     import lightning  # seconds to import: only where something is trained
 

@@ -16,10 +16,11 @@ from mrs.data.brought import WithVectors, bring, check
 from mrs.data.dataset import open_dataset
 from mrs.data.digests import write_atomically
 from mrs.errors import InputError
+from mrs.evaluation.significance import LEVEL, POWER
 from mrs.report import summary
 from mrs.report.figures import CHANCE, PLAIN, closed, legend_below
 from mrs.report.style import WIDTH
-from mrs.study.compare import HYBRID, LEVEL, POWER, SEEDS, Comparison
+from mrs.study.compare import HYBRID, SEEDS, Comparison
 from mrs.study.store import Store
 
 SCENARIO_TITLES = {"hot": "tracks known from training", "cold": "new tracks"}

@@ -35,7 +35,8 @@ def pairs(study: Study) -> list[Pair]:
         for other in study.recommenders:
             theirs = make_recommender(other.name, dict(other.settings)).settings()
             rest = settings | {SETTING: theirs.get(SETTING)}
-            if other.name == whole.name and other != whole and theirs == rest:
+            alike = (other.name, other.protocol) == (whole.name, whole.protocol)
+            if alike and other != whole and theirs == rest:
                 found.append(Pair(whole, other))
     return found
 

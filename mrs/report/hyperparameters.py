@@ -5,7 +5,11 @@ arXiv 2604.23077 with its code (Darel13712/adopting-pretrained-audio at 2a36454)
 arXiv 2604.07090 (gmeehan96/ACARec at 522e21b).
 """
 
+import re
 from dataclasses import dataclass
+from typing import Any
+
+_CODE = re.compile(r"\.(py|sh)\b|^P3")
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,17 @@ class Source:
     published: str = ""
     where: str = ""
     ours: str = ""
+
+    def of(self, value: Any) -> str:
+        """Where a value comes from: "paper" or "code" if it is a published one, else "ours"."""
+        if plain(value) not in self.published.split(", "):
+            return "ours"
+        return "code" if _CODE.search(self.where) else "paper"
+
+
+def plain(value: Any) -> str:
+    """A value as tables show it and as `Source.published` has it."""
+    return f"{value:g}" if isinstance(value, float) else str(value).lower()
 
 
 _STOP = "ours: stops on NDCG@50 of held-out pairs; there on a loss"

@@ -11,9 +11,12 @@ from mrs.published.metrics_audit import LIVE
 from mrs.report.components import pairs
 from mrs.report.ladder import has_ladder
 from mrs.study.mir import hearing_key
+from mrs.study.pairs import has_pairs
 from mrs.study.results import Cell, Results
 from mrs.study.spec import file_name
 from mrs.study.study import Variant
+from mrs.study.tune import tuning_file
+from mrs.study.worlds import beside
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,15 @@ def pages(study_file: str, results: Results) -> list[Part]:
         Part("", (book.whole("index", "Overview", "overview"),)),
         Part("The study", (book.data(), Page("reading", "How to read the numbers"))),
         Part("Results", (*map(book.scenario, results.study.scenarios), *book.questions())),
-        Part("Recommenders", tuple(book.recommender(v) for v in results.study.recommenders)),
+        Part("Recommenders", book.recommenders()),
         Part("What a model hears", tuple(book.hearing())),
         Part(
             "Published results",
             (
                 Page("published", "Published results", "published"),
                 Page("cold_at_20", "Are the published cold numbers @20?", "cold_at_20"),
+                Page("forensics", "What the printed numbers say", "forensics"),
+                book.claims(),
             ),
         ),
         Part(
@@ -109,6 +114,7 @@ class _Book:
         self.cells = results.cells()
         self.common = {"study": study_file, "store": results.store.folder.as_posix()}
         self.keys = {spec: results.key(spec) for spec in results.specs()}
+        self.worlds = beside(study_file)
 
     def inputs(self, cells: list[Cell]) -> tuple[str, ...]:
         """What decides a page about these cells: the study and what decides their runs' pages."""
@@ -145,6 +151,21 @@ class _Book:
             inputs=self.inputs([cell for cell in self.cells if cell.scenario == scenario]),
         )
 
+    def recommenders(self) -> tuple[Page, ...]:
+        """A page a recommender, then where their hyper-parameters come from."""
+        path = tuning_file(self.common["study"])
+        record = (self.results.store.digests.of_file(path),) if path.is_file() else ()
+        title = "Hyper-parameters and their search"
+        search = Page(
+            path="hyperparameters",
+            title=title,
+            template="hyperparameters",
+            heading=title,
+            parameters={"study": self.common["study"]},
+            inputs=(*self.inputs([]), *record),
+        )
+        return (*map(self.recommender, self.study.recommenders), search)
+
     def recommender(self, variant: Variant) -> Page:
         """A recommender's page with the pages of its runs below."""
         mine = [cell for cell in self.cells if cell.recommender == variant]
@@ -161,12 +182,25 @@ class _Book:
     def questions(self) -> list[Page]:
         """Pages about the whole study that not every study can answer."""
         found = []
+        if has_pairs(self.results):
+            title = "Which differences are more than chance?"
+            found.append(self.whole("significance", title, "significance"))
         if has_ladder(self.results):
             found.append(self.whole("ladder", "Does the protocol recover a known order?", "ladder"))
+            if self.worlds:
+                found.append(self.validity())
         if pairs(self.study):
             title = "Whole vectors or principal components?"
             found.append(self.whole("components", title, "components"))
         return found
+
+    def validity(self) -> Page:
+        """Other generated worlds, read from the archives beside the study file."""
+        digests = self.results.store.digests
+        inputs = tuple(digests.of_file(path) for path in self.worlds)
+        title = "Can this protocol tell better vectors from worse?"
+        parameters = {"study": self.common["study"]}
+        return Page("validity", title, "validity", title, parameters, inputs)
 
     def hearing(self) -> list[Page]:
         """What is in the vectors: all backends against recommendation, then each by itself."""
@@ -203,6 +237,7 @@ class _Book:
             "backend": cell.backend,
             "recommender": cell.recommender.name,
             "settings": dict(cell.recommender.settings),
+            "protocol": cell.recommender.protocol,
             "scenario": cell.scenario,
             "seeds": list(self.study.seeds),
             "shuffled_seeds": [spec.seed for spec in cell.shuffled],
@@ -219,11 +254,22 @@ class _Book:
             inputs=self.run_inputs([cell, *self.references(cell.scenario)]),
         )
 
+    def live(self) -> tuple[str, ...]:
+        """The values of today that `make audit` leaves in the store."""
+        path = self.results.store.folder / LIVE
+        return (self.results.store.digests.of_file(path),) if path.exists() else ()
+
+    def claims(self) -> Page:
+        """The papers' claims against all that the store holds, of this study or another."""
+        store = self.results.store
+        keys = sorted(path.parent.name for path in store.folder.glob("[!.]*/run.json"))
+        title, parameters = "Which claims hold?", {"store": self.common["store"]}
+        inputs = (of_values(keys), *self.live())
+        return Page("claims", title, "claims", parameters=parameters, inputs=inputs)
+
     def audit(self) -> Page:
         """Other libraries' metrics; `make audit` leaves their values of today in the store."""
-        store = self.results.store
-        path = store.folder / LIVE
-        inputs = (store.digests.of_file(path),) if path.exists() else ()
+        inputs = self.live()
         parameters = {"store": self.common["store"]}
         title = "What libraries compute"
         return Page("audit", title, "audit", parameters=parameters, inputs=inputs)

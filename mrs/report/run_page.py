@@ -35,6 +35,7 @@ class RunPage:
         backend: str | None = None,
         split: str | None = None,
         settings: dict[str, Any] | None = None,
+        protocol: str = "corrected",
         seeds: Sequence[int] = (0,),
         shuffled_seeds: Sequence[int] = (),
         k: Sequence[int] = (10, 20, 50),
@@ -50,6 +51,7 @@ class RunPage:
             settings=settings,
             split=split or None,
             k=list(k),
+            protocol=protocol,
         )
         hear_world(opened, [backend] if backend else [])
         known = opened.truth("oracle") is not None and recommender != "oracle"
@@ -59,7 +61,10 @@ class RunPage:
             dataset=dataset,
             split=split or None,
             backends=(backend,) if backend else (),
-            recommenders=[{recommender: settings or {}}, *oracle],  # type: ignore[arg-type]
+            recommenders=[  # type: ignore[arg-type]
+                {recommender: (settings or {}) | {"protocol": protocol}},
+                *oracle,
+            ],
             scenarios=(scenario,),
             seeds=tuple(seeds),
             shuffled_seeds=tuple(shuffled_seeds),

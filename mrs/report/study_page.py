@@ -10,8 +10,10 @@ from mrs.report.components import pairs
 from mrs.report.figures import closed, interval_figure
 from mrs.report.ladder import has_ladder
 from mrs.study.grid import make_plan
+from mrs.study.pairs import has_pairs
 from mrs.study.results import Results, open_results
 from mrs.study.spec import file_name
+from mrs.study.worlds import beside
 
 SCENARIO_SENTENCES = {
     "hot": "Candidates are the train tracks without those that the user played in train; what "
@@ -30,8 +32,9 @@ SCENARIO_SENTENCES = {
 class StudyPage:
     """A study's records with the tables, figures and sentences that its pages show."""
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, results: Results, *, worlds: bool = False) -> None:
         self.results = results
+        self.worlds = worlds
         self.scenarios = results.study.scenarios
         self.provenance = summary.provenance_sentence(results)
 
@@ -130,13 +133,25 @@ class StudyPage:
         rows.append(("How to read the numbers", "metrics, chance, intervals", "reading.html"))
         for scenario in self.scenarios:
             what = "all recommenders and backends side by side"
-            rows.append((f"Results, {scenario}", what, f"results-{file_name(scenario)}.html"))
+            page = f"results-{file_name(scenario)}.html"
+            rows.append((f"Results, {scenario}", what, page))
+        if has_pairs(self.results):
+            title = "Which differences are more than chance?"
+            rows.append(
+                (title, "every pair of backends; seeds, listeners, power", "significance.html")
+            )
         if has_ladder(self.results):
             title = "Does the protocol recover a known order?"
             rows.append((title, "better vectors, real and shuffled", "ladder.html"))
+            if self.worlds:
+                title = "Can this protocol tell better vectors from worse?"
+                what = "other worlds, numbers of users, width, offset"
+                rows.append((title, what, "validity.html"))
         if pairs(self.results.study):
             title = "Whole vectors or principal components?"
             rows.append((title, "what n_components changes", "components.html"))
+        title = "Hyper-parameters and their search"
+        rows.append((title, "every value's source, every trial", "hyperparameters.html"))
         if self.results.backends():
             title = "What a model hears and what listeners want"
             rows.append((title, "probes against recommendation, a page a backend", "mir.html"))
@@ -224,4 +239,4 @@ class StudyPage:
 
 def open_page(study: str, store: str) -> StudyPage:
     """The pages of a study file's records in a store."""
-    return StudyPage(open_results(study, store))
+    return StudyPage(open_results(study, store), worlds=bool(beside(study)))

@@ -135,7 +135,7 @@ def provenance_sentence(results: Results) -> str:
             {c.card.label for c in results.cells() if c.card and c.provenance == "audio"}
         )
         parts.append(
-            f"Vectors of {', '.join(heard)} were computed from sound that was rendered from the "
+            f"Vectors of {' and '.join(heard)} were computed from sound that was rendered from the "
             "tracks' generated traits; no track is music that anybody made."
         )
     if "surrogate" in origins:

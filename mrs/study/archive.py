@@ -22,8 +22,7 @@ from mrs.data.dataset import Card, Dataset
 from mrs.data.digests import of_values
 from mrs.errors import InputError
 from mrs.evaluation.metrics import Judged, chance, evaluate
-from mrs.recommenders import RECOMMENDERS
-from mrs.study.spec import EVALUATION_VERSION, METRICS, RunSpec
+from mrs.study.spec import METRICS, RunSpec, versions_of
 from mrs.study.store import Record
 
 USERS: dict[str, Any] = {
@@ -54,8 +53,7 @@ LEFT_OUT = ("examples",)  # of run.json: long, and shown of the run's own record
 
 def asked(spec: RunSpec) -> str:
     """What was asked for, and the versions of what answered: a run's name in an archive."""
-    versions = [EVALUATION_VERSION, RECOMMENDERS[spec.recommender].version]
-    return of_values(asdict(spec) | {"versions": versions})[:20]
+    return of_values(asdict(spec) | versions_of(spec))[:20]
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
 
 from mrs.data.brought import WithVectors
 from mrs.errors import InputError
 from mrs.evaluation.bootstrap import difference
+from mrs.evaluation.significance import detectable, first_step
 from mrs.study.grid import missing_fits
 from mrs.study.results import Cell, Results
 from mrs.study.run import run_fit
@@ -24,8 +24,6 @@ from mrs.study.study import Study
 
 SEEDS = (0, 1)
 KNN_SHUFFLES = (0, 1, 2, 3, 4)  # nearly free, and a single permutation is not chance
-LEVEL = 0.95
-POWER = 0.8
 HYBRID = {"hidden_size": 128, "batch_size": 256, "max_epochs": 40, "patience": 5}
 COLLABORATIVE = "elsa"
 MFCC = "mfcc"
@@ -141,7 +139,7 @@ class Comparison:
     def contrasts(self) -> list[Contrast]:
         """Every comparison, the family that shares one level."""
         asked = [item for scenario in self.scenarios for item in self._asked(scenario)]
-        level = 1 - (1 - LEVEL) / max(len(asked), 1)
+        level = first_step(len(asked))
         return [self._contrast(*item, level=level) for item in asked]
 
     def _asked(self, scenario: str) -> Iterator[tuple[Cell, str, str, np.ndarray, np.ndarray]]:
@@ -192,21 +190,8 @@ class Comparison:
             low=low,
             high=high,
             level=level,
-            detectable=detectable(own.mean(axis=0) - other.mean(axis=0), level),
+            detectable=detectable(own.mean(axis=0) - other.mean(axis=0), level=level),
             n_users=own.shape[1],
             shuffles=len(other) if is_control else None,
             exceeded=int((other.mean(axis=1) >= own.mean()).sum()) if is_control else None,
         )
-
-
-def detectable(differences: np.ndarray, level: float = LEVEL, power: float = POWER) -> float:
-    """The minimum detectable difference of a mean of paired differences [U].
-
-    (z(level) + z(power)) times the standard error: a true mean of that size is told from zero by a
-    two-sided test at `level` in `power` of all cases, by the normal approximation (Bloom, 1995).
-    NaN for fewer than two users.
-    """
-    if len(differences) < 2:
-        return float("nan")
-    error = np.std(differences, ddof=1) / np.sqrt(len(differences))
-    return float((norm.ppf((1 + level) / 2) + norm.ppf(power)) * error)

@@ -78,6 +78,7 @@ class Results:
             settings=dict(variant.settings),
             split=self.study.split,
             k=self.study.k,
+            protocol=variant.protocol,
         )
         return Cell(
             recommender=variant,

@@ -18,7 +18,8 @@ from threadpoolctl import threadpool_limits
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.splits import Split
 from mrs.evaluation.metrics import Judged, chance, evaluate
-from mrs.recommenders import RECOMMENDERS, Fitted, make_recommender
+from mrs.published.deviations import backbone_of, recommender_of
+from mrs.recommenders import RECOMMENDERS, Fitted, Recommender
 from mrs.study.new_tracks import about_new_tracks, tells_of_new_tracks
 from mrs.study.ranker import Ranker
 from mrs.study.spec import METRICS, RunSpec, run_key, whole
@@ -35,9 +36,9 @@ def _cached_split(dataset: Dataset, name: str) -> Split:
 
 
 @lru_cache(maxsize=4)
-def _backbone(dataset: Dataset, split: str, name: str, seed: int) -> Fitted:
-    """The collaborative model that others build on, with its default hyper-parameters."""
-    return make_recommender(name, {}).fit(_cached_split(dataset, split), seed=seed)
+def _backbone(dataset: Dataset, split: str, recommender: Recommender, seed: int) -> Fitted:
+    """The collaborative model that others build on."""
+    return recommender.fit(_cached_split(dataset, split), seed=seed)
 
 
 def run(spec: RunSpec, store: Store, dataset: Dataset | None = None, *, threads: int = 1) -> Record:
@@ -69,19 +70,19 @@ def _compute(missing: list[tuple[RunSpec, str]], store: Store, dataset: Dataset)
     spec = missing[0][0]
     split = _cached_split(dataset, spec.split)
     vectors = _vectors(spec, dataset, split)
-    recommender = make_recommender(spec.recommender, dict(spec.settings))
+    recommender = _recommender(spec)
     backbone = None
     if "backbone" in recommender.needs:
-        backbone = _backbone(dataset, spec.split, dict(spec.settings)["backbone"], spec.seed)
+        model = backbone_of(dict(spec.settings)["backbone"], spec.recommender, spec.protocol)
+        backbone = _backbone(dataset, spec.split, model, spec.seed)
     started = time.perf_counter()
-    shared = recommender.fit(
-        split, None if vectors is None else vectors[split.warm], backbone=backbone, seed=spec.seed
-    )
+    read = None if vectors is None else vectors[recommender.reads(split)]
+    shared = recommender.fit(split, read, backbone=backbone, seed=spec.seed)
     fit_seconds = time.perf_counter() - started
     rankers: dict[str, Ranker] = {}
     for one, key in missing:
         if one.recommender not in rankers:
-            fitted = make_recommender(one.recommender, dict(one.settings)).read_out(shared)
+            fitted = _recommender(one).read_out(shared)
             rankers[one.recommender] = Ranker(dataset, split, fitted, vectors)
         ranker = rankers[one.recommender]
         started = time.perf_counter()
@@ -93,6 +94,10 @@ def _compute(missing: list[tuple[RunSpec, str]], store: Store, dataset: Dataset)
         if one.scenario == "cold" and tells_of_new_tracks(split):
             info["new_tracks"] = about_new_tracks(ranker, one.k, max(DEPTH, *one.k))
         store.write(key, info, users)
+
+
+def _recommender(spec: RunSpec) -> Recommender:
+    return recommender_of(spec.recommender, dict(spec.settings), spec.protocol)
 
 
 def _vectors(spec: RunSpec, dataset: Dataset, split: Split) -> np.ndarray | None:
@@ -217,7 +222,7 @@ def _describe(
             "vectors": dataset.card(spec.backend).origin if spec.backend else None,
         },
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{platform.system()} {platform.machine()}, {_processor()}",
+        "machine": machine(),
         "versions": {
             name: importlib.metadata.version(name) for name in ("mrs", "torch", "numpy", "polars")
         }
@@ -225,10 +230,11 @@ def _describe(
     }
 
 
-def _processor() -> str:
-    """The processor's name where the system tells."""
+def machine() -> str:
+    """The system and the processor's name where the system tells."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123
-            return next(line.split(":")[1].strip() for line in lines if "model name" in line)
+            name = next(line.split(":")[1].strip() for line in lines if "model name" in line)
     except (OSError, StopIteration):
-        return platform.processor() or "unknown processor"
+        name = platform.processor() or "unknown processor"
+    return f"{platform.system()} {platform.machine()}, {name}"

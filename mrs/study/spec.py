@@ -6,12 +6,13 @@ from typing import Any
 from mrs.data.dataset import Dataset
 from mrs.data.digests import Digests, of_values
 from mrs.errors import InputError
+from mrs.published.deviations import deviations_of, recommender_of
+from mrs.published.deviations.evaluation import COLD_K
 from mrs.recommenders import RECOMMENDERS, make_recommender
 
 SCENARIOS = ("hot", "cold")
 # Parts of the cold truth by what is known of the track's artist, on the same candidates.
 SLICES = ("cold/discovery", "cold/exploit", "cold/unknown_artist")
-PROTOCOLS = ("corrected",)
 METRICS = ("hitrate", "recall", "ndcg", "precision", "mrr", "map")
 PRIMARY = {"hot": "ndcg@50", "cold": "ndcg@20"}
 DEFAULT_K = (10, 20, 50)
@@ -34,6 +35,8 @@ class RunSpec:
 
     `settings` are all of the recommender's hyper-parameters, `backend` is None where it reads no
     vectors, and `seed` draws the fit and, where `shuffled`, the permutation of the vectors.
+    `protocol` names deviations of published code that are followed; see
+    `mrs.published.deviations`.
     """
 
     dataset: str
@@ -60,7 +63,8 @@ class RunSpec:
         words += [f"--recommender {self.recommender}", f"--scenario {self.scenario}"]
         words += [f"--seed {self.seed}"] if self.seed else []
         words += ["--shuffled"] if self.shuffled else []
-        defaults = make_recommender(self.recommender, {}).settings()
+        words += [f"--protocol {self.protocol}"] if self.protocol != "corrected" else []
+        defaults = recommender_of(self.recommender, {}, self.protocol).settings()
         words += [f"--set {n}={_plain(v)}" for n, v in self.settings if v != defaults[n]]
         words += ["--k " + ",".join(map(str, self.k))] if self.k != DEFAULT_K else []
         return " ".join(words)
@@ -83,8 +87,7 @@ def check_names(recommender: str, scenario: str, protocol: str = "corrected") ->
     known = (*SCENARIOS, *SLICES)
     if scenario not in known:
         raise InputError(f"scenario {scenario!r} is unknown; choose one of {', '.join(known)}")
-    if protocol not in PROTOCOLS:
-        raise InputError(f"protocol {protocol!r} is unknown; known: {', '.join(PROTOCOLS)}")
+    deviations_of(recommender, protocol)
     answers = RECOMMENDERS[recommender].scenarios
     if whole(scenario) not in answers:
         raise InputError(
@@ -109,11 +112,16 @@ def make_spec(
     """Check what was asked for against the dataset and put it in its normal form.
 
     In it a backend that the recommender does not read is left out, and so is the seed of a run in
-    which nothing is drawn. Raises `InputError`.
+    which nothing is drawn; `settings` and `k` are those that the protocol uses. Raises
+    `InputError`.
     """
     check_names(recommender, scenario, protocol)
     kind = RECOMMENDERS[recommender]
-    full = make_recommender(recommender, settings or {}).settings()
+    full = recommender_of(recommender, settings or {}, protocol).settings()
+    lengths = check_k(k)
+    chosen = {deviation.name for deviation in deviations_of(recommender, protocol)}
+    if whole(scenario) == "cold" and "cold_k" in chosen:
+        lengths = check_k((*lengths, *COLD_K))
     if seed < 0:
         raise InputError(f"seed {seed}: must be 0 or more")
     if "vectors" in kind.needs:
@@ -148,23 +156,32 @@ def make_spec(
         scenario=scenario,
         seed=seed if kind.stochastic or shuffled else 0,
         shuffled=shuffled,
-        k=check_k(k),
+        k=lengths,
         protocol=protocol,
     )
 
 
+def versions_of(spec: RunSpec) -> dict[str, Any]:
+    """The versions of everything that computes a run."""
+    kind = RECOMMENDERS[spec.recommender]
+    values: dict[str, Any] = {"versions": [EVALUATION_VERSION, kind.version]}
+    followed = deviations_of(spec.recommender, spec.protocol)
+    if followed:
+        values["deviations"] = {deviation.name: deviation.version for deviation in followed}
+    if "backbone" in kind.needs:
+        values["backbone_version"] = RECOMMENDERS[dict(spec.settings)["backbone"]].version
+    return values
+
+
 def run_key(spec: RunSpec, dataset: Dataset, digests: Digests) -> str:
     """The key of a run: a hash of what was asked for, the inputs' content and the versions."""
-    kind = RECOMMENDERS[spec.recommender]
     values = asdict(spec) | {
         "dataset": dataset.name,
         "split_content": dataset.split_digest(spec.split, digests),
-        "versions": [EVALUATION_VERSION, kind.version],
     }
-    if "backbone" in kind.needs:
-        values["backbone_version"] = RECOMMENDERS[dict(spec.settings)["backbone"]].version
+    values |= versions_of(spec)
     if spec.backend:
         values["vectors"] = dataset.vector_digest(spec.backend, digests)
-    if "truth" in kind.needs:
+    if "truth" in RECOMMENDERS[spec.recommender].needs:
         values["truth"] = dataset.truth_digest(spec.recommender, digests)
     return of_values(values)[:20]

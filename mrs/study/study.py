@@ -8,13 +8,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mrs.errors import InputError
-from mrs.recommenders import RECOMMENDERS, make_recommender
+from mrs.published.deviations import recommender_of
+from mrs.recommenders import RECOMMENDERS
 from mrs.study.spec import DEFAULT_K, SCENARIOS, SLICES, check_k
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A recommender with the hyper-parameters that a study sets.
+    """A recommender with the hyper-parameters and the protocol that a study sets.
 
     Its name alone tells it apart, unless the study has it several times: then the settings named
     in `told_by` do, those that not all of them share.
@@ -23,9 +24,12 @@ class Variant:
     name: str
     settings: tuple[tuple[str, Any], ...] = ()
     told_by: tuple[str, ...] = ()
+    protocol: str = "corrected"
 
     def _marks(self, equals: str) -> list[str]:
         shown = [(name, value) for name, value in self.settings if name in self.told_by]
+        if self.protocol != "corrected":
+            shown.append(("protocol", self.protocol))
         return [f"{name}{equals}{str(value).lower()}" for name, value in shown]
 
     @property
@@ -37,13 +41,14 @@ class Variant:
     @property
     def slug(self) -> str:
         """The name in file names."""
-        return "-".join([self.name, *self._marks("-")])
+        return "-".join([self.name, *self._marks("-")]).replace(":", "-")
 
 
 class Study(BaseModel):
     """What a study file holds.
 
-    `note` is what readers should know of its settings; the book shows it beside them.
+    `note` is what readers should know of its settings; the book shows it beside them. Among a
+    recommender's settings `protocol` stands for that of `RunSpec`.
     `backends` None means all that the dataset has vectors of. `seeds` are those of the fits,
     `shuffled_seeds` those of the control with shuffled vectors; `shuffled_seeds_of` gives some
     recommenders others, by name, or by slug for one variant. `threads` is the number of threads of
@@ -74,15 +79,17 @@ class Study(BaseModel):
             raise ValueError("list at least one recommender")
         pairs = [(e, {}) if isinstance(e, str) else next(iter(e.items())) for e in entries]
         chosen = []
-        for name, settings in pairs:
-            full = make_recommender(name, settings or {}).settings()
-            chosen.append((name, {(key, full[key]) for key in settings or {}}))
+        for name, given in pairs:
+            settings = dict(given or {})
+            protocol = str(settings.pop("protocol", "corrected"))
+            full = recommender_of(name, settings, protocol).settings()
+            chosen.append((name, {(key, full[key]) for key in settings}, protocol))
         shared: dict[str, set[tuple[str, Any]]] = {}
-        for name, mine in chosen:
+        for name, mine, _ in chosen:
             shared[name] = shared.get(name, mine) & mine
         variants = [
-            Variant(name, tuple(sorted(mine)), tuple(sorted(dict(mine - shared[name]))))
-            for name, mine in chosen
+            Variant(name, tuple(sorted(mine)), tuple(sorted(dict(mine - shared[name]))), protocol)
+            for name, mine, protocol in chosen
         ]
         if len({variant.slug for variant in variants}) < len(variants):
             raise ValueError("a recommender stands there twice with the same settings")

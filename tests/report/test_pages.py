@@ -45,7 +45,16 @@ def by_path(parts: list[Part]) -> dict[str, Page]:
 
 
 # Pages about other things than runs.
-ELSEWHERE = {"reading", "published", "cold_at_20", "audit", "definitions", "api"}
+ELSEWHERE = {
+    "reading",
+    "published",
+    "cold_at_20",
+    "forensics",
+    "claims",
+    "audit",
+    "definitions",
+    "api",
+}
 
 
 def test_the_audit_page_follows_the_live_values(folder: Path) -> None:
@@ -53,7 +62,7 @@ def test_the_audit_page_follows_the_live_values(folder: Path) -> None:
     live = folder / "store/audit/live.csv"
     live.parent.mkdir(parents=True)
     live.write_text("library\n")
-    assert changed(before, by_path(lay_out(folder))) == {"audit"}
+    assert changed(before, by_path(lay_out(folder))) == {"audit", "claims"}
 
 
 def test_slices_have_pages_of_their_own_without_a_slash_in_their_names(folder: Path) -> None:
@@ -73,10 +82,15 @@ def test_parts_and_pages(folder: Path) -> None:
         ("Results", ["results-hot", "results-cold"]),
         (
             "Recommenders",
-            ["recommender-knn", "recommender-knn-center-true", "recommender-popularity"],
+            [
+                "recommender-knn",
+                "recommender-knn-center-true",
+                "recommender-popularity",
+                "hyperparameters",
+            ],
         ),
         ("What a model hears", ["mir", "backend-mert"]),
-        ("Published results", ["published", "cold_at_20"]),
+        ("Published results", ["published", "cold_at_20", "forensics", "claims"]),
         ("Do we calculate metrics consistently?", ["audit", "metrics", "definitions"]),
         ("Appendix", ["api", "appendix"]),
     ]
@@ -85,6 +99,7 @@ def test_parts_and_pages(folder: Path) -> None:
         "recommender-knn": ["sim:MERT, hot", "sim:MERT, cold"],
         "recommender-knn-center-true": ["sim:MERT, hot", "sim:MERT, cold"],
         "recommender-popularity": ["Popularity, hot"],
+        "hyperparameters": [],
     }
 
 
@@ -93,8 +108,9 @@ def test_pages_that_only_some_studies_have(tmp_path: Path) -> None:
     rungs = {"mert": 0.1, "mule": 0.2, "muq": 0.3}
     results = planted(tmp_path, text, rungs)
     found = by_path(pages("study.yaml", results))
-    assert {"ladder", "components"} < set(found)
-    assert {found[path].template for path in ("ladder", "components")} == {"ladder", "components"}
+    some = {"ladder", "components", "significance"}
+    assert some < set(found)
+    assert {found[path].template for path in some} == some
 
 
 def test_a_run_page_spells_out_its_runs(folder: Path) -> None:
@@ -107,6 +123,7 @@ def test_a_run_page_spells_out_its_runs(folder: Path) -> None:
         "backend": "mert",
         "recommender": "knn",
         "settings": {"center": True},
+        "protocol": "corrected",
         "scenario": "cold",
         "seeds": [0, 1],
         "shuffled_seeds": [0, 1, 2],
@@ -153,7 +170,7 @@ def test_a_changed_input_executes_the_pages_that_show_it(folder: Path) -> None:
     card = {"backend": "mert", "origin": "file"}
     (folder / "own/embeddings/mert.json").write_text(json.dumps(card))
     after = by_path(lay_out(folder))
-    unmoved = {"runs/popularity-hot", "recommender-popularity"}
+    unmoved = {"runs/popularity-hot", "recommender-popularity", "hyperparameters"}
     assert changed(before, after) == set(before) - unmoved - ELSEWHERE
     assert after["runs/knn-mert-hot"].title == "MERT, hot"
 

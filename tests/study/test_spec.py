@@ -103,7 +103,7 @@ def test_command_names_all_that_was_asked(dataset: Dataset) -> None:
         ({"backend": "mart"}, "no backend 'mart'"),
         ({"backend": None}, "reads vectors: name a backend"),
         ({"split": "other"}, "no split 'other'"),
-        ({"protocol": "published"}, "protocol 'published' is unknown"),
+        ({"protocol": "lax"}, "protocol 'lax' is unknown; known: corrected, published"),
         ({"k": (0, 10)}, "must be 1 or more"),
         ({"k": ()}, "must be 1 or more"),
         ({"seed": -1}, "seed -1"),

@@ -30,6 +30,16 @@ def test_variants(tmp_path: Path) -> None:
     assert centred.settings == (("center", True),)
 
 
+def test_a_variant_under_a_protocol(tmp_path: Path) -> None:
+    entry = "{knn: {protocol: 'published:knn_profiles'}}"
+    study = load_study(write(tmp_path, f"title: t\nrecommenders: [knn, {entry}]\n"))
+    plain, published = study.recommenders
+    assert (plain.protocol, published.protocol) == ("corrected", "published:knn_profiles")
+    assert published.label == "KNN (protocol=published:knn_profiles)"
+    assert published.slug == "knn-protocol-published-knn_profiles"
+    assert published.settings == ()
+
+
 def test_a_recommender_that_stands_alone_bears_its_plain_name(tmp_path: Path) -> None:
     study = load_study(write(tmp_path, "title: t\nrecommenders: [{knn: {center: true}}, random]"))
     assert [v.label for v in study.recommenders] == ["KNN", "Random"]

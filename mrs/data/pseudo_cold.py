@@ -1,0 +1,76 @@
+"""The split that hyper-parameters are chosen on: made of train and validation plays alone."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from mrs.data.splits import Interactions, Split
+from mrs.errors import InputError
+
+MONTH = 30 * 86_400_000_000  # microseconds
+LEAST_NEW = 50  # pseudo-cold tracks: well above the 20 of a cold list
+
+
+def validation_split(split: Split) -> Split:
+    """The split with its validation pairs in the place of the hot test pairs, and nothing cold."""
+    if not len(split.val):
+        raise InputError(
+            f"split {split.name}: has no validation pairs to choose hyper-parameters on; set its "
+            "validation_share above 0"
+        )
+    none = _rows(split.val, np.zeros(len(split.val), dtype=bool))
+    return replace(split, hot_test=split.val, cold_test=none, cold=split.cold[:0], cold_val=None)
+
+
+def pseudo_cold_split(split: Split, least: int = LEAST_NEW) -> tuple[Split, int]:
+    """`validation_split`, with the newest train tracks left out of train as if they were cold.
+
+    Pseudo-cold are the tracks first played in the last month (30 days) of the train plays; where
+    these are fewer than `least`, in the last two months, three, and so on. Their plays leave train
+    and become the cold test pairs; users and tracks without a train play left leave, too. Nothing
+    of the test part is read. Also returns the number of months. Raises `InputError` where the
+    train plays are too short for it.
+    """
+    split = validation_split(split)
+    train = split.train
+    first = np.full(len(split.tracks), np.iinfo(np.int64).max)
+    np.minimum.at(first, train.track, train.timestamp)
+    end, months = int(train.timestamp.max()), 0
+    new = np.zeros(len(first), dtype=bool)
+    while new.sum() < least:
+        months += 1
+        if end - months * MONTH <= train.timestamp.min():
+            raise InputError(
+                f"split {split.name}: fewer than {least} tracks were first played after the first "
+                "month of train, too few to stand for cold ones; leave cold out of the scenarios"
+            )
+        new = (first > end - months * MONTH) & (first <= end)
+    stays = ~new[train.track]
+    known = np.bincount(train.user[stays], minlength=len(split.users)) > 0
+    warm = np.flatnonzero(np.bincount(train.track[stays], minlength=len(first))).astype(np.int32)
+    place = (np.cumsum(known) - 1).astype(np.int32)
+
+    def part(pairs: Interactions, chosen: np.ndarray) -> Interactions:
+        kept = _rows(pairs, chosen & known[pairs.user])
+        return replace(kept, user=place[kept.user])
+
+    val = part(split.val, ~new[split.val.track])
+    return (
+        replace(
+            split,
+            users=split.users[known],
+            train=part(train, stays),
+            val=val,
+            hot_test=val,
+            cold_test=part(train, ~stays),
+            warm=warm,
+            cold=np.flatnonzero(new).astype(np.int32),
+        ),
+        months,
+    )
+
+
+def _rows(pairs: Interactions, chosen: np.ndarray) -> Interactions:
+    return Interactions(
+        pairs.user[chosen], pairs.track[chosen], pairs.timestamp[chosen], pairs.count[chosen]
+    )

@@ -1,0 +1,103 @@
+"""Recommenders as published: each departure of the public code as a variant of the clean one.
+
+Written anew from a description of the code of arXiv 2409.08987 and 2604.23077; `DEVIATIONS` is in
+the order of the book's table. A protocol is "corrected", "published" (all deviations that concern
+the recommender, but for those that stand alone) or "published:NAME" (that one alone).
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from mrs.errors import InputError
+from mrs.published.deviations import (
+    bert4rec,
+    bimodal,
+    cold,
+    content,
+    elsa,
+    evaluation,
+    extraction,
+    hybrid,
+    knn,
+    shallow,
+)
+from mrs.published.deviations.base import Deviation
+from mrs.recommenders import RECOMMENDERS, Recommender, make_recommender
+
+__all__ = ["DEVIATIONS", "Deviation", "backbone_of", "deviations_of", "recommender_of"]
+
+CORRECTED, PUBLISHED = "corrected", "published"
+
+_MODULES = (
+    knn,
+    evaluation,
+    shallow,
+    content,
+    bimodal,
+    cold,
+    hybrid,
+    elsa,
+    bert4rec,
+    extraction,
+)
+DEVIATIONS: dict[str, Deviation] = {
+    deviation.name: deviation for module in _MODULES for deviation in module.DEVIATIONS
+}
+
+
+def deviations_of(recommender: str, protocol: str) -> tuple[Deviation, ...]:
+    """The deviations of a recommender that a protocol names, in the table's order.
+
+    Raises `InputError` for an unknown protocol and one that does not concern the recommender.
+    """
+    if protocol == CORRECTED:
+        return ()
+    mine = [d for d in DEVIATIONS.values() if recommender in d.of]
+    whole, _, name = protocol.partition(":")
+    known = f"known: {CORRECTED}, {PUBLISHED}, {PUBLISHED}:NAME"
+    if whole != PUBLISHED or (name and name not in DEVIATIONS) or protocol.endswith(":"):
+        choice = f" with NAME one of {', '.join(DEVIATIONS)}"
+        raise InputError(f"protocol {protocol!r} is unknown; {known}{choice}")
+    if name and DEVIATIONS[name].note:
+        raise InputError(f"protocol {protocol!r}: {DEVIATIONS[name].note}")
+    chosen = [d for d in mine if (d.name == name if name else not d.alone)]
+    if not chosen:
+        apply = ", ".join(d.name for d in mine) or "none"
+        raise InputError(
+            f"protocol {protocol!r} does not concern recommender {recommender}; "
+            f"deviations that do: {apply}"
+        )
+    return tuple(chosen)
+
+
+def recommender_of(name: str, settings: dict[str, Any], protocol: str = CORRECTED) -> Recommender:
+    """`make_recommender` with the protocol's deviations mixed in.
+
+    Raises `InputError` as that does, as `deviations_of` does, and for a hyper-parameter that a
+    deviation sets to another value.
+    """
+    clean = make_recommender(name, settings)
+    chosen = deviations_of(name, protocol)
+    if not chosen:
+        return clean
+    forced = {key: value for deviation in chosen for key, value in deviation.forced.items()}
+    values = clean.settings()
+    for key in set(settings) & set(forced):
+        if values[key] != forced[key]:
+            raise InputError(
+                f"recommender {name}: protocol {protocol!r} sets {key}={forced[key]}; "
+                f"leave {key} out or choose another protocol"
+            )
+    return _mixed(type(clean), sum((d.mixins(name) for d in chosen), ()))(**values | forced)
+
+
+def backbone_of(name: str, recommender: str, protocol: str) -> Recommender:
+    """The backbone of a recommender, with default hyper-parameters, under its protocol."""
+    mixins = [d.backbone_mixin for d in deviations_of(recommender, protocol) if d.backbone_mixin]
+    return _mixed(RECOMMENDERS[name], tuple(mixin for of, mixin in mixins if of == name))()
+
+
+@lru_cache
+def _mixed(clean: type[Recommender], mixins: tuple[type, ...]) -> type[Recommender]:
+    """The clean class below the mixins, the same class each time."""
+    return type(f"Published{clean.__name__}", (*mixins, clean), {}) if mixins else clean

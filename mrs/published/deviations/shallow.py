@@ -1,0 +1,109 @@
+"""Shallow Net as published (arXiv 2409.08987 and 2604.23077, train.py and model.py)."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+
+from mrs.data.splits import Split
+from mrs.published.deviations.base import Deviation
+from mrs.recommenders.shallow import (
+    HingeRecommender,
+    Sampler,
+    ShallowIds,
+    ShallowModule,
+    confidence,
+)
+
+PUBLISHED_RANGE, PUBLISHED_USERS = 17_052, 21_018  # the second paper's train users
+
+
+class NegativesRange(HingeRecommender):
+    """Negative users are drawn from the first 17,052 of 21,018, or that share of another number.
+
+    The bound is a constant from the first paper's data set.
+    """
+
+    def sampler(self, met: sp.csr_matrix, **options: Any) -> Sampler:
+        """From the first users alone; at least one of them, never the last."""
+        n_users = met.shape[1]
+        n_drawn = round(n_users * PUBLISHED_RANGE / PUBLISHED_USERS)
+        return super().sampler(met, among=max(1, min(n_drawn, n_users - 1)), **options)
+
+
+class NegativesUnchecked(HingeRecommender):
+    """A negative may be a user who played the track."""
+
+    def sampler(self, met: sp.csr_matrix, **options: Any) -> Sampler:
+        """Without rejection."""
+        return super().sampler(met, checked=False, **options)
+
+
+class HingeValidation(HingeRecommender):
+    """The hinge loss of the validation pairs decides when to stop, not their ranking."""
+
+    def module(self, split: Split, seed: int) -> ShallowModule:
+        """A module that validates so."""
+        return HingeValidated(split, self, seed)
+
+
+class HingeValidated(ShallowModule):
+    """Validates by the loss of held-out pairs with newly drawn negatives, batch by batch."""
+
+    def __init__(self, split: Split, settings: HingeRecommender, seed: int) -> None:
+        super().__init__(split, settings, seed)
+        self.validation_generator = np.random.default_rng([seed, 2])
+
+    def validate(self, split: Split) -> dict[str, float]:
+        """Minus the mean hinge loss."""
+        anchor, other = self.sides(split.val, split)
+        kept = self.sampler.has_negatives[anchor]
+        anchor, other = anchor[kept], other[kept]
+        losses = []
+        for start in range(0, len(anchor), self.settings.batch_size):
+            part = slice(start, start + self.settings.batch_size)
+            weight = confidence(None, len(anchor[part]))
+            batch = self.batch_of(anchor[part], other[part], weight, self.validation_generator)
+            losses.append(float(self.loss(batch)))
+        return {"minus validation loss": -float(np.mean(losses))} if losses else {}
+
+
+class FrozenRandomSide(ShallowIds):
+    """Users stay as they were drawn, since the flags that freeze a table trained it instead."""
+
+    train_users: ClassVar[bool] = False
+
+
+DEVIATIONS = (
+    Deviation(
+        "frozen_flags",
+        "the flags that freeze a table train it: tracks are trained, users are not",
+        of=("shallow",),
+        forced={"train_users": False, "train_items": True},
+    ),
+    Deviation(
+        "negatives_range",
+        "negative users are drawn from the first 17,052 alone, 81 % of them",
+        of=("shallow",),
+        mixin=NegativesRange,
+        forced={"negatives": "users"},
+    ),
+    Deviation(
+        "negatives_unchecked",
+        "a negative may be a user who played the track",
+        of=("shallow",),
+        mixin=NegativesUnchecked,
+    ),
+    Deviation(
+        "hinge_validation",
+        "the held-out pairs' hinge loss decides when to stop",
+        of=("shallow",),
+        mixin=HingeValidation,
+    ),
+    Deviation(
+        "frozen_random_side",
+        "users are random and frozen, tracks alone are trained",
+        of=("shallow_ids",),
+        mixin=FrozenRandomSide,
+    ),
+)

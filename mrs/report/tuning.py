@@ -1,0 +1,316 @@
+"""Where every hyper-parameter comes from, and the search's record: the page `hyperparameters`."""
+
+import json
+from functools import cached_property
+from typing import Any
+
+import matplotlib.pyplot as plt
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator
+
+from mrs.backends import BACKENDS
+from mrs.published.deviations import recommender_of
+from mrs.recommenders import RECOMMENDERS
+from mrs.report.figures import CHANCE, PLAIN, SHUFFLED, closed, legend_below
+from mrs.report.hyperparameters import SOURCES, Source, plain
+from mrs.report.style import WIDTH, palette
+from mrs.study.search import Range, Rate, groups
+from mrs.study.study import Study, Variant, load_study
+from mrs.study.tuning_record import TuningRecord
+
+NEVER = "never tuned"
+COLUMNS = 2  # panels beside each other
+
+
+class TuningPage:
+    """A study's hyper-parameters and the record of their search, which may be None."""
+
+    def __init__(self, study_file: str, study: Study, record: TuningRecord | None) -> None:
+        self.study_file, self.study, self.record = study_file, study, record
+        self.found = {group.name: group for group in groups(study)}
+
+    @property
+    def searched(self) -> list[str]:
+        """The groups that the record holds, in its order."""
+        return self.record.groups if self.record else []
+
+    def command(self) -> str:
+        """The command that makes the search (again)."""
+        if self.record:
+            return str(self.record.frame["command"][0])
+        return f"python -m mrs tune --study {self.study_file}"
+
+    def intro(self) -> str:
+        """What was searched on what, when and at what cost; or that nothing was."""
+        if self.record is None:
+            return (
+                "**Nothing was searched for this study**: every value below is published or ours. "
+                f"`{self.command()}` searches, and this page then shows the record."
+            )
+        frame = self.record.frame
+        trials = [self.record.n_trials(group) for group in self.searched]
+        equal = f"{trials[0]}" if len(set(trials)) == 1 else f"{min(trials)} to {max(trials)}"
+        cost = self.record.trials.select("seconds", "cpu_seconds").sum()
+        days = sorted({text[:10] for text in frame["created"]})
+        when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        world = str(frame["dataset"][0])
+        kind = "the generated world" if world.partition(":")[0] == "demo" else "the data"
+        return (
+            f"Each of {len(self.searched)} recommenders or families had {equal} trials, the "
+            f"present values being the first, on {kind} `{world}`: {self._fits()}. "
+            f"{self._cold()}All fits together took {_time(cost['seconds'][0])}, "
+            f"{_time(cost['cpu_seconds'][0])} of processor time, on {when}; "
+            f"{', '.join(frame['machine'].unique(maintain_order=True))}. "
+            f"`{self.command()}` makes the search again."
+        )
+
+    def _fits(self) -> str:
+        assert self.record is not None
+        backends = self.record.frame.drop_nulls("backend").unique("backend", maintain_order=True)
+        seeds = self.record.frame.filter(pl.col("backend").is_null())["seed"].n_unique()
+        parts = []
+        if len(backends):
+            names = ", ".join(_backend(row) for row in backends.iter_rows(named=True))
+            parts.append(f"a trial is fitted once on each of {names}")
+        if seeds:
+            parts.append(f"with {seeds} seeds where no vectors are read")
+        return ", ".join(parts)
+
+    def _cold(self) -> str:
+        assert self.record is not None
+        cold = self.record.frame.filter(pl.col("scenario") == "cold")
+        if not len(cold):
+            return ""
+        months, tracks = cold["months"][0], max(cold["n_candidates"])
+        period = "month" if months == 1 else f"{months} months"
+        return f"Pseudo-cold are the {tracks} tracks first played in the last {period} of train. "
+
+    @cached_property
+    def _group_of(self) -> dict[str, str]:
+        """The searched group of each variant's slug."""
+        return {
+            variant.slug: name
+            for name, group in self.found.items()
+            if name in self.searched
+            for variant in group.variants
+        }
+
+    def table(self) -> pl.DataFrame:
+        """A row a hyper-parameter of every recommender: value, source, published, budget.
+
+        Recommenders that the study lacks stand at the end with their classes' values.
+        """
+        rows = [row for variant in self.study.recommenders for row in self._rows(variant)]
+        there = {variant.name for variant in self.study.recommenders}
+        for name in RECOMMENDERS:
+            if name not in there:
+                rows += self._rows(Variant(name), " (not in this study)")
+        return pl.DataFrame(rows)
+
+    def _rows(self, variant: Variant, note: str = "") -> list[dict[str, Any]]:
+        used = recommender_of(variant.name, dict(variant.settings), variant.protocol).settings()
+        sources = SOURCES.get(variant.name, {})
+        rows = []
+        for name, value in used.items():
+            source = sources.get(name, Source())
+            status, budget = self._status(variant, name, value)
+            rows.append(
+                {
+                    "recommender": variant.label + note,
+                    "hyper-parameter": name,
+                    "value": plain(value),
+                    "source": status or source.of(value),
+                    "published": source.published or None,
+                    "where": source.where or None,
+                    "budget": budget,
+                }
+            )
+        return rows
+
+    def _status(self, variant: Variant, name: str, value: Any) -> tuple[str, str]:
+        """How the search bears on a value ("" where it does not), and its budget."""
+        group = self._group_of.get(variant.slug)
+        if group is None or self.record is None:
+            return "", NEVER
+        chosen = self.record.chosen(group)
+        first, best = self.record.values(group, 0), self.record.values(group, chosen)
+        if name not in best:
+            return "", NEVER
+        budget = f"{self.record.n_trials(group)} trials"
+        if value == best[name]:
+            return ("tuned" if value != first[name] else "searched and kept"), budget
+        if value == first[name]:
+            return f"searched, not taken over: {plain(best[name])}", budget
+        return "ours, set after the search", budget
+
+    def never_tuned(self) -> str:
+        """What has never been searched, from the table and the ranges."""
+        table = self.table()
+        never = table.filter(pl.col("budget") == NEVER)
+        untouched = [
+            name
+            for (name,), rows in table.group_by(["recommender"], maintain_order=True)
+            if (rows["budget"] == NEVER).all() and not str(name).endswith("(not in this study)")
+        ]
+        text = f"{len(never)} of the {len(table)} values were never tuned. "
+        if untouched:
+            text += f"None was of: {', '.join(map(str, untouched))}."
+        return text
+
+    def ranges(self) -> pl.DataFrame:
+        """A row a searched hyper-parameter: its range, the value before, the best trial's."""
+        assert self.record is not None
+        rows = []
+        for name in self.searched:
+            first = self.record.values(name, 0)
+            best = self.record.values(name, self.record.chosen(name))
+            space = self.found[name].space if name in self.found else {}
+            for key, value in first.items():
+                rows.append(
+                    {
+                        "searched": name,
+                        "hyper-parameter": key,
+                        "range": str(space.get(key, "")),
+                        "before": plain(value),
+                        "best trial": plain(best[key]),
+                    }
+                )
+        return pl.DataFrame(rows)
+
+    def changes(self) -> pl.DataFrame:
+        """What the best trial changes on the criterion; scores are means over its fits."""
+        assert self.record is not None
+        return self.record.changes().select(
+            pl.col("recommender").replace_strict({n: k.label for n, k in RECOMMENDERS.items()}),
+            "scenario",
+            "metric",
+            pl.col("present").alias("before"),
+            pl.col("chosen").alias("best trial"),
+            (100 * pl.col("gain")).alias("change, %"),
+            (pl.col("trial") + 1).alias("its number"),
+        )
+
+    def costs(self) -> pl.DataFrame:
+        """The budget of each group: trials, fits, seconds, and the dearest trial's cost."""
+        assert self.record is not None
+        rows = []
+        for name in self.searched:
+            mine = self.record.trials.filter(pl.col("group") == name)
+            cpu = mine["cpu_seconds"]
+            rows.append(
+                {
+                    "searched": name,
+                    "trials": len(mine),
+                    "fits": int(mine["fits"].sum()),
+                    "wall s": float(mine["seconds"].sum()),
+                    "processor s": float(cpu.sum()),
+                    "dearest trial / first": float(cpu.max() / cpu[0]),
+                    "best trial / first": float(cpu[self.record.chosen(name)] / cpu[0]),
+                }
+            )
+        return pl.DataFrame(rows)
+
+    def trials(self) -> pl.DataFrame:
+        """Every trial: its values, its score and the best so far."""
+        assert self.record is not None
+        texts = [
+            ", ".join(f"{key} {plain(value)}" for key, value in json.loads(text).items())
+            for text in self.record.trials["values"]
+        ]
+        return self.record.trials.select(
+            pl.col("group").alias("searched"),
+            pl.col("trial") + 1,
+            pl.col("criterion").alias("score / first"),
+            pl.col("best").alias("best so far"),
+            pl.col("cpu_seconds").alias("processor s"),
+            pl.Series("values", texts),
+        )
+
+    def best_figure(self) -> Figure:
+        """The best score so far against the number of trials, a line a group."""
+        assert self.record is not None
+        colours = palette(self.searched)
+        figure, axis = plt.subplots(figsize=(WIDTH, 4.0))
+        for name in self.searched:
+            mine = self.record.trials.filter(pl.col("group") == name)
+            axis.step(
+                mine["trial"] + 1,
+                mine["best"],
+                where="post",
+                color=colours[name],
+                marker="o",
+                markersize=3,
+                label=name,
+            )
+        axis.axhline(1, color=CHANCE, linestyle=":", label="the study's values before")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.set_xlabel("trials")
+        axis.set_ylabel("best so far, times the first trial")
+        legend_below(figure, axis)
+        return closed(figure)
+
+    def value_figures(self) -> list[tuple[str, Figure]]:
+        """A figure a group: the score of each trial against each hyper-parameter's value."""
+        return [(name, self._value_figure(name)) for name in self.searched]
+
+    def _value_figure(self, name: str) -> Figure:
+        assert self.record is not None
+        mine = self.record.trials.filter(pl.col("group") == name)
+        values = [json.loads(text) for text in mine["values"]]
+        scores = mine["criterion"].to_list()
+        chosen = self.record.chosen(name)
+        n_rows = -(-len(values[0]) // COLUMNS)
+        figure, axes = plt.subplots(
+            n_rows, COLUMNS, figsize=(WIDTH, 2.3 * n_rows + 0.6), sharey=True, squeeze=False
+        )
+        for axis, key in zip(axes.flat, values[0], strict=False):
+            column = [trial[key] for trial in values]
+            group = self.found.get(name)
+            _place_values(axis, column, group.space.get(key) if group else None)
+            _scatter(axis, column, scores, chosen)
+            axis.set_xlabel(key)
+        for axis in axes.flat[len(values[0]) :]:
+            axis.set_visible(False)
+        for row in axes:
+            row[0].set_ylabel("times the first")
+        legend_below(figure, axes[0, 0], 3)
+        return closed(figure)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+
+
+def _place_values(axis: Axes, values: list[Any], where: Range | None) -> None:
+    """The axis of a hyper-parameter: the range of a rate, or the values that there are."""
+    if isinstance(where, Rate):
+        axis.set_xscale("log")
+        ticks = [where.low, float(f"{(where.low * where.high) ** 0.5:.1g}"), where.high]
+        axis.set_xticks(ticks, [plain(tick) for tick in ticks])
+        axis.set_xlim(min(where.low, *values) / 1.3, max(where.high, *values) * 1.3)
+        axis.xaxis.set_minor_locator(NullLocator())
+    elif not isinstance(values[0], float):
+        ticks = sorted(set(values))
+        axis.set_xticks(*((range(len(ticks)), ticks) if isinstance(values[0], str) else (ticks,)))
+        axis.margins(x=0.3)
+
+
+def _scatter(axis: Axes, values: list[Any], scores: list[float], chosen: int) -> None:
+    if isinstance(values[0], str):
+        values = [sorted(set(values)).index(value) for value in values]
+    axis.plot(values, scores, "o", color=PLAIN, markersize=4, label="a trial")
+    axis.plot(values[0], scores[0], "D", color=CHANCE, markersize=6, label="the first, before")
+    axis.plot(values[chosen], scores[chosen], "*", color=SHUFFLED, markersize=11, label="best")
+
+
+def _backend(row: dict[str, Any]) -> str:
+    """A backend's name with its rung."""
+    label = BACKENDS[row["backend"]].label if row["backend"] in BACKENDS else row["backend"]
+    return label if row["rung"] is None else f"sim:{label} (rung {row['rung']:.2f})"
+
+
+def open_page(study: str) -> TuningPage:
+    """The page of a study file, with the record beside it where there is one."""
+    return TuningPage(study, load_study(study), TuningRecord.of(study))

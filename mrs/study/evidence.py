@@ -1,0 +1,130 @@
+"""What a run store holds that claims of the papers can be held against."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from mrs.backends import BACKENDS
+from mrs.data.dataset import data_home, open_dataset
+from mrs.data.digests import of_values
+from mrs.errors import InputError
+from mrs.published.claims import CELLS, Evidence, Listening
+from mrs.recommenders import RECOMMENDERS, make_recommender
+from mrs.study.store import Record, Store
+
+METRICS = ("hitrate@50", "recall@50", "ndcg@50", "recall@20", "ndcg@20")
+OWN = ("audio", "file")  # vectors that a model computed
+RUN = ("dataset", "generated", "recommender", "settings", "backend", "label", "scenario")
+
+
+def gather(store: Store) -> Evidence:
+    """The evidence of a store: of generated and of real listening the dataset with most records.
+
+    Only corrected runs count. Real listening counts with vectors from audio or files alone; where
+    a recommender was run with several settings, those with most runs count, and of these the ones
+    nearest to the defaults.
+    """
+    rows = _runs(store)
+    real, generated = (
+        rows.filter(pl.col("generated") == origin) if len(rows) else rows
+        for origin in (False, True)
+    )
+    return Evidence(store.folder, data_home(), _listening(real), _listening(generated))
+
+
+def _runs(store: Store) -> pl.DataFrame:
+    """One row a corrected run and metric: `RUN`, shuffled, metric, mean."""
+    records = [record for record in store.records() if _counts(record.info)]
+    if not records:
+        return _read([])
+    key = of_values(["evidence", METRICS, [record.key for record in records]])
+    return store.derived(key, lambda: _read(records))
+
+
+def _counts(info: dict[str, Any]) -> bool:
+    origin = info["provenance"]
+    known = info["recommender"] in RECOMMENDERS and info["protocol"] == "corrected"
+    return known and (origin["listens"] == "generated" or origin["vectors"] in (None, *OWN))
+
+
+def _read(records: Sequence[Record]) -> pl.DataFrame:
+    rows = []
+    for record in records:
+        info = record.info
+        path = record.folder / "users.parquet"
+        names = [f"{m}@{k}" for m in ("hitrate", "recall", "ndcg") for k in info["k"]]
+        kept = [name for name in names if name in METRICS]
+        means = pl.read_parquet(path, columns=kept).mean().row(0) if kept else ()
+        run = {
+            "dataset": info["dataset"]["spec"],
+            "generated": info["provenance"]["listens"] == "generated",
+            "recommender": info["recommender"],
+            "settings": json.dumps(info["settings"], sort_keys=True),
+            "backend": info["backend"] or "",
+            "label": _label(info),
+            "scenario": info["scenario"],
+            "shuffled": info["shuffled"],
+        }
+        rows += [run | {"metric": m, "mean": v} for m, v in zip(kept, means, strict=True)]
+    schema = dict.fromkeys(RUN, pl.String) | {"generated": pl.Boolean, "shuffled": pl.Boolean}
+    return pl.DataFrame(rows, schema=schema | {"metric": pl.String, "mean": pl.Float64})
+
+
+def _label(info: dict[str, Any]) -> str:
+    name = info["backend"]
+    if name is None:
+        return ""
+    label = BACKENDS[name].label if name in BACKENDS else name
+    return f"sim:{label}" if info["provenance"]["vectors"] == "surrogate" else label
+
+
+def _listening(rows: pl.DataFrame) -> Listening:
+    if not len(rows):
+        return Listening()
+    name = rows.group_by("dataset").len().sort("len", "dataset", descending=True)["dataset"][0]
+    mine = rows.filter(pl.col("dataset") == name)
+    stand_in = pl.col("label").str.starts_with("sim:")
+    heard = mine.filter(~stand_in)["backend"].unique()  # a stand-in gives way to the model itself
+    mine = mine.filter(~(stand_in & pl.col("backend").is_in(heard.implode())))
+    cells = mine.group_by(*RUN, "shuffled", "metric").agg(pl.col("mean").mean(), runs=pl.len())
+    chosen = _settings(mine)
+    kept = cells.join(chosen, on=["recommender", "settings"], how="semi")
+    order = ["recommender", "scenario", "backend", "shuffled", "metric"]
+    frame = kept.select(*CELLS).cast(CELLS).sort(order)  # type: ignore[arg-type]
+    return Listening(name, frame, _semi_cold(name))
+
+
+def _settings(rows: pl.DataFrame) -> pl.DataFrame:
+    """The settings of each recommender that count: recommender, settings."""
+    pairs = rows.group_by("recommender", "settings").len()
+    off = [_changes(name, text) for name, text in pairs.select("recommender", "settings").rows()]
+    return (
+        pairs.with_columns(off=pl.Series(off, dtype=pl.Int64))
+        .sort("len", "off", "settings", descending=[True, False, False])
+        .unique("recommender", keep="first", maintain_order=True)
+        .select("recommender", "settings")
+    )
+
+
+def _changes(recommender: str, settings: str) -> int:
+    """How many settings are not the default."""
+    defaults = make_recommender(recommender, {}).settings()
+    return sum(value != defaults.get(name) for name, value in json.loads(settings).items())
+
+
+def _semi_cold(spec: str) -> float | None:
+    """The share of a dataset's cold tracks whose artist has a train track, where that is known."""
+    if not any((base / spec).is_dir() for base in (Path(), data_home())):
+        return None
+    try:
+        split = open_dataset(spec).split()
+    except InputError:
+        return None
+    if split.artists is None or not len(split.cold):
+        return None
+    known = split.artists[split.cold] >= 0
+    return float((known & np.isin(split.artists[split.cold], split.artists[split.warm])).mean())

@@ -1,0 +1,134 @@
+"""The same study in several generated worlds, which differ in their seed alone.
+
+`python -m mrs.study.worlds` computes what the book's page on validity reads and packs it beside the
+study files, as studies/worlds.parquet and studies/variations.parquet.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mrs.data.dataset import Dataset, open_dataset
+from mrs.data.variations import WithVariations, with_variations
+from mrs.errors import InputError
+from mrs.study.archive import pack
+from mrs.study.grid import missing_fits
+from mrs.study.results import Results
+from mrs.study.run import run_fit
+from mrs.study.spec import RunSpec
+from mrs.study.store import Record, Store
+from mrs.study.study import Study, load_study
+from mrs.workers import run_on_workers
+
+COMMAND = "python -m mrs.study.worlds"
+STUDIES = {"worlds": 10, "variations": 3}  # study file -> number of worlds, seeds from 1
+DEFAULT = "demo"  # the world of the default size, whose runs the default study shares
+
+
+def beside(study: str | Path) -> list[Path]:
+    """The study files of the worlds that lie beside the default study's, and their archives.
+
+    Empty for a study of another dataset and where the files are not there.
+    """
+    files = [Path(study).with_name(f"{name}.yaml") for name in STUDIES]
+    if not all(path.is_file() for path in (Path(study), *files)):
+        return []
+    if load_study(study).dataset != DEFAULT:
+        return []
+    archives = [load_study(path).archive for path in files]
+    return [*files, *(path for path in archives if path is not None and path.is_file())]
+
+
+def world(dataset: str, seed: int) -> str:
+    """A generated dataset with another seed: "demo:n_users=300" -> "demo:n_users=300,seed=1"."""
+    if dataset.partition(":")[0] != "demo" or "seed=" in dataset:
+        raise InputError(f"dataset {dataset}: write a generated world without a seed")
+    return f"{dataset}{',' if ':' in dataset else ':'}seed={seed}"
+
+
+def in_worlds(study: Study, n_worlds: int) -> list[Study]:
+    """The study in the worlds 1 to `n_worlds`."""
+    seeds = range(1, n_worlds + 1)
+    return [study.model_copy(update={"dataset": world(study.dataset, seed)}) for seed in seeds]
+
+
+@lru_cache(maxsize=2)
+def open_world(spec: str) -> WithVariations:
+    """A world with its surrogates and the variations, generated where it is not there."""
+    return with_variations(open_dataset(spec))
+
+
+def open_results(study: Study, store: Store) -> Results:
+    """The study's records. Raises `InputError` where a backend is no surrogate any more."""
+    results = Results(study, store, open_world(study.dataset))
+    for name in results.backends():
+        card = results.dataset.card(name)
+        if card.origin != "surrogate":
+            raise InputError(
+                f"{results.dataset.folder}: {card.label} is no surrogate here, and these worlds "
+                "have surrogates alone; move the folder away and it is generated anew"
+            )
+    return results
+
+
+def compute(studies: Sequence[Study], store: Store, workers: int) -> list[Results]:
+    """Compute the runs of all worlds that the store lacks; no sound is rendered.
+
+    Progress goes to stderr. Raises `RuntimeError` if a run failed; the others are kept.
+    """
+    found = [open_results(study, store) for study in studies]
+    fits = [fit for results in found for fit in missing_fits(results)]
+    threads = studies[0].threads
+    failures = []
+    if fits:
+        failures = list(
+            run_on_workers(
+                _work,
+                fits,
+                workers=workers,
+                threads=threads,
+                title=f"{len(studies)} worlds",
+                store=str(store.folder.resolve()),
+                threads_a_fit=threads,
+            )
+        )
+    if failures:
+        raise RuntimeError(f"{len(failures)} of {len(fits)} fits failed; the first: {failures[0]}")
+    return found
+
+
+def _work(specs: Sequence[RunSpec], store: str, threads_a_fit: int) -> None:
+    run_fit(specs, Store(store), open_world(specs[0].dataset), threads=threads_a_fit)
+
+
+def main(
+    workers: Annotated[int, typer.Option(help="worker processes")] = 1,
+    store: Annotated[Path, typer.Option(help="the run store")] = Path("results"),
+    folder: Annotated[Path, typer.Option(help="where the study files lie")] = Path("studies"),
+    at_most: Annotated[int | None, typer.Option(help="fewer worlds than usual")] = None,
+) -> None:
+    """Compute what the store lacks of both studies and pack their archives."""
+    for name, n_worlds in STUDIES.items():
+        study = load_study(folder / f"{name}.yaml")
+        if study.archive is None:
+            raise InputError(
+                f"{folder / name}.yaml: names no archive; write `archive: {name}.parquet`"
+            )
+        runs: list[tuple[RunSpec, Record, Dataset]] = []
+        worlds = in_worlds(study, min(n_worlds, at_most or n_worlds))
+        if name == "worlds":
+            worlds.append(study.model_copy(update={"dataset": DEFAULT}))
+        for results in compute(worlds, Store(store), workers):
+            for spec in dict.fromkeys(results.specs()):
+                record = results.record(spec)
+                assert record is not None  # `compute` has made every record
+                runs.append((spec, record, results.dataset))
+        about = pack(runs, study.archive, command=COMMAND).about
+        print(f"{study.archive}: {about['n_runs']} runs, {about['seconds']:.0f} s of fitting")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,123 @@
+"""The chapter on printed numbers: three sentences a topic, none of whose numbers is typed."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import nbformat
+import papermill
+import polars as pl
+import pytest
+from typed import in_module, in_notebook, typed_numbers
+
+from mrs.published import results
+from mrs.report import forensics
+from mrs.report.style import use_style
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOK = ROOT / "notebooks/forensics.ipynb"
+Change = Callable[[pl.Expr, pl.Expr], None]
+
+
+@pytest.fixture(autouse=True)
+def _style() -> Iterator[None]:
+    use_style()
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Change:
+    """Replace the means of chosen rows in a copy of the published numbers."""
+
+    def replace(chosen: pl.Expr, value: pl.Expr) -> None:
+        copy = tmp_path / "results.csv"
+        rows = results.load().with_columns(
+            mean=pl.when(chosen).then(value).otherwise(pl.col("mean"))
+        )
+        rows.write_csv(copy)
+        changed = pl.read_csv(copy, schema_overrides={"variant": pl.String})
+        monkeypatch.setattr(results, "load", lambda: changed)
+
+    return replace
+
+
+@pytest.mark.parametrize("name", forensics.TOPICS)
+def test_a_topic_is_three_sentences_and_a_figure(name: str):
+    topic = forensics.TOPICS[name]
+    sentences = topic.sentences()
+    assert len(sentences) == 3
+    assert all(text.endswith(".") and text[0] == text[0].upper() for text in sentences)
+    assert topic.figure().axes
+
+
+def col(**values: str) -> pl.Expr:
+    return pl.all_horizontal(pl.col(name) == value for name, value in values.items())
+
+
+CHANGES = {
+    "cutoff": (col(scenario="cold", embeddings="shuffled"), pl.col("mean") * 0.45),
+    "knn": (col(scenario="hot", recommender="knn"), pl.lit(0.03)),
+    "improvements": (col(recommender="shallow", embeddings="real"), pl.lit(0.0)),
+    "wrong_control": (col(variant="100", backend="muq"), pl.col("mean") * 2),
+    "width": (col(recommender="hybrid", backend="jukebox"), pl.lit(0.9)),
+    "elsa": (col(scenario="hot", recommender="shallow", backend="mfcc"), pl.lit(0.9)),
+    "agreement": (col(scenario="cold", backend="muq"), pl.lit(0.9)),
+    "replaced": (pl.col("source_cell") == 21, pl.col("mean") * 0.9),
+    "rounding": (col(recommender="hybrid", embeddings="shuffled"), pl.col("mean") * 9),
+}
+
+
+@pytest.mark.parametrize("name", forensics.TOPICS)
+def test_other_numbers_give_other_sentences(name: str, change: Change):
+    before = forensics.TOPICS[name].sentences()
+    change(*CHANGES[name])
+    assert forensics.TOPICS[name].sentences() != before
+
+
+def test_the_wording_follows_the_numbers(change: Change):
+    assert "is not told from it" in forensics.knn()[0]
+    assert "none of the 300" in forensics.elsa()[1]
+    change(col(scenario="hot"), pl.lit(0.5))
+    assert "none of the 10 backends" in forensics.knn()[0]
+    assert "differs from it" in forensics.knn()[0]
+    change(col(scenario="hot", recommender="shallow"), pl.lit(0.9))
+    assert "30 of the 300" in forensics.elsa()[1]
+
+
+def test_the_verdict_on_the_cutoff_turns(change: Change):
+    assert forensics.cutoff()[2] == "The shuffled controls fit k = 50, not k = 20."
+    change(*CHANGES["cutoff"])
+    assert forensics.cutoff()[2] != "The shuffled controls fit k = 50, not k = 20."
+
+
+def test_no_number_is_typed():
+    assert in_notebook(NOTEBOOK) == []
+    assert in_module(ROOT / "mrs/report/forensics.py") == []
+    # Labels alone: "2 standard errors".
+    assert in_module(ROOT / "mrs/report/forensics_figures.py") == ["2"]
+
+
+def test_a_typed_number_would_be_found(tmp_path: Path):
+    assert typed_numbers("reaches 0.31 at @50 in arXiv 2604.23077 on Music2Vec") == ["0.31"]
+    module = tmp_path / "page.py"
+    module.write_text('"""Over 3."""\nshow(f"all {n:.2f} of {40} cells, 7 of them", "#0072b2")\n')
+    assert sorted(in_module(module)) == ["40", "7"]
+
+
+def test_the_template_is_parameterised_and_shows_every_topic():
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert sum("parameters" in cell.metadata.tags for cell in code) == 1
+    assert all("remove-input" in cell.metadata.tags and not cell.outputs for cell in code)
+    shown = [cell.source for cell in code[2:]]
+    assert shown == [f'forensics.show("{name}")' for name in forensics.TOPICS]
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(tmp_path: Path):
+    target = tmp_path / "forensics.ipynb"
+    papermill.execute_notebook(NOTEBOOK, target, progress_bar=False)
+    text = target.read_text()
+    assert "The shuffled controls fit k = 50" in text
+    assert len(text) < 2_000_000
