@@ -37,7 +37,7 @@ MOST_SKIPPED = 5  # skipped files that are named one a line
 @app.command()
 def run(
     recommender: Annotated[str, typer.Option(help="knn, popularity ...")],
-    scenario: Annotated[str, typer.Option(help="hot or cold")],
+    scenario: Annotated[str, typer.Option(help="hot, cold, or a slice such as cold/discovery")],
     dataset: DatasetOption = "demo",
     backend: Annotated[str | None, typer.Option(help="whose vectors are read")] = None,
     split: Annotated[str | None, typer.Option(help="a split; default: the first")] = None,
@@ -301,6 +301,31 @@ def weights(
 
     make_backend(backend)  # refuses unknown names
     print(f"the weights of {backend} are in {fetch(BACKENDS[backend], folder)}")
+
+
+@data_app.command()
+def reduce(
+    layout: Annotated[str, typer.Argument(help="music4all-onion or yambda-50m")],
+    source: Annotated[Path, typer.Argument(help="the folder of the published files")],
+    folder: Annotated[Path, typer.Argument(help="the dataset folder to write")],
+    protocol: Annotated[
+        str, typer.Option(help="published: what counts as a play as in arXiv 2604.07090's code")
+    ] = "corrected",
+) -> None:
+    """Make a dataset folder of a large public dataset: plays in the window, tracks, artists."""
+    from mrs.data.music4all import reduce_onion
+    from mrs.data.yambda import reduce_yambda
+
+    if layout == "music4all-onion" and protocol == "corrected":
+        written = reduce_onion(source, folder)
+    elif layout == "yambda-50m":
+        written = reduce_yambda(source, folder, protocol)
+    else:
+        raise InputError(
+            f"{layout} with protocol {protocol}: write music4all-onion, or yambda-50m with "
+            "protocol corrected or published"
+        )
+    print(f"{written}: `python -m mrs data describe {written}` shows what it holds")
 
 
 @data_app.command()

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from sounds import write_sounding, write_tone
 from worlds import random_parts, write_authors, write_own
+from yambda_files import generated_rows
+from yambda_files import write as write_yambda
 
 from mrs.cli import main
 
@@ -125,6 +127,32 @@ def test_mistakes_end_in_status_2_and_few_lines(
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert not list((folder / "results").glob("[!.]*/run.json"))
+
+
+def test_a_slice_of_the_cold_scenario(mrs: Call, folder: Path) -> None:
+    found = {}
+    for scenario in ("cold", "cold/exploit"):
+        done = mrs(*swap([*RUN, "--json"], scenario=scenario), cwd=folder)
+        assert done.returncode == 0
+        found[scenario] = json.loads(done.stdout)
+    assert found["cold"]["key"] != found["cold/exploit"]["key"]
+    assert 0 < found["cold/exploit"]["n_users"] <= found["cold"]["n_users"]
+
+
+def test_data_reduce(mrs: Call, tmp_path: Path) -> None:
+    write_yambda(tmp_path / "raw", generated_rows())
+    done = mrs("data", "reduce", "yambda-50m", "raw", "yambda", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    described = mrs("data", "describe", "yambda", cwd=tmp_path)
+    assert "split catalogue" in described.stdout
+    assert "cold validation" in described.stdout
+    for words in (
+        ["yambda", "raw", "x"],
+        ["music4all-onion", "raw", "x", "--protocol", "published"],
+    ):
+        done = mrs("data", "reduce", *words, cwd=tmp_path)
+        assert done.returncode == 2
+        assert "write music4all-onion, or yambda-50m" in done.stderr
 
 
 def test_bad_vectors_end_in_one_line(mrs: Call, folder: Path) -> None:

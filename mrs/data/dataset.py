@@ -19,7 +19,8 @@ from mrs.backends import BACKENDS
 from mrs.data import checks, demo
 from mrs.data.digests import Digests, of_values
 from mrs.data.render import Renderer
-from mrs.data.splits import KNOWN_RULES, Split, TemporalRule, temporal_split, to_split
+from mrs.data.rules import parse_rule
+from mrs.data.splits import KNOWN_RULES, Split, TemporalRule, to_split
 from mrs.errors import InputError
 
 PARTS = ("train", "val", "hot_test", "cold_test")
@@ -75,6 +76,11 @@ class Dataset:
     def generated(self) -> bool:
         """Whether listeners and tracks are generated."""
         return self.info.get("origin") == "generated"
+
+    @property
+    def knows_artists(self) -> bool:
+        """Whether the tracks have a column of artists, where some may be null."""
+        return "artist_id" in self.tracks.columns
 
     @cached_property
     def tie_order(self) -> np.ndarray:
@@ -144,7 +150,7 @@ class Dataset:
             return None
         if name in self.info.get("splits", {}):
             where = f"{self.folder / 'dataset.json'}: splits.{name}"
-            return TemporalRule.parse(where, self.info["splits"][name])
+            return parse_rule(where, self.info["splits"][name])
         if name in KNOWN_RULES:
             return KNOWN_RULES[name]
         raise InputError(
@@ -173,10 +179,13 @@ class Dataset:
         path = self.folder / rule.source
         plays = checks.read_frame(path, PLAY_COLUMNS)
         _refuse_unknown(path, plays, "track_id", self.tracks["track_id"], "tracks")
-        parts = temporal_split(plays, rule)
+        parts = rule.cut(plays)
         if not len(parts["train"]):
-            raise InputError(f"{path}: no play before {rule.test_start:%Y-%m-%d}: check the rule")
-        return to_split(name, parts, self.tracks)
+            raise InputError(
+                f"{path}: no train play before {rule.test_start:%Y-%m-%d}: check the rule"
+            )
+        cold = parts["cold"]["track_id"] if "cold" in parts else None
+        return to_split(name, parts, self.tracks, cold)
 
     def split_digest(self, name: str, digests: Digests) -> str:
         """A digest of all that decides the split: its files or its rule and plays."""
@@ -285,7 +294,7 @@ def _read_pairs(files: dict[str, Path], tracks: pl.DataFrame) -> dict[str, pl.Da
             continue
         _refuse_unknown(path, frame, "user_id", users, "train users")
         early = frame["timestamp"] < cut
-        if early.any():
+        if part != "cold_val" and early.any():  # these may be new tracks of the train period
             row = int(early.arg_true()[0])
             raise InputError(
                 f"{path}: row {row}: {frame['timestamp'][row]} is before the last train play "
@@ -305,6 +314,14 @@ def _read_pairs(files: dict[str, Path], tracks: pl.DataFrame) -> dict[str, pl.Da
                 f"{path}: row {row}: track {frame['track_id'][row]} is not played in train; "
                 "a hot track must be: move the row to cold_test"
             )
+    if "cold_val" in parts:
+        both = parts["cold_test"]["track_id"].is_in(parts["cold_val"]["track_id"].implode())
+        if both.any():
+            row = int(both.arg_true()[0])
+            raise InputError(
+                f"{files['cold_test']}: row {row}: track {parts['cold_test']['track_id'][row]} "
+                "is in cold_val too; keep its rows in one of the two"
+            )
     return parts
 
 
@@ -323,6 +340,8 @@ def _open_own(spec: str, folder: Path) -> Dataset:
     split_folders = sorted(p for p in (folder / "splits").glob("*") if p.is_dir())
     pair_files = {p.name: _split_files(p, ".parquet") for p in split_folders}
     info = _read_json(folder / "dataset.json")
+    if info.get("generator") == demo.GENERATOR:  # also one written before a rule was added
+        info["splits"] = demo.SPLITS | info.get("splits", {})
     return Dataset(spec, folder, info, tracks, pair_files)
 
 

@@ -32,6 +32,20 @@ GENERATOR = 1  # raised when the same parameters give another world
 
 START = np.datetime64("2018-02-01")
 
+_WINDOW = {"train_start": "2018-02-01", "test_start": "2019-02-01", "test_end": "2019-03-01"}
+SPLITS: dict[str, dict[str, object]] = {
+    "temporal": {"rule": "temporal", **_WINDOW, "validation_share": 0.3, "seed": 42},
+    "catalogue": {
+        "rule": "catalogue",
+        **_WINDOW,
+        "validation_share": 0.3,
+        "seed": 42,
+        "min_core": 5,
+        # Months rather than the last one alone: few tracks come out in each.
+        "cold_validation_start": "2018-11-01",
+    },
+}
+
 # One stream of random numbers a part: the catalogue of a seed stays when the listeners change.
 _CATALOGUE, _LISTENERS, _PLAYS, _NAMES, _SURROGATES = range(5)
 
@@ -159,16 +173,7 @@ def _info(folder: Path, params: Params) -> dict[str, object]:
         ),
         "generator": GENERATOR,
         "parameters": asdict(params),
-        "splits": {
-            "temporal": {
-                "rule": "temporal",
-                "train_start": "2018-02-01",
-                "test_start": "2019-02-01",
-                "test_end": "2019-03-01",
-                "validation_share": 0.3,
-                "seed": 42,
-            }
-        },
+        "splits": SPLITS,
         "checksums": {
             path.relative_to(folder).as_posix(): digests.of_file(path) for path in written
         },

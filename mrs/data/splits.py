@@ -5,10 +5,10 @@ Everything is in positions: a user is its place in `Split.users`, a track its ro
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
@@ -45,9 +45,10 @@ class Split:
 
     `users` are the raw ids of the train users, sorted [U]; `tracks` all raw track ids
     [n_tracks]; `warm` the tracks with a train play [N] and `cold` those never played in train
-    that a cold recommendation chooses from [M], both ascending positions; `artists` a code a
-    track [n_tracks], -1 where its artist is unknown, or None where all are; `artist_ids` the raw
-    id of each code.
+    that a cold recommendation chooses from [M], both ascending positions. `cold_val` are pairs of
+    further tracks that nobody played in train, neither warm nor cold, to stop a fit by. `artists`
+    is a code a track [n_tracks], -1 where its artist is unknown, or None where all are;
+    `artist_ids` the raw id of each code.
     """
 
     name: str
@@ -69,6 +70,46 @@ class Split:
         column = np.full(len(self.tracks), -1, dtype=np.int32)
         column[self.warm] = np.arange(len(self.warm), dtype=np.int32)
         return column
+
+    @property
+    def _codes(self) -> np.ndarray:
+        if self.artists is None:
+            raise InputError(
+                f"split {self.name}: no artist is known; add artist_id to tracks.parquet"
+            )
+        return self.artists
+
+    @cached_property
+    def known_artist(self) -> np.ndarray:
+        """Whether a track of each track's artist was played in train [n_tracks].
+
+        Raises `InputError` where the split knows no artists.
+        """
+        return np.isin(self._codes, self._codes[self.warm]) & (self._codes >= 0)
+
+    @cached_property
+    def artist_listeners(self) -> np.ndarray:
+        """Distinct train listeners of each artist, by code [n_artists].
+
+        Raises `InputError` where the split knows no artists.
+        """
+        artist = self._codes[self.train.track]
+        n = int(self._codes.max(initial=-1)) + 1
+        pairs = np.unique(self.train.user[artist >= 0].astype(np.int64) * n + artist[artist >= 0])
+        return np.bincount(pairs % max(n, 1), minlength=n)
+
+    def plays_artist(self, user: np.ndarray, track: np.ndarray) -> np.ndarray:
+        """Whether each user played the artist of the track beside it in train.
+
+        `user` and `track` are positions [n]; nobody plays an unknown artist. Raises `InputError`
+        where the split knows no artists.
+        """
+
+        def pair(user: np.ndarray, track: np.ndarray) -> np.ndarray:
+            return user.astype(np.int64) * (len(self.tracks) + 1) + self._codes[track] + 1
+
+        played = pair(self.train.user, self.train.track)
+        return np.isin(pair(user, track), played) & (self._codes[track] >= 0)
 
     @cached_property
     def matrix(self) -> sp.csr_matrix:
@@ -100,6 +141,8 @@ class TemporalRule:
     by its first plays alone: such a count covers the whole period, plays after the cut included.
     """
 
+    name: ClassVar[str] = "temporal"
+
     test_start: datetime
     train_start: datetime | None = None
     test_end: datetime | None = None
@@ -109,18 +152,18 @@ class TemporalRule:
     source: str = "listens.parquet"
 
     @classmethod
-    def parse(cls, where: str, values: Any) -> "TemporalRule":
+    def parse(cls, where: str, values: Any) -> Self:
         """Make a rule of a mapping such as dataset.json holds; `where` names it in errors."""
         if not isinstance(values, dict):
             raise InputError(f"{where}: is no mapping; write a split rule with a test_start")
         values = dict(values)
-        if values.pop("rule", "temporal") != "temporal":
-            raise InputError(f"{where}: unknown split rule; known: temporal")
-        unknown = set(values) - set(cls.__dataclass_fields__)
+        if values.pop("rule", cls.name) != cls.name:
+            raise InputError(f"{where}: unknown split rule; known: {cls.name}")
+        known = [entry.name for entry in fields(cls)]
+        unknown = set(values) - set(known)
         if unknown or "test_start" not in values:
             wrong = f"unknown {sorted(unknown)}" if unknown else "no test_start"
-            known = ", ".join(cls.__dataclass_fields__)
-            raise InputError(f"{where}: {wrong}; a temporal rule has {known}")
+            raise InputError(f"{where}: {wrong}; a {cls.name} rule has {', '.join(known)}")
         for name, value in values.items():
             convert, example = _READERS[name]
             try:
@@ -128,18 +171,28 @@ class TemporalRule:
             except ValueError as error:
                 raise InputError(f"{where}: {name} {value!r}; write it as {example}") from error
         rule = cls(**values)
-        if not 0 <= rule.validation_share <= 1 or rule.min_core < 1 or rule.seed < 0:
+        rule.check(where)
+        return rule
+
+    def check(self, where: str) -> None:
+        """Raise `InputError` for values outside of their range."""
+        if not 0 <= self.validation_share <= 1 or self.min_core < 1 or self.seed < 0:
             raise InputError(
                 f"{where}: validation_share lies in 0 to 1, min_core is 1 or more, seed 0 or more"
             )
-        return rule
+
+    def cut(self, plays: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """Cut plays by the rule into what `to_split` takes."""
+        return temporal_split(plays, self)
 
 
 _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     **dict.fromkeys(
-        ("train_start", "test_start", "test_end"), (datetime.fromisoformat, "2019-02-01")
+        ("train_start", "test_start", "test_end", "cold_validation_start"),
+        (datetime.fromisoformat, "2019-02-01"),
     ),
     "validation_share": (float, "0.3"),
+    "cold_validation_share": (float, "0.3"),
     "seed": (int, "42"),
     "min_core": (int, "5"),
     "source": (str, "listens.parquet"),
@@ -184,12 +237,7 @@ def temporal_split(plays: pl.DataFrame, rule: TemporalRule) -> dict[str, pl.Data
     Returns frames of pairs (user_id, track_id, timestamp, count) for train, val, hot_test and
     cold_test, and `dropped`: the track_id column of tracks that only the core removed.
     """
-    if rule.train_start is not None:
-        plays = plays.filter(pl.col("timestamp") >= rule.train_start)
-    if rule.test_end is not None:
-        plays = plays.filter(pl.col("timestamp") < rule.test_end)
-    before = compress(plays.filter(pl.col("timestamp") < rule.test_start))
-    after = compress(plays.filter(pl.col("timestamp") >= rule.test_start))
+    before, after = parts_of_window(plays, rule)
     train = core(before, rule.min_core) if rule.min_core > 1 else before
     dropped = before.select("track_id").unique().join(train, on="track_id", how="anti")
     test = (
@@ -199,17 +247,34 @@ def temporal_split(plays: pl.DataFrame, rule: TemporalRule) -> dict[str, pl.Data
     )
     cold = test.join(train, on="track_id", how="anti")
     hot = test.join(train, on="track_id", how="semi")
-    free = test.select("user_id").unique().join(cold, on="user_id", how="anti").sort("user_id")
+    return {"train": train, **divide(hot, cold, rule), "dropped": dropped}
+
+
+def parts_of_window(plays: pl.DataFrame, rule: TemporalRule) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The pairs played before the cut and those played after it, inside the rule's window."""
+    if rule.train_start is not None:
+        plays = plays.filter(pl.col("timestamp") >= rule.train_start)
+    if rule.test_end is not None:
+        plays = plays.filter(pl.col("timestamp") < rule.test_end)
+    before = compress(plays.filter(pl.col("timestamp") < rule.test_start))
+    after = compress(plays.filter(pl.col("timestamp") >= rule.test_start))
+    return before, after
+
+
+def divide(hot: pl.DataFrame, cold: pl.DataFrame, rule: TemporalRule) -> dict[str, pl.DataFrame]:
+    """The pairs after the cut as val, hot_test and cold_test.
+
+    Validation users are a share of the users with hot pairs alone, drawn with the rule's seed.
+    """
+    free = hot.select("user_id").unique().join(cold, on="user_id", how="anti").sort("user_id")
     n_val = int(rule.validation_share * len(free))
     chosen = np.random.default_rng(rule.seed).permutation(len(free))[:n_val]
     held = free[np.sort(chosen)]
     order = ["user_id", "timestamp", "track_id"]
     return {
-        "train": train,
         "val": hot.join(held, on="user_id", how="semi").sort(order),
         "hot_test": hot.join(held, on="user_id", how="anti").sort(order),
         "cold_test": cold.sort(order),
-        "dropped": dropped,
     }
 
 
@@ -221,9 +286,10 @@ def to_split(
 ) -> Split:
     """Turn frames of pairs with raw ids into a `Split` of positions.
 
-    `parts` as from `temporal_split`, with `cold_val` where there is one; every id must be known:
-    users in train, tracks in `tracks` (track_id, and artist_id where known). `cold_ids` are the
-    cold candidates; None means every track that nobody played in train (but for `dropped`).
+    `parts` as a rule's `cut` gives them, with `cold_val` where there is one; every id must be
+    known: users in train, tracks in `tracks` (track_id, and artist_id where known). `cold_ids` are
+    the cold candidates; None means every track that nobody played in train, but for `dropped` and
+    the tracks of `cold_val`.
     """
     users = parts["train"]["user_id"].unique().sort()
     user_at = pl.DataFrame({"user_id": users, "user": np.arange(len(users), dtype=np.int32)})
@@ -254,6 +320,8 @@ def to_split(
     if "artist_id" in tracks.columns:
         artist_ids = tracks["artist_id"].drop_nulls().unique().sort().to_numpy()
         artists = tracks["artist_id"].rank("dense").cast(pl.Int32).fill_null(0).to_numpy() - 1
+    cold_val = positions(parts["cold_val"]) if "cold_val" in parts else None
+    taken = warm if cold_val is None else np.union1d(warm, cold_val.track)
     return Split(
         name=name,
         users=users.to_numpy(),
@@ -263,8 +331,8 @@ def to_split(
         hot_test=positions(parts["hot_test"]),
         cold_test=positions(parts["cold_test"]),
         warm=warm,
-        cold=np.setdiff1d(cold.arg_true().to_numpy(), warm).astype(np.int32),
-        cold_val=positions(parts["cold_val"]) if "cold_val" in parts else None,
+        cold=np.setdiff1d(cold.arg_true().to_numpy(), taken).astype(np.int32),
+        cold_val=cold_val,
         artists=artists,
         artist_ids=artist_ids,
     )

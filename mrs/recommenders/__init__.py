@@ -4,6 +4,7 @@ from typing import Any
 
 from mrs.errors import InputError
 from mrs.recommenders.als import ALS, BPR
+from mrs.recommenders.artist_popularity import ArtistPopularity
 from mrs.recommenders.base import Fitted, Recommender
 from mrs.recommenders.bert4rec import BERT4Rec, BERT4RecIds
 from mrs.recommenders.bimodal import BimodalAverage, BimodalCollaborative, BimodalContent
@@ -47,6 +48,7 @@ RECOMMENDERS: dict[str, type[Recommender]] = {
         ACARec,
         Random,
         Popularity,
+        ArtistPopularity,
         Oracle,
         OracleContent,
     )

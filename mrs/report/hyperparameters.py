@@ -235,6 +235,7 @@ SOURCES: dict[str, dict[str, Source]] = {
         "patience": Source("15", "P3, main.py", _HELD_OUT),
     },
     "popularity": {},
+    "artist_popularity": {},
     "random": {"embedding_size": Source(ours="ours: any size is at chance")},
     "oracle": {},
     "oracle_content": {},

@@ -333,6 +333,18 @@ IDEAS: dict[str, Idea] = {
         track=(Step("number of train listeners", warm_only=True),),
         score="the number = score",
     ),
+    "artist_popularity": Idea(
+        text="New tracks by how many listeners played their artist in train, the same list for "
+        "everybody. What a new track owes to its artist's name alone; tracks of artists whom "
+        "nobody played come last.",
+        formulas=(
+            r"s(u, t) = \big|\{u' : H_{u'} \cap C_{a(t)} \neq \emptyset\}\big|, \qquad "
+            r"C_a \text{ the train tracks of artist } a",
+        ),
+        listener=(Step("nothing is read of the listener"),),
+        track=(Step("number of train listeners of the track's artist"),),
+        score="the number = score",
+    ),
     "random": Idea(
         text="Random rows for listeners and tracks: another random order for each listener. It "
         "must lie at chance, and its distance from there shows how far one draw strays.",

@@ -18,6 +18,7 @@ from mrs.evaluation.bootstrap import difference, resampled_means
 from mrs.report.figures import CHANCE, PLAIN, SHUFFLED, closed, legend_below
 from mrs.report.style import WIDTH, palette
 from mrs.study.results import Cell, Results, open_results
+from mrs.study.spec import SCENARIOS
 
 RUNG = "heldout_r2"  # a surrogate card's entry
 LEAST = 3  # surrogates that make an order
@@ -73,7 +74,7 @@ class LadderPage:
     def _climbs(self) -> list[Climb]:
         groups: dict[tuple[str, str], list[Cell]] = defaultdict(list)
         for cell in self.results.cells():
-            if rung(cell) is not None:
+            if rung(cell) is not None and cell.scenario in SCENARIOS:
                 groups[cell.recommender.label, cell.scenario].append(cell)
         climbs = []
         for (label, scenario), cells in groups.items():

@@ -14,6 +14,7 @@ from mrs.study.effects import ARCHIVE
 from mrs.study.mir import hearing_key
 from mrs.study.pairs import has_pairs
 from mrs.study.results import Cell, Results
+from mrs.study.spec import file_name
 from mrs.study.study import Variant
 from mrs.study.tune import tuning_file
 from mrs.study.worlds import beside
@@ -48,7 +49,13 @@ class Part:
 
 
 SMALL_WORLD = "demo:n_users=300,n_tracks=400,n_artists=50,n_cold=60"
-SCENARIO_TITLES = {"hot": "Results: tracks known from training", "cold": "Results: new tracks"}
+SCENARIO_TITLES = {
+    "hot": "Results: tracks known from training",
+    "cold": "Results: new tracks",
+    "cold/discovery": "Results: new tracks by artists new to the listener",
+    "cold/exploit": "Results: new tracks by artists whom the listener plays",
+    "cold/unknown_artist": "Results: new tracks by artists without a catalogue",
+}
 
 
 def pages(study_file: str, results: Results) -> list[Part]:
@@ -138,7 +145,7 @@ class _Book:
         """The tables and figures of one scenario."""
         title = SCENARIO_TITLES[scenario]
         return Page(
-            path=f"results-{scenario}",
+            path=f"results-{file_name(scenario)}",
             title=title,
             template="results",
             heading=title,

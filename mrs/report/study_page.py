@@ -12,6 +12,7 @@ from mrs.report.ladder import has_ladder
 from mrs.study.grid import make_plan
 from mrs.study.pairs import has_pairs
 from mrs.study.results import Results, open_results
+from mrs.study.spec import file_name
 from mrs.study.worlds import beside
 
 SCENARIO_SENTENCES = {
@@ -19,6 +20,12 @@ SCENARIO_SENTENCES = {
     "counts is whether the user plays them for the first time in the test period.",
     "cold": "Candidates are the tracks that nobody played in train: only what is known of the "
     "track itself can place them.",
+    "cold/discovery": "Candidates are all new tracks; what counts is those whose artist has tracks "
+    "in train, none of which the user played there.",
+    "cold/exploit": "Candidates are all new tracks; what counts is those whose artist the user "
+    "played in train.",
+    "cold/unknown_artist": "Candidates are all new tracks; what counts is those whose artist has "
+    "no track in train, or is not known.",
 }
 
 
@@ -126,7 +133,8 @@ class StudyPage:
         rows.append(("How to read the numbers", "metrics, chance, intervals", "reading.html"))
         for scenario in self.scenarios:
             what = "all recommenders and backends side by side"
-            rows.append((f"Results, {scenario}", what, f"results-{scenario}.html"))
+            page = f"results-{file_name(scenario)}.html"
+            rows.append((f"Results, {scenario}", what, page))
         if has_pairs(self.results):
             title = "Which differences are more than chance?"
             rows.append(

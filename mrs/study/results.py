@@ -8,7 +8,7 @@ import numpy as np
 from mrs.data.dataset import Card, Dataset, open_dataset
 from mrs.recommenders import RECOMMENDERS
 from mrs.study.archive import Archive
-from mrs.study.spec import PRIMARY, RunSpec, make_spec, run_key
+from mrs.study.spec import PRIMARY, RunSpec, file_name, make_spec, run_key, whole
 from mrs.study.store import Record, Store, stacked
 from mrs.study.study import Study, Variant, load_study
 
@@ -30,7 +30,7 @@ class Cell:
     @property
     def slug(self) -> str:
         """The name of the cell's page."""
-        parts = [self.recommender.slug, self.backend or "", self.scenario]
+        parts = [self.recommender.slug, self.backend or "", file_name(self.scenario)]
         return "-".join(part for part in parts if part)
 
     @property
@@ -64,7 +64,7 @@ class Results:
             reads = "vectors" in kind.needs
             for backend in backends if reads else [None]:
                 for scenario in study.scenarios:
-                    if scenario in kind.scenarios:
+                    if whole(scenario) in kind.scenarios:
                         cells.append(self._cell(variant, backend, scenario))
         return cells
 
@@ -131,7 +131,7 @@ class Results:
 
     def primary(self, scenario: str) -> str:
         """The scenario's primary metric, at the nearest list length that the study has."""
-        metric, k = PRIMARY[scenario].split("@")
+        metric, k = PRIMARY[whole(scenario)].split("@")
         return f"{metric}@{min(self.study.k, key=lambda length: abs(length - int(k)))}"
 
     def primary_values(self, specs: Sequence[RunSpec]) -> np.ndarray | None:

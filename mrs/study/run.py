@@ -12,18 +12,17 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import scipy.sparse as sp
 import torch
 from threadpoolctl import threadpool_limits
 
 from mrs.data.dataset import Dataset, open_dataset
-from mrs.data.splits import Interactions, Split
-from mrs.errors import InputError
+from mrs.data.splits import Split
 from mrs.evaluation.metrics import Judged, chance, evaluate
-from mrs.evaluation.ranking import factor_scores, top_k
 from mrs.published.deviations import backbone_of, recommender_of
 from mrs.recommenders import RECOMMENDERS, Fitted, Recommender
-from mrs.study.spec import METRICS, RunSpec, run_key
+from mrs.study.new_tracks import about_new_tracks, tells_of_new_tracks
+from mrs.study.ranker import Ranker
+from mrs.study.spec import METRICS, RunSpec, run_key, whole
 from mrs.study.store import Record, Store
 
 EXAMPLE_LISTENERS = 3
@@ -80,14 +79,20 @@ def _compute(missing: list[tuple[RunSpec, str]], store: Store, dataset: Dataset)
     read = None if vectors is None else vectors[recommender.reads(split)]
     shared = recommender.fit(split, read, backbone=backbone, seed=spec.seed)
     fit_seconds = time.perf_counter() - started
+    rankers: dict[str, Ranker] = {}
     for one, key in missing:
-        fitted = _recommender(one).read_out(shared)
+        if one.recommender not in rankers:
+            fitted = _recommender(one).read_out(shared)
+            rankers[one.recommender] = Ranker(dataset, split, fitted, vectors)
+        ranker = rankers[one.recommender]
         started = time.perf_counter()
-        users, examples = score(dataset, split, fitted, vectors, one)
-        info = _describe(one, dataset, fitted, users) | {
+        users, examples = score(ranker, one)
+        info = _describe(one, dataset, ranker.fitted, users) | {
             "seconds": {"fit": fit_seconds, "rank": time.perf_counter() - started},
             "examples": examples,
         }
+        if one.scenario == "cold" and tells_of_new_tracks(split):
+            info["new_tracks"] = about_new_tracks(ranker, one.k, max(DEPTH, *one.k))
         store.write(key, info, users)
 
 
@@ -98,8 +103,8 @@ def _recommender(spec: RunSpec) -> Recommender:
 def _vectors(spec: RunSpec, dataset: Dataset, split: Split) -> np.ndarray | None:
     """What the recommender reads of all tracks [n_tracks x width], shuffled where asked for.
 
-    The control permutes rows among the train tracks and, apart from them, among the cold ones, so
-    that each scenario keeps its own set of vectors.
+    The control permutes rows among the train tracks and, apart from them, among the cold ones and
+    those of cold validation, so that each keeps its own set of vectors.
     """
     if "truth" in RECOMMENDERS[spec.recommender].needs:
         return _truth(spec, dataset, split)
@@ -107,7 +112,8 @@ def _vectors(spec: RunSpec, dataset: Dataset, split: Split) -> np.ndarray | None
         return None
     vectors = dataset.vectors(spec.backend)
     if spec.shuffled:
-        for part, positions in enumerate((split.warm, split.cold)):
+        held = np.array([], int) if split.cold_val is None else np.unique(split.cold_val.track)
+        for part, positions in enumerate((split.warm, split.cold, held)):
             generator = np.random.default_rng([spec.seed, part])
             vectors[positions] = vectors[generator.permutation(positions)]
     return vectors
@@ -123,61 +129,16 @@ def _truth(spec: RunSpec, dataset: Dataset, split: Split) -> np.ndarray:
     return np.ascontiguousarray(truth[np.searchsorted(everyone, split.users)].T)
 
 
-def candidates_and_truth(
-    dataset: Dataset, split: Split, scenario: str
-) -> tuple[np.ndarray, np.ndarray, sp.csr_matrix, sp.csr_matrix | None]:
-    """What distinguishes hot from cold.
-
-    Returns the test users' positions [T], the candidates' track positions in the order in which
-    ties are broken [C], the truth [T x C] without tracks that the user played in train, and the
-    candidates that the user played in train [T x C] (None in the cold scenario). Users with no
-    truth left are left out.
-    """
-    hot = scenario == "hot"
-    test: Interactions = split.hot_test if hot else split.cold_test
-    pool = split.warm if hot else split.cold
-    rank = np.empty(len(dataset.tie_order), dtype=np.int64)
-    rank[dataset.tie_order] = np.arange(len(rank))
-    candidates = pool[np.argsort(rank[pool])]
-    column = np.full(len(split.tracks), -1)
-    column[candidates] = np.arange(len(candidates))
-    users, row = np.unique(test.user, return_inverse=True)
-    ones = np.ones(len(test), dtype=np.float32)
-    shape = (len(users), len(candidates))
-    truth = sp.csr_matrix((ones, (row, column[test.track])), shape=shape)
-    seen = None
-    if hot:
-        seen = split.matrix[users][:, split.column[candidates]]
-        truth = (truth - truth.multiply(seen)).tocsr()
-        truth.eliminate_zeros()
-        left = np.flatnonzero(np.diff(truth.indptr))
-        if len(left) < len(users):
-            users, truth, seen = users[left], truth[left], seen[left]
-    if not len(users):
-        raise InputError(f"split {split.name}: has no {scenario} test rows; choose hot or another")
-    return users, candidates, truth, seen
-
-
-def score(
-    dataset: Dataset, split: Split, fitted: Fitted, vectors: np.ndarray | None, spec: RunSpec
-) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
+def score(ranker: Ranker, spec: RunSpec) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
     """Rank the candidates for every test user and score the lists.
 
     Returns the frame of a record's users.parquet, and the top lists of a few listeners of a
     generated world (none for real ones).
     """
-    users, candidates, truth, seen = candidates_and_truth(dataset, split, spec.scenario)
-    if spec.scenario == "hot":
-        items = fitted.items()[split.column[candidates]]
-    else:
-        unread = np.empty((len(candidates), 0), dtype=np.float32)
-        artists = None if split.artists is None else split.artists[candidates]
-        items = fitted.encode(unread if vectors is None else vectors[candidates], artists)
-    depth = max(DEPTH, *spec.k)
-    scores = factor_scores(fitted.users()[users], items)
-    lists = top_k(scores, len(users), len(candidates), depth, seen=seen)
-    padding = np.full((len(users), depth - lists.shape[1]), -1, dtype=lists.dtype)
-    lists = np.hstack([lists, padding])
+    dataset, split = ranker.dataset, ranker.split
+    users, candidates, truth, seen = ranker.asked(spec.scenario)
+    ranked, lists = ranker.lists(whole(spec.scenario), max(DEPTH, *spec.k))
+    lists = lists[np.searchsorted(ranked, users)]
     judged = Judged.from_lists(lists, truth)
     n_seen = np.zeros(len(users), int) if seen is None else np.diff(seen.indptr)
     n_candidates, n_relevant = len(candidates) - n_seen, np.diff(truth.indptr)

@@ -11,10 +11,22 @@ from mrs.published.deviations.evaluation import COLD_K
 from mrs.recommenders import RECOMMENDERS, make_recommender
 
 SCENARIOS = ("hot", "cold")
+# Parts of the cold truth by what is known of the track's artist, on the same candidates.
+SLICES = ("cold/discovery", "cold/exploit", "cold/unknown_artist")
 METRICS = ("hitrate", "recall", "ndcg", "precision", "mrr", "map")
 PRIMARY = {"hot": "ndcg@50", "cold": "ndcg@20"}
 DEFAULT_K = (10, 20, 50)
 EVALUATION_VERSION = 1  # raised when ranking, metrics or candidates change
+
+
+def whole(scenario: str) -> str:
+    """The scenario that a slice is a part of; "hot" and "cold" are wholes."""
+    return scenario.split("/")[0]
+
+
+def file_name(scenario: str) -> str:
+    """The scenario in the names of files, which hold no slash."""
+    return scenario.replace("/", "-")
 
 
 @dataclass(frozen=True)
@@ -72,13 +84,14 @@ def check_k(k: list[int] | tuple[int, ...]) -> tuple[int, ...]:
 def check_names(recommender: str, scenario: str, protocol: str = "corrected") -> None:
     """Raise `InputError` for a name that is unknown or a scenario that cannot be answered."""
     make_recommender(recommender, {})
-    if scenario not in SCENARIOS:
-        raise InputError(f"scenario {scenario!r} is unknown; choose one of {', '.join(SCENARIOS)}")
+    known = (*SCENARIOS, *SLICES)
+    if scenario not in known:
+        raise InputError(f"scenario {scenario!r} is unknown; choose one of {', '.join(known)}")
     deviations_of(recommender, protocol)
     answers = RECOMMENDERS[recommender].scenarios
-    if scenario not in answers:
+    if whole(scenario) not in answers:
         raise InputError(
-            f"recommender {recommender} cannot answer the {scenario} scenario, "
+            f"recommender {recommender} cannot answer the {whole(scenario)} scenario, "
             f"only {', '.join(answers)}; choose that or another recommender"
         )
 
@@ -107,7 +120,7 @@ def make_spec(
     full = recommender_of(recommender, settings or {}, protocol).settings()
     lengths = check_k(k)
     chosen = {deviation.name for deviation in deviations_of(recommender, protocol)}
-    if scenario == "cold" and "cold_k" in chosen:
+    if whole(scenario) == "cold" and "cold_k" in chosen:
         lengths = check_k((*lengths, *COLD_K))
     if seed < 0:
         raise InputError(f"seed {seed}: must be 0 or more")
@@ -123,6 +136,12 @@ def make_spec(
         if shuffled:
             raise InputError(f"recommender {recommender} reads no vectors: nothing to shuffle")
         backend = None
+    if (scenario in SLICES or "artists" in kind.needs) and not dataset.knows_artists:
+        what = f"scenario {scenario}" if scenario in SLICES else f"recommender {recommender}"
+        raise InputError(
+            f"{what} needs each track's artist: add a column artist_id to "
+            f"{dataset.folder / 'tracks.parquet'}"
+        )
     if "truth" in kind.needs and dataset.truth(recommender) is None:
         raise InputError(
             f"recommender {recommender} needs a known truth, which {dataset.folder} does not hold; "

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from mrs.errors import InputError
 from mrs.published.deviations import recommender_of
 from mrs.recommenders import RECOMMENDERS
-from mrs.study.spec import DEFAULT_K, SCENARIOS, check_k
+from mrs.study.spec import DEFAULT_K, SCENARIOS, SLICES, check_k
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,10 @@ class Study(BaseModel):
     @field_validator("scenarios")
     @classmethod
     def _scenarios(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        known = (*SCENARIOS, *SLICES)
         for name in names:
-            if name not in SCENARIOS:
-                raise ValueError(f"scenario {name!r} is unknown; known: {', '.join(SCENARIOS)}")
+            if name not in known:
+                raise ValueError(f"scenario {name!r} is unknown; known: {', '.join(known)}")
         return names
 
     @field_validator("k")

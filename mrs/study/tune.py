@@ -39,6 +39,7 @@ from mrs.data.splits import Split
 from mrs.data.surrogates import STAND_INS
 from mrs.errors import InputError
 from mrs.recommenders import RECOMMENDERS, Fitted, make_recommender
+from mrs.study.ranker import Ranker
 from mrs.study.run import machine, score
 from mrs.study.search import Group, groups
 from mrs.study.spec import EVALUATION_VERSION, PRIMARY, make_spec
@@ -243,7 +244,7 @@ def fit_and_score(job: Job) -> dict[str, Any]:
         row: dict[str, Any] = {"recommender": name, "scenario": scenario}
         row["metric"] = PRIMARY[scenario]
         if np.isfinite(fitted.users()).all() and np.isfinite(fitted.items()).all():
-            users, _ = score(dataset, split, fitted, vectors, spec)
+            users, _ = score(Ranker(dataset, split, fitted, vectors), spec)
             row["score"] = float(users[row["metric"]].mean())
             row["n_users"] = len(users)
             row["n_candidates"] = int(users["n_candidates"].max())  # type: ignore[arg-type]

@@ -239,3 +239,33 @@ def test_real_vectors_are_known_by_their_content_alone(own: Path) -> None:
     np.save(own / "embeddings" / "mfcc.npy", vectors)
     assert rewrite(own, HEARD) != rewrite(own, HEARD, scale=2.0)
     assert open_dataset(own).renderer is None
+
+
+def with_cold_validation(folder: Path) -> None:
+    """Rows of one cold track become validation, and lie before the cut."""
+    splits = folder / "splits" / "mine"
+    cold = pl.read_parquet(splits / "cold_test.parquet")
+    of_one = pl.col("track_id") == cold["track_id"][0]
+    early = pl.col("timestamp") - pl.duration(days=40)
+    cold.filter(of_one).with_columns(early).write_parquet(splits / "cold_val.parquet")
+    cold.filter(~of_one).write_parquet(splits / "cold_test.parquet")
+
+
+def test_cold_validation_may_lie_before_the_cut_and_is_no_candidate(own: Path) -> None:
+    before = open_dataset(own).split()
+    with_cold_validation(own)
+    split = open_dataset(own).split()
+    assert split.cold_val is not None
+    held = np.unique(split.cold_val.track)
+    assert len(held) == 1
+    assert split.cold.tolist() == np.setdiff1d(before.cold, held).tolist()
+
+
+def test_a_track_is_for_cold_validation_or_for_the_cold_test(own: Path) -> None:
+    with_cold_validation(own)
+    splits = own / "splits" / "mine"
+    held, cold = (pl.read_parquet(splits / f"{p}.parquet") for p in ("cold_val", "cold_test"))
+    row = cold[:1].with_columns(track_id=held["track_id"][:1])
+    pl.concat([cold, row]).write_parquet(splits / "cold_test.parquet")
+    with pytest.raises(InputError, match=f"row {len(cold)}: track .* is in cold_val too"):
+        open_dataset(own).split()

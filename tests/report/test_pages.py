@@ -66,6 +66,15 @@ def test_the_audit_page_follows_the_live_values(folder: Path) -> None:
     assert changed(before, by_path(lay_out(folder))) == {"audit", "claims"}
 
 
+def test_slices_have_pages_of_their_own_without_a_slash_in_their_names(folder: Path) -> None:
+    scenarios = "scenarios: [cold, cold/discovery]\n"
+    found = by_path(lay_out(folder, TEXT.replace("popularity]", "random]") + scenarios))
+    assert {"results-cold", "results-cold-discovery"} <= set(found)
+    assert {"runs/random-cold", "runs/random-cold-discovery"} <= set(found)
+    assert found["results-cold-discovery"].parameters["scenario"] == "cold/discovery"
+    assert all(path.count("/") == path.startswith("runs/") for path in found)
+
+
 def test_parts_and_pages(folder: Path) -> None:
     parts = lay_out(folder)
     assert [(part.caption, [page.path for page in part.pages]) for part in parts] == [

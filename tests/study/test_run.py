@@ -10,7 +10,8 @@ from worlds import random_parts, write_authors, write_own
 from mrs.data.dataset import open_dataset
 from mrs.errors import InputError
 from mrs.evaluation.metrics import chance
-from mrs.study.run import candidates_and_truth, run, run_fit
+from mrs.study.ranker import candidates_and_truth
+from mrs.study.run import run, run_fit
 from mrs.study.spec import RunSpec, make_spec
 from mrs.study.store import Store
 

@@ -1,0 +1,157 @@
+"""Music4All-Onion: its listening logs, with the artists of Music4All where they are at hand.
+
+The logs are record 15394646 of Zenodo (version 2, CC BY 4.0); Music4All itself, which names artists
+and titles, is sent by its authors on request.
+"""
+
+import bz2
+import io
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mrs.data.reduced import primary_artists, write_folder
+from mrs.errors import InputError
+
+LISTENING = "userid_trackid_timestamp.tsv.bz2"
+INFORMATION = "id_information.csv"
+COLUMNS = ["user_id", "track_id", "timestamp"]
+TIME = "%Y-%m-%d %H:%M:%S"
+BLOCK = 64 << 20  # bytes of text looked at together: the whole is 9 GB
+
+SPLITS: dict[str, dict[str, Any]] = {
+    # arXiv 2604.23077: a year, then February 2019.
+    "temporal": {
+        "rule": "temporal",
+        "train_start": "2018-02-01",
+        "test_start": "2019-02-01",
+        "test_end": "2019-03-01",
+        "validation_share": 0.3,
+        "seed": 42,
+    },
+    # arXiv 2604.07090: a year, then three months; new tracks of its last month validate.
+    "catalogue": {
+        "rule": "catalogue",
+        "train_start": "2017-09-01",
+        "test_start": "2018-09-01",
+        "test_end": "2018-12-01",
+        "validation_share": 0.3,
+        "seed": 42,
+        "min_core": 5,
+        "cold_validation_start": "2018-08-01",
+    },
+}
+
+
+def reduce_onion(source: Path, folder: Path) -> Path:
+    """Write the plays that the two splits need as a dataset folder; returns it.
+
+    `source` holds `LISTENING` as it is published and, where known, `INFORMATION`. Without the
+    latter the tracks have no artists. Minutes, most of them for decompression. Raises `InputError`.
+    """
+    rules = SPLITS.values()
+    start = min(datetime.fromisoformat(rule["train_start"]) for rule in rules)
+    end = max(datetime.fromisoformat(rule["test_end"]) for rule in rules)
+    listens = pl.concat(list(read_listening(source / LISTENING, start, end)))
+    if not listens["user_id"].cast(pl.Int64, strict=False).has_nulls():
+        listens = listens.with_columns(pl.col("user_id").cast(pl.Int64))
+    tracks = listens.select("track_id").unique().sort("track_id")
+    if (source / INFORMATION).is_file():
+        known = read_information(source / INFORMATION)
+        tracks = tracks.join(known, on="track_id", how="left", maintain_order="left")
+    info = {
+        "name": "music4all-onion",
+        "title": "Music4All-Onion",
+        "origin": "real",
+        "licence": "CC BY 4.0 (listening logs)",
+        "redistribution": "the logs with attribution; Music4All's audio and names not at all",
+        "description": f"Plays from {start:%Y-%m-%d} to {end:%Y-%m-%d} of the public logs.",
+        "splits": SPLITS,
+    }
+    return write_folder(folder, tracks, listens, info)
+
+
+def read_listening(path: Path, start: datetime, end: datetime) -> Iterator[pl.DataFrame]:
+    """The plays in [start, end) of a tab separated, bz2 compressed log, a frame a block.
+
+    Columns user_id and track_id (text), timestamp (microseconds). Raises `InputError` for a missing
+    or truncated file, other columns, or a row that is no play.
+    """
+    n_rows = 0
+    for text in _blocks(path):
+        try:
+            frame = pl.read_csv(
+                io.BytesIO(text),
+                separator="\t",
+                has_header=False,
+                schema=dict.fromkeys(COLUMNS, pl.String),
+                quote_char=None,
+                missing_columns="insert",
+            )
+        except pl.exceptions.PolarsError as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{path}: after row {n_rows}: {reason}; download it again") from error
+        time = pl.col("timestamp").str.to_datetime(TIME, time_unit="us", strict=False)
+        frame = frame.with_columns(time)
+        wrong = frame.select(pl.any_horizontal(pl.all().is_null())).to_series()
+        if wrong.any():
+            row = n_rows + int(wrong.arg_true()[0])
+            raise InputError(
+                f"{path}: row {row}: is no user, track and time such as 2018-09-01 12:00:00; "
+                "download it again"
+            )
+        n_rows += len(frame)
+        yield frame.filter(pl.col("timestamp") >= start, pl.col("timestamp") < end)
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """The text after the header in blocks of whole lines."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; download it from Zenodo record 15394646")
+    try:
+        with bz2.open(path, "rb") as file:
+            header = file.readline().decode().split()
+            if header != COLUMNS:
+                raise InputError(
+                    f"{path}: begins with {' '.join(header)[:60]!r}, not {' '.join(COLUMNS)!r}; "
+                    "put the listening log of Music4All-Onion there"
+                )
+            rest = b""
+            while block := file.read(BLOCK):
+                whole, newline, rest = (rest + block).rpartition(b"\n")
+                if whole:
+                    yield whole + newline
+            if rest:
+                yield rest
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a whole bz2 file ({error}); download it again") from error
+
+
+def read_information(path: Path) -> pl.DataFrame:
+    """Music4All's names (track_id, artist_id, artist, title); an artist is known by its name.
+
+    The file is tab separated with the columns id, artist, song, album_name. A track with no artist
+    has null. Raises `InputError`.
+    """
+    try:
+        frame = pl.read_csv(path, separator="\t", quote_char=None, infer_schema=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not readable ({reason}); put Music4All's file there") from error
+    missing = [name for name in ("id", "artist", "song") if name not in frame.columns]
+    if missing:
+        raise InputError(
+            f"{path}: no column {', '.join(missing)}; it has {', '.join(frame.columns)}: "
+            "put Music4All's tab separated file there"
+        )
+    artist = pl.col("artist").str.strip_chars().replace("", None)
+    named = frame.select(
+        pl.col("id").alias("track_id"),
+        artist.rank("dense").cast(pl.Int64).alias("artist_id"),
+        artist,
+        pl.col("song").alias("title"),
+    )
+    return primary_artists(named)

@@ -1,0 +1,69 @@
+"""Popularity of the artist: the new tracks whose artists most listeners played."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from mrs.data.splits import Split
+from mrs.errors import InputError
+from mrs.recommenders.base import Fitted, History, Recommender
+
+
+@dataclass(frozen=True, eq=False)
+class FittedArtistPopularity(Fitted):
+    """Train listeners by artist code [A], and of each train track's artist [N]."""
+
+    listeners: np.ndarray
+    of_train: np.ndarray
+
+    def users(self) -> np.ndarray:
+        """Ones [U x 1]: everybody gets the same scores."""
+        return np.ones((len(self.history.user_ids), 1), dtype=np.float32)
+
+    def items(self) -> np.ndarray:
+        """Distinct train listeners of each train track's artist [N x 1]."""
+        return self.of_train[:, None]
+
+    def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
+        """The same for new tracks, by their artists' codes [M x 1]; 0 for an unknown artist."""
+        if artists is None:
+            raise InputError(
+                "Artist popularity: needs each track's artist; add artist_id to tracks.parquet"
+            )
+        return _of_artists(self.listeners, artists)[:, None]
+
+
+@dataclass(frozen=True)
+class ArtistPopularity(Recommender):
+    """New tracks by the number of distinct train listeners of their artist.
+
+    All tracks of an artist are equal, and so are all whose artist nobody played: such ties are
+    broken by the dataset's fixed order.
+    """
+
+    name: ClassVar[str] = "artist_popularity"
+    label: ClassVar[str] = "Artist popularity"
+    needs: ClassVar[frozenset[str]] = frozenset({"artists"})
+    scenarios: ClassVar[tuple[str, ...]] = ("cold",)
+    stochastic: ClassVar[bool] = False
+
+    def fit(
+        self,
+        split: Split,
+        vectors: np.ndarray | None = None,
+        *,
+        backbone: Fitted | None = None,
+        seed: int = 0,
+    ) -> FittedArtistPopularity:
+        """Count listeners; nothing is drawn. Raises `InputError` where no artist is known."""
+        listeners = split.artist_listeners.astype(np.float32)
+        assert split.artists is not None  # or the line above has raised
+        of_train = _of_artists(listeners, split.artists[split.warm])
+        return FittedArtistPopularity(History.of(split), None, [], listeners, of_train)
+
+
+def _of_artists(listeners: np.ndarray, artists: np.ndarray) -> np.ndarray:
+    """Listeners by code, 0 where there is no such code."""
+    known = (artists >= 0) & (artists < len(listeners))
+    return np.append(listeners, np.float32(0))[np.where(known, artists, -1)]

@@ -1,0 +1,144 @@
+"""Music4All-Onion's rule and reader on generated files of its schema."""
+
+import bz2
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from mrs.data import music4all
+from mrs.data.dataset import open_dataset
+from mrs.errors import InputError
+
+CUT = datetime(2018, 9, 1)
+
+Row = tuple[int, str, datetime]
+
+
+def generated_rows(seed: int = 0) -> list[Row]:
+    """Eight users who play seven old tracks over a year, then new ones: see `ARTISTS`."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        (user, f"Old{track}", datetime(2017, 10, 1) + timedelta(days=float(rng.uniform(0, 200))))
+        for user in range(8)
+        for track in range(7)
+    ]
+    rows += [(0, "Rare", datetime(2018, 1, 5)), (1, "Rare", datetime(2018, 10, 5))]
+    rows += [(user, "Aug1", datetime(2018, 8, 3 + user)) for user in range(6)]
+    rows += [(2, "Aug1", datetime(2018, 9, 20))]
+    rows += [(user, "New1", datetime(2018, 11, 3 + user)) for user in range(4)]
+    rows += [(user, "NewX", datetime(2018, 9, 3 + user)) for user in range(3)]
+    rows += [(9, "New1", datetime(2018, 11, 3))]  # no train user
+    rows += [(0, "Dec1", datetime(2018, 12, 1)), (0, "Old0", datetime(2013, 1, 27, 21, 42, 38))]
+    return rows
+
+
+ARTISTS = {"Old0": "One", "Old1": "One", "Old2": "Two", "New1": "One", "Aug1": "Two", "NewX": ""}
+
+
+def write(folder: Path, rows: list[Row], information: bool = True) -> Path:
+    folder.mkdir(exist_ok=True)
+    newest_first = sorted(rows, key=lambda row: (row[0], -row[2].timestamp()))
+    text = "user_id\ttrack_id\ttimestamp\n" + "".join(
+        f"{user}\t{track}\t{time:%Y-%m-%d %H:%M:%S}\n" for user, track, time in newest_first
+    )
+    (folder / music4all.LISTENING).write_bytes(bz2.compress(text.encode()))
+    if information:
+        lines = ["id\tartist\tsong\talbum_name"]
+        lines += [f'{track}\t{name}\t"{track}" song\tAn album' for track, name in ARTISTS.items()]
+        (folder / music4all.INFORMATION).write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_the_split_of_the_paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(music4all, "BLOCK", 100)  # several blocks, lines cut in two
+    folder = music4all.reduce_onion(write(tmp_path / "raw", generated_rows()), tmp_path / "onion")
+    dataset = open_dataset(folder)
+    assert dataset.splits() == ["temporal", "catalogue"]
+    listens = pl.read_parquet(folder / "listens.parquet")
+    assert listens["timestamp"].min() >= datetime(2017, 9, 1)  # type: ignore[operator]
+    assert len(listens) == len(generated_rows()) - 1  # all but 2013's
+    assert listens.schema["user_id"] == pl.Int64
+
+    split = dataset.split("catalogue")
+    assert split.cold_val is not None
+
+    def pairs(part: object) -> list[tuple[int, str]]:
+        tracks = split.tracks[part.track]  # type: ignore[attr-defined]
+        return list(zip(split.users[part.user].tolist(), tracks.tolist(), strict=True))  # type: ignore[attr-defined]
+
+    assert sorted(split.tracks[split.warm]) == [f"Old{i}" for i in range(7)]
+    assert len(split.train) == 56
+    assert pairs(split.cold_val) == [(user, "Aug1") for user in range(6)]
+    # "Rare" fell to the core, "Dec1" lies after the three months.
+    expected = [(0, "NewX"), (0, "New1"), (1, "NewX"), (1, "New1"), (2, "NewX"), (2, "New1")]
+    assert pairs(split.cold_test) == [*expected, (3, "New1")]
+    known = dict(zip(split.tracks, split.known_artist, strict=True))
+    assert (known["New1"], known["NewX"], known["Aug1"]) == (True, False, True)
+    artists = dict(dataset.tracks.select("track_id", "artist").iter_rows())
+    assert (artists["Old0"], artists["NewX"], artists["Old5"]) == ("One", None, None)
+    assert '"New1" song' in set(dataset.titles())
+
+
+def test_without_names_there_are_no_artists(tmp_path: Path) -> None:
+    raw = write(tmp_path / "raw", generated_rows(), information=False)
+    dataset = open_dataset(music4all.reduce_onion(raw, tmp_path / "onion"))
+    assert not dataset.knows_artists
+    assert dataset.split("catalogue").artists is None
+
+
+def test_user_ids_may_be_text(tmp_path: Path) -> None:
+    raw = write(tmp_path / "raw", generated_rows())
+    path = raw / music4all.LISTENING
+    text = bz2.decompress(path.read_bytes()).replace(b"\n9\t", b"\nuser_9\t")
+    path.write_bytes(bz2.compress(text))
+    listens = pl.read_parquet(music4all.reduce_onion(raw, tmp_path / "onion") / "listens.parquet")
+    assert listens.schema["user_id"] == pl.String
+    assert "user_9" in set(listens["user_id"])
+
+
+def test_a_block_may_end_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "raw", generated_rows()) / music4all.LISTENING
+    window = datetime(2010, 1, 1), datetime(2030, 1, 1)
+    whole = pl.concat(list(music4all.read_listening(path, *window)))
+    assert len(whole) == len(generated_rows())
+    for size in (1, 37, 64):
+        monkeypatch.setattr(music4all, "BLOCK", size)
+        assert pl.concat(list(music4all.read_listening(path, *window))).equals(whole)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such file; download it"),
+        (b"user_id\ttrack_id\tcount\n1\ta\t3\n", "begins with 'user_id track_id count'"),
+        (b"user_id\ttrack_id\ttimestamp\n1\ta\t2018-09-01 12:00:00\n1\tb\tyesterday\n", "row 1: "),
+        (b"user_id\ttrack_id\ttimestamp\n1\ta\n", "row 0: is no user, track and time"),
+    ],
+)
+def test_damaged_logs(tmp_path: Path, content: bytes | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / music4all.LISTENING).write_bytes(bz2.compress(content))
+    with pytest.raises(InputError, match=message):
+        music4all.reduce_onion(tmp_path, tmp_path / "onion")
+    assert not (tmp_path / "onion").exists()
+
+
+def test_truncated_and_foreign_files(tmp_path: Path) -> None:
+    raw = write(tmp_path / "raw", generated_rows())
+    path = raw / music4all.LISTENING
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"no bz2 at all"):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match="not a whole bz2 file"):
+            music4all.reduce_onion(raw, tmp_path / "onion")
+    path.write_bytes(whole)
+    (raw / music4all.INFORMATION).write_text("id,artist,song\nOld0,One,A\n")
+    with pytest.raises(InputError, match="no column id, artist, song; it has id,artist,song"):
+        music4all.reduce_onion(raw, tmp_path / "onion")
+    (raw / music4all.INFORMATION).unlink()
+    music4all.reduce_onion(raw, tmp_path / "onion")
+    with pytest.raises(InputError, match="is there already"):
+        music4all.reduce_onion(raw, tmp_path / "onion")
