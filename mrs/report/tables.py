@@ -61,8 +61,9 @@ def static_table(
             lines.append(
                 f'<tr class="block"><th scope="rowgroup" colspan="{len(shown)}">{title}</th></tr>'
             )
+        addresses = {column: row[address] for column, address in links.items()}
         cells = (
-            f"<td{kind[c]}>{_cell(row[c], row.get(links.get(c, '')), _places(decimals, c))}</td>"
+            f"<td{kind[c]}>{_cell(row[c], addresses.get(c), _places(decimals, c))}</td>"
             for c in shown
         )
         lines.append(f"<tr>{''.join(cells)}</tr>")

@@ -99,3 +99,10 @@ def test_sortable_table_brings_its_script_once(monkeypatch: pytest.MonkeyPatch) 
     assert "toFixed(2)" in second
     assert '[[\\"<a href=\\\\\\"runs/a.html?x=1&amp;y=2' in second
     assert "0.12345" in second  # sorted by the full value, shown with two decimals
+
+
+def test_a_column_without_a_name_is_no_address():
+    frame = pl.DataFrame({"": ["evidence"], "in words": ["a file"], "address": ["x.html"]})
+    text = static_table(frame, "", links={"in words": "address"})
+    assert "<td>evidence</td>" in text
+    assert '<a href="x.html">a file</a>' in text
