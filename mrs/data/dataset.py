@@ -348,8 +348,9 @@ def _open_own(spec: str, folder: Path) -> Dataset:
 def _open_authors(spec: str, folder: Path) -> Dataset:
     """The authors' layout: four .pqt files in one folder, vectors with row = raw track id.
 
-    The tracks are those that the four files name, so that the cold candidates are exactly the
-    tracks of cold_test, as in the authors' evaluation (589 of them there).
+    The tracks are all rows up to the last that a file names: the published KNN reads rows of
+    tracks that nobody played. The cold candidates are exactly the tracks of cold_test, as in the
+    authors' evaluation (589 of them there).
     """
     names = [f"{part}.pqt" for part in PARTS]
     present = [name for name in names if (folder / name).is_file()]
@@ -360,11 +361,13 @@ def _open_authors(spec: str, folder: Path) -> Dataset:
             raise InputError(f"{folder}: no train.pqt; put the authors' four .pqt files there")
     kinds = {"track_id": "id"}
     frames = {name: checks.read_frame(folder / name, kinds) for name in present}
-    tracks = pl.concat(list(frames.values())).unique().sort("track_id")
-    if not tracks["track_id"].dtype.is_integer() or (tracks["track_id"] < 0).any():
+    named = pl.concat(list(frames.values()))["track_id"]
+    if not named.dtype.is_integer() or (named < 0).any():
         raise InputError(
             f"{folder / present[0]}: track_id must be the row of the vectors, 0 or more"
         )
+    n_rows = named.to_numpy().max(initial=-1) + 1
+    tracks = pl.DataFrame({"track_id": pl.Series(np.arange(n_rows), dtype=named.dtype)})
     info = {"name": folder.resolve().name, "origin": "real", "layout": "authors"}
     return Dataset(
         spec,

@@ -66,7 +66,7 @@ def test_authors_layout_reads_rows_by_raw_track_id(authors: Path) -> None:
 def test_authors_vectors_with_too_few_rows(authors: Path) -> None:
     path = authors / "embeddings" / "mert.npy"
     np.save(path, np.load(path)[:30])
-    with pytest.raises(InputError, match="30 rows, none for track 31"):
+    with pytest.raises(InputError, match="30 rows, none for track 30"):
         open_dataset(authors).vectors("mert")
 
 
