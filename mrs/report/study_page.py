@@ -5,7 +5,7 @@ from functools import cached_property
 import polars as pl
 from matplotlib.figure import Figure
 
-from mrs.report import beside_published, summary
+from mrs.report import beside_published, coldstart, summary
 from mrs.report.components import pairs
 from mrs.report.figures import closed, interval_figure
 from mrs.report.ladder import has_ladder
@@ -32,9 +32,10 @@ SCENARIO_SENTENCES = {
 class StudyPage:
     """A study's records with the tables, figures and sentences that its pages show."""
 
-    def __init__(self, results: Results, *, worlds: bool = False) -> None:
+    def __init__(self, results: Results, *, worlds: bool = False, new_tracks: bool = False) -> None:
         self.results = results
         self.worlds = worlds
+        self.new_tracks = new_tracks
         self.scenarios = results.study.scenarios
         self.provenance = summary.provenance_sentence(results)
 
@@ -150,6 +151,9 @@ class StudyPage:
         if pairs(self.results.study):
             title = "Whole vectors or principal components?"
             rows.append((title, "what n_components changes", "components.html"))
+        if self.new_tracks:
+            what = "methods by slice, ablations, popularity, every backend"
+            rows.append((coldstart.TITLE, what, "coldstart.html"))
         title = "Hyper-parameters and their search"
         rows.append((title, "every value's source, every trial", "hyperparameters.html"))
         if self.results.backends():
@@ -239,4 +243,8 @@ class StudyPage:
 
 def open_page(study: str, store: str) -> StudyPage:
     """The pages of a study file's records in a store."""
-    return StudyPage(open_results(study, store), worlds=bool(beside(study)))
+    return StudyPage(
+        open_results(study, store),
+        worlds=bool(beside(study)),
+        new_tracks=bool(beside(study, coldstart.STUDIES)),
+    )
