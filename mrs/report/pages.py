@@ -2,9 +2,11 @@
 
 import importlib.metadata
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+import polars as pl
 
 from mrs.data.digests import of_values
 from mrs.published.metrics_audit import LIVE
@@ -92,6 +94,42 @@ def pages(study_file: str, results: Results) -> list[Part]:
         ),
         Part("Appendix", (book.api(), book.appendix())),
     ]
+
+
+# What the chapters that the overview lists hold, by their paths.
+ABOUT = {
+    "data": "data card, split, vectors",
+    "reading": "metrics, chance, intervals",
+    "results-hot": "all recommenders and backends side by side",
+    "results-cold": "all recommenders and backends side by side",
+    "significance": "every pair of backends; seeds, listeners, power",
+    "ladder": "better vectors, real and shuffled",
+    "validity": "other worlds, numbers of users, width, offset",
+    "components": "what n_components changes",
+    "coldstart": "methods by slice, ablations, popularity, every backend",
+    "hyperparameters": "every value's source, every trial",
+    "mir": "probes against recommendation, a page a backend",
+    "published": "every number of the paper's tables",
+    "cold_at_20": "an exact check",
+    "forensics": "chance, controls, degrees of freedom, rounding",
+    "deviations": "paper, code, here; what each difference does by itself",
+    "claims": "tolerance, what was found, verdict",
+    "audit": "libraries, then and now",
+    "metrics": "every class on these runs",
+    "definitions": "and how to state it",
+    "api": "every step called from Python",
+}
+
+
+def contents(parts: Sequence[Part]) -> pl.DataFrame:
+    """The chapters of a book in its order: part (the title), what it holds, page (the address)."""
+    rows = [
+        (page.title, ABOUT[page.path], f"{page.path}.html")
+        for part in parts
+        for page in part.pages
+        if page.path in ABOUT
+    ]
+    return pl.DataFrame(rows, schema=["part", "what it holds", "page"], orient="row")
 
 
 def run_page(cell: Cell) -> str:

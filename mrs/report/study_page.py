@@ -5,15 +5,11 @@ from functools import cached_property
 import polars as pl
 from matplotlib.figure import Figure
 
-from mrs.report import beside_published, coldstart, summary
-from mrs.report.components import pairs
+from mrs.report import beside_published, summary
 from mrs.report.figures import closed, interval_figure
-from mrs.report.ladder import has_ladder
+from mrs.report.pages import contents, pages
 from mrs.study.grid import make_plan
-from mrs.study.pairs import has_pairs
 from mrs.study.results import Results, open_results
-from mrs.study.spec import file_name
-from mrs.study.worlds import beside
 
 SCENARIO_SENTENCES = {
     "hot": "Candidates are the train tracks without those that the user played in train; what "
@@ -32,10 +28,8 @@ SCENARIO_SENTENCES = {
 class StudyPage:
     """A study's records with the tables, figures and sentences that its pages show."""
 
-    def __init__(self, results: Results, *, worlds: bool = False, new_tracks: bool = False) -> None:
+    def __init__(self, results: Results) -> None:
         self.results = results
-        self.worlds = worlds
-        self.new_tracks = new_tracks
         self.scenarios = results.study.scenarios
         self.provenance = summary.provenance_sentence(results)
 
@@ -128,52 +122,9 @@ class StudyPage:
             tables.append((f"{scenario.capitalize()}: {title}{what}", board))
         return tables
 
-    def contents(self) -> pl.DataFrame:
-        """The parts of the book (part, what it holds, page)."""
-        rows = [("The data", "data card, split, vectors", "data.html")]
-        rows.append(("How to read the numbers", "metrics, chance, intervals", "reading.html"))
-        for scenario in self.scenarios:
-            what = "all recommenders and backends side by side"
-            page = f"results-{file_name(scenario)}.html"
-            rows.append((f"Results, {scenario}", what, page))
-        if has_pairs(self.results):
-            title = "Which differences are more than chance?"
-            rows.append(
-                (title, "every pair of backends; seeds, listeners, power", "significance.html")
-            )
-        if has_ladder(self.results):
-            title = "Does the protocol recover a known order?"
-            rows.append((title, "better vectors, real and shuffled", "ladder.html"))
-            if self.worlds:
-                title = "Can this protocol tell better vectors from worse?"
-                what = "other worlds, numbers of users, width, offset"
-                rows.append((title, what, "validity.html"))
-        if pairs(self.results.study):
-            title = "Whole vectors or principal components?"
-            rows.append((title, "what n_components changes", "components.html"))
-        if self.new_tracks:
-            what = "methods by slice, ablations, popularity, every backend"
-            rows.append((coldstart.TITLE, what, "coldstart.html"))
-        title = "Hyper-parameters and their search"
-        rows.append((title, "every value's source, every trial", "hyperparameters.html"))
-        if self.results.backends():
-            title = "What a model hears and what listeners want"
-            rows.append((title, "probes against recommendation, a page a backend", "mir.html"))
-        rows += [
-            ("Do we calculate metrics consistently?", "libraries, then and now", "audit.html"),
-            (
-                "Does the order of systems depend on it?",
-                "every class on these runs",
-                "metrics.html",
-            ),
-            ("Which definition for which question", "and how to state it", "definitions.html"),
-        ]
-        rows.append(("Published results", "every number of the paper's tables", "published.html"))
-        rows.append(
-            ("Are the published cold numbers @20?", "an exact check", "cold_at_20.html"),
-        )
-        rows.append(("The Python API", "every step called from Python", "api.html"))
-        return pl.DataFrame(rows, schema=["part", "what it holds", "page"], orient="row")
+    def contents(self, study: str) -> pl.DataFrame:
+        """What the chapters of a study file's book hold; see `mrs.report.pages.contents`."""
+        return contents(pages(study, self.results))
 
     def results_intro(self, scenario: str) -> str:
         """What a results page says before its tables."""
@@ -243,8 +194,4 @@ class StudyPage:
 
 def open_page(study: str, store: str) -> StudyPage:
     """The pages of a study file's records in a store."""
-    return StudyPage(
-        open_results(study, store),
-        worlds=bool(beside(study)),
-        new_tracks=bool(beside(study, coldstart.STUDIES)),
-    )
+    return StudyPage(open_results(study, store))

@@ -6,7 +6,7 @@ import pytest
 from planted import planted
 from worlds import random_parts, write_own
 
-from mrs.report.pages import Page, Part, pages
+from mrs.report.pages import Page, Part, contents, pages
 from mrs.study.results import Results
 from mrs.study.store import Store
 from mrs.study.study import load_study
@@ -105,6 +105,16 @@ def test_parts_and_pages(folder: Path) -> None:
         "recommender-popularity": ["Popularity, hot"],
         "hyperparameters": [],
     }
+
+
+def test_the_contents_name_every_chapter(folder: Path) -> None:
+    parts = lay_out(folder)
+    rows = contents(parts)
+    chapters = {page.path: page.title for part in parts for page in part.pages}
+    listed = {row["page"].removesuffix(".html"): row["part"] for row in rows.iter_rows(named=True)}
+    assert listed.items() <= chapters.items()
+    others = set(chapters) - set(listed) - {"index", "appendix"}
+    assert all(path.startswith(("recommender-", "backend-")) for path in others)
 
 
 def test_pages_that_only_some_studies_have(tmp_path: Path) -> None:
