@@ -220,7 +220,8 @@ def backends(page: ColdStartPage) -> pl.DataFrame:
     rows = []
     results = page.results
     for cell in results.cells():
-        if cell.recommender.name != WITH_ARTIST or cell.card is None:
+        variant = cell.recommender
+        if variant.name != WITH_ARTIST or is_ablation(variant) or cell.card is None:
             continue
         others = [
             other
