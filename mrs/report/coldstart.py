@@ -47,6 +47,7 @@ SOURCES = {
     "oracle": "ceiling, knows the generated probabilities",
     "oracle_content": "ceiling of what can be heard",
 }
+REFERENCES = ("random", "oracle", "oracle_content")
 READS = {"vectors": "content", "backbone": "a backbone's factors", "artists": "artist"}
 
 
@@ -191,7 +192,9 @@ class ColdStartPage:
                 key, {"block": BLOCKS[row["block"]], "method": key[0], "backend": key[1]}
             )
             mine[SLICES[row["scenario"]]] = row[MAIN]
-        return pl.DataFrame(list(rows.values()), infer_schema_length=None)
+        order = list(BLOCKS.values())
+        found = sorted(rows.values(), key=lambda row: order.index(row["block"]))
+        return pl.DataFrame(found, infer_schema_length=None)
 
     def by_slice(self, scenario: str) -> pl.DataFrame:
         """A row a method and backend: both metrics with their intervals, best first in a block."""
@@ -235,7 +238,7 @@ class ColdStartPage:
             rows = self.frame.filter(
                 pl.col("scenario") == scenario,
                 ~pl.col("ablation"),
-                ~pl.col("recommender").str.starts_with("oracle"),
+                ~pl.col("recommender").is_in(REFERENCES),
             ).sort(MAIN, descending=True)
             if not len(rows):
                 continue
@@ -244,11 +247,28 @@ class ColdStartPage:
             line = (
                 f"{SLICES[scenario].capitalize()}, {best['n_users']:,} users: {best['method']}{on} "
                 f"is first with {MAIN} {best[MAIN]:.4f} ({best[f'{MAIN} low']:.4f} to "
-                f"{best[f'{MAIN} high']:.4f}), chance is {best[f'{MAIN} chance']:.4f}"
+                f"{best[f'{MAIN} high']:.4f}), {_beside_chance(best)} chance, {best[f'{MAIN} chance']:.4f}"
             )
             oracle = self._value(scenario, "oracle")
             lines.append(f"- {line}" + (f", the oracle {oracle:.4f}." if oracle else "."))
         return "\n".join(lines)
+
+    def fallback_text(self) -> str:
+        """What becomes of tracks whose artist has no catalogue."""
+        rows = self.frame.filter(
+            pl.col("scenario") == "cold/unknown_artist",
+            ~pl.col("ablation"),
+            ~pl.col("recommender").is_in(REFERENCES),
+        )
+        below = rows.filter(pl.col(f"{MAIN} high") < pl.col(f"{MAIN} chance"))
+        if not len(below):
+            return ""
+        names = ", ".join(dict.fromkeys(below["method"]))
+        return (
+            f"With an unknown artist, {len(below)} of {len(rows)} rows lie below chance ({names}): "
+            "these tracks stand in one list with those that have an artist's mean, and a method "
+            "that leans on it puts them last."
+        )
 
     def ceiling_text(self) -> str:
         """Why the oracle is low in discovery."""
@@ -270,9 +290,7 @@ class ColdStartPage:
 
     def slice_figure(self) -> Figure:
         """A panel a slice, a row a method, a colour a backend; chance and oracle as lines."""
-        rows = self.frame.filter(
-            ~pl.col("ablation"), ~pl.col("recommender").is_in(["oracle", "oracle_content"])
-        )
+        rows = self.frame.filter(~pl.col("ablation"), ~pl.col("recommender").is_in(REFERENCES[1:]))
         names = rows["method"].unique(maintain_order=True).to_list()[::-1]
         labels = [label or "no vectors" for label in rows["backend"].unique(maintain_order=True)]
         colours, scenarios = palette(labels), self.scenarios()
@@ -325,6 +343,12 @@ def _row(
         row |= {metric: mean, f"{metric} low": low, f"{metric} high": high}
         row[f"{metric} chance"] = records[0].chance(metric)
     return row
+
+
+def _beside_chance(row: dict[str, Any]) -> str:
+    if row[f"{MAIN} low"] > row[f"{MAIN} chance"]:
+        return "above"
+    return "below" if row[f"{MAIN} high"] < row[f"{MAIN} chance"] else "not told apart from"
 
 
 def names_of(cell: Cell, block: str | None = None) -> dict[str, Any]:

@@ -59,12 +59,12 @@ def pairs_text(page: ColdStartPage) -> str:
     pairs = artist_pairs(page)
     lines = []
     for (name,), mine in pairs.group_by("slice", maintain_order=True) if len(pairs) else ():
-        ratios = mine["ratio"].drop_nulls()
+        ratios = mine["ratio"].drop_nulls().sort()
         if len(ratios):
+            ends = dict.fromkeys(f"{ratios[place]:.2f}" for place in (0, -1))
             lines.append(
-                f"- {str(name).capitalize()}: with the artist's mean beside the content, "
-                f"{MAIN} is {ratios.min():.2f} to {ratios.max():.2f} times that of content "
-                f"alone, over {len(ratios)} pairs."
+                f"- {str(name).capitalize()}: with the artist's mean beside the content, {MAIN} is "
+                f"{' to '.join(ends)} times that of content alone, over {len(ratios)} pair(s)."
             )
     if lines:
         lines.append(
@@ -258,9 +258,11 @@ def backends_text(page: ColdStartPage) -> str:
     for (name,), mine in table.group_by("slice", maintain_order=True) if len(table) else ():
         more = len(mine.filter(pl.col("low") > 0))
         less = len(mine.filter(pl.col("high") < 0))
+        gaps = mine["difference"].sort()
+        ends = dict.fromkeys(signed(gaps[place]) for place in (0, -1))
         lines.append(
             f"- {str(name).capitalize()}: ACARec lies above content alone on {more} of "
-            f"{len(mine)} backends and below on {less}, intervals paired by user; it adds "
-            f"{signed(mine['difference'].min())} to {signed(mine['difference'].max())}."
+            f"{len(mine)} backend(s) and below on {less}, intervals paired by user; it adds "
+            f"{' to '.join(ends)}."
         )
     return "\n".join(lines) or "No pair of runs is there."

@@ -167,7 +167,7 @@ def test_ablations_and_backends_are_paired_differences(page: ColdStartPage) -> N
     assert len(table) == len(page.scenarios()) * 2
     gap = (table["ACARec"] - table["DeepMusic"]).to_list()
     assert table["difference"].to_list() == pytest.approx(gap)
-    assert "of 2 backends" in tracks.backends_text(page)
+    assert "of 2 backend(s)" in tracks.backends_text(page)
     assert f"of {len(found)} comparisons" in tracks.ablation_text(page)
 
 
