@@ -227,7 +227,8 @@ class ColdStartPage:
         """The slices that have a run, in the study's order."""
         return self.frame["scenario"].unique(maintain_order=True).to_list()
 
-    def _value(self, scenario: str, recommender: str) -> float | None:
+    def value(self, scenario: str, recommender: str) -> float | None:
+        """The mean of `MAIN` of a recommender without a backend, None where it was not run."""
         rows = self.frame.filter(scenario=scenario, recommender=recommender)
         return rows[MAIN][0] if len(rows) else None
 
@@ -247,46 +248,12 @@ class ColdStartPage:
             line = (
                 f"{SLICES[scenario].capitalize()}, {best['n_users']:,} users: {best['method']}{on} "
                 f"is first with {MAIN} {best[MAIN]:.4f} ({best[f'{MAIN} low']:.4f} to "
-                f"{best[f'{MAIN} high']:.4f}), {_beside_chance(best)} chance, {best[f'{MAIN} chance']:.4f}"
+                f"{best[f'{MAIN} high']:.4f}), {_beside_chance(best)} chance, "
+                f"{best[f'{MAIN} chance']:.4f}"
             )
-            oracle = self._value(scenario, "oracle")
+            oracle = self.value(scenario, "oracle")
             lines.append(f"- {line}" + (f", the oracle {oracle:.4f}." if oracle else "."))
         return "\n".join(lines)
-
-    def fallback_text(self) -> str:
-        """What becomes of tracks whose artist has no catalogue."""
-        rows = self.frame.filter(
-            pl.col("scenario") == "cold/unknown_artist",
-            ~pl.col("ablation"),
-            ~pl.col("recommender").is_in(REFERENCES),
-        )
-        below = rows.filter(pl.col(f"{MAIN} high") < pl.col(f"{MAIN} chance"))
-        if not len(below):
-            return ""
-        names = ", ".join(dict.fromkeys(below["method"]))
-        return (
-            f"With an unknown artist, {len(below)} of {len(rows)} rows lie below chance ({names}): "
-            "these tracks stand in one list with those that have an artist's mean, and a method "
-            "that leans on it puts them last."
-        )
-
-    def ceiling_text(self) -> str:
-        """Why the oracle is low in discovery."""
-        low, high = (self._value(f"cold/{name}", "oracle") for name in ("discovery", "exploit"))
-        if low is None or high is None:
-            return ""
-        order = "below" if low < high else "not below"
-        text = (
-            f"The oracle reaches {low:.4f} in discovery, {order} its {high:.4f} in exploit. Both "
-            "rank the same candidates, all new tracks."
-        )
-        if low < high:
-            text += (
-                " Those of artists whom the listener already plays are the likelier ones and rank "
-                "first, and in discovery none of them counts: this ceiling belongs to the task, "
-                "and values of two slices do not compare."
-            )
-        return text
 
     def slice_figure(self) -> Figure:
         """A panel a slice, a row a method, a colour a backend; chance and oracle as lines."""
@@ -311,7 +278,7 @@ class ColdStartPage:
                 style = line_mark(label) | {"linestyle": "", "color": colour, "markersize": 3.5}
                 axis.plot(row[MAIN], place, **style, label=label)
                 axis.axvline(row[f"{MAIN} chance"], color=CHANCE, linestyle=":", label="chance")
-            oracle = self._value(scenario, "oracle")
+            oracle = self.value(scenario, "oracle")
             if oracle is not None:
                 axis.axvline(oracle, color=ORACLE, linestyle="--", label="oracle")
             axis.set_title(SLICES[scenario], fontsize=10)

@@ -1,4 +1,4 @@
-"""The part on new tracks, further: pairs, ablations, popularity, exposure, every backend."""
+"""The part on new tracks, further: ceilings, pairs, ablations, popularity, exposure, every backend."""
 
 from typing import Any
 
@@ -6,7 +6,15 @@ import numpy as np
 import polars as pl
 
 from mrs.evaluation.bootstrap import difference
-from mrs.report.coldstart import MAIN, SLICES, ColdStartPage, is_ablation, method_name, names_of
+from mrs.report.coldstart import (
+    MAIN,
+    REFERENCES,
+    SLICES,
+    ColdStartPage,
+    is_ablation,
+    method_name,
+    names_of,
+)
 from mrs.report.deviations import signed
 from mrs.report.summary import BLOCKS
 from mrs.study.results import Cell
@@ -25,6 +33,43 @@ def _gap(mine: list[Record], base: list[Record]) -> dict[str, float]:
 
 def _level(records: list[Record]) -> float:
     return float(np.mean([record.values(MAIN) for record in records]))
+
+
+def fallback_text(page: ColdStartPage) -> str:
+    """What becomes of tracks whose artist has no catalogue."""
+    rows = page.frame.filter(
+        pl.col("scenario") == "cold/unknown_artist",
+        ~pl.col("ablation"),
+        ~pl.col("recommender").is_in(REFERENCES),
+    )
+    below = rows.filter(pl.col(f"{MAIN} high") < pl.col(f"{MAIN} chance"))
+    if not len(below):
+        return ""
+    names = ", ".join(dict.fromkeys(below["method"]))
+    return (
+        f"With an unknown artist, {len(below)} of {len(rows)} rows lie below chance ({names}): "
+        "these tracks stand in one list with those that have an artist's mean, and a method "
+        "that leans on it puts them last."
+    )
+
+
+def ceiling_text(page: ColdStartPage) -> str:
+    """Why the oracle is low in discovery."""
+    low, high = (page.value(f"cold/{name}", "oracle") for name in ("discovery", "exploit"))
+    if low is None or high is None:
+        return ""
+    order = "below" if low < high else "not below"
+    text = (
+        f"The oracle reaches {low:.4f} in discovery, {order} its {high:.4f} in exploit. Both "
+        "rank the same candidates, all new tracks."
+    )
+    if low < high:
+        text += (
+            " Those of artists whom the listener already plays are the likelier ones and rank "
+            "first, and in discovery none of them counts: this ceiling belongs to the task, "
+            "and values of two slices do not compare."
+        )
+    return text
 
 
 def artist_pairs(page: ColdStartPage) -> pl.DataFrame:
