@@ -1,4 +1,4 @@
-"""The part on new tracks, further: ceilings, pairs, ablations, popularity, exposure, every backend."""
+"""The part on new tracks, further: ceilings, pairs, ablations, popularity, exposure, backends."""
 
 from typing import Any
 
