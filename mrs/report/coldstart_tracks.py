@@ -238,10 +238,13 @@ def exposure_text(page: ColdStartPage) -> str:
     frame = exposure(page)
     if not len(frame):
         return "No run tells whose tracks are shown."
+    methods = frame[2:].filter(~pl.col("method").str.starts_with("Oracle"))
+    if not len(methods):
+        return "No method tells whose tracks are shown."
     columns = [name for name in frame.columns if name not in ("block", "method", "backend")]
-    shares = frame.select(columns).to_numpy()
-    away = np.abs(shares[2:] - shares[1]).sum(axis=1) / 2
-    named = frame[2:].select("method", "backend").rows()
+    true, shares = frame[1].select(columns).to_numpy(), methods.select(columns).to_numpy()
+    away = np.abs(shares - true).sum(axis=1) / 2
+    named = methods.select("method", "backend").rows()
     least, most = (
         " on ".join(filter(None, named[int(place)])) for place in (away.argmin(), away.argmax())
     )
