@@ -30,11 +30,11 @@ from mrs.study.store import Record, Store
 from mrs.study.study import Study, load_study
 
 STUDY = Path("studies/demo.yaml")  # whose hyper-parameters are used
-DATASET = "demo"
+DATASET = "demo:n_users=300,n_tracks=400,n_artists=50,n_cold=60"
 ARCHIVE = Path("studies/deviations.parquet")
 COMMAND = "python -m mrs.study.effects"
 
-BACKENDS = ("music2vec", "muq_mulan")  # surrogates on a low and a high rung, of 768 and 512
+BACKENDS = ("musicfm", "encodecmae")  # surrogates on a low and a high rung
 SEEDS = (0, 1, 2)
 LONGER_LISTS = {"cold": "ndcg@50"}  # what stood under the name of the primary metric
 
