@@ -10,6 +10,7 @@ import polars as pl
 
 from mrs.data.digests import of_values
 from mrs.published.metrics_audit import LIVE
+from mrs.report.coldstart import STUDIES, TITLE
 from mrs.report.components import pairs
 from mrs.report.ladder import has_ladder
 from mrs.study.effects import ARCHIVE
@@ -70,6 +71,7 @@ def pages(study_file: str, results: Results) -> list[Part]:
         Part("", (book.whole("index", "Overview", "overview"),)),
         Part("The study", (book.data(), Page("reading", "How to read the numbers"))),
         Part("Results", (*map(book.scenario, results.study.scenarios), *book.questions())),
+        *book.new_tracks(),
         Part("Recommenders", book.recommenders()),
         Part("What a model hears", tuple(book.hearing())),
         Part(
@@ -104,6 +106,7 @@ ABOUT = {
     "ladder": "better vectors, real and shuffled",
     "validity": "other worlds, numbers of users, width, offset",
     "components": "what n_components changes",
+    "coldstart": "methods by slice, ablations, popularity, every backend",
     "hyperparameters": "every value's source, every trial",
     "mir": "probes against recommendation, a page a backend",
     "published": "every number of the paper's tables",
@@ -240,6 +243,26 @@ class _Book:
         title = "Can this protocol tell better vectors from worse?"
         parameters = {"study": self.common["study"]}
         return Page("validity", title, "validity", title, parameters, inputs)
+
+    def new_tracks(self) -> list[Part]:
+        """New tracks from their artist's catalogue, from the studies beside the default one."""
+        files = beside(self.common["study"], STUDIES)
+        if not files:
+            return []
+        store = self.results.store
+        inputs = [store.digests.of_file(path) for path in files]
+        parameters = {
+            name: path.as_posix() for name, path in zip(("study", "backends"), files, strict=False)
+        }
+        page = Page(
+            "coldstart",
+            TITLE,
+            "coldstart",
+            TITLE,
+            parameters | {"store": self.common["store"]},
+            tuple(inputs),
+        )
+        return [Part("New tracks from their artist's catalogue", (page,))]
 
     def hearing(self) -> list[Page]:
         """What is in the vectors: all backends against recommendation, then each by itself."""

@@ -4,7 +4,7 @@
 study files, as studies/worlds.parquet and studies/variations.parquet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
@@ -28,12 +28,12 @@ STUDIES = {"worlds": 10, "variations": 3}  # study file -> number of worlds, see
 DEFAULT = "demo"  # the world of the default size, whose runs the default study shares
 
 
-def beside(study: str | Path) -> list[Path]:
-    """The study files of the worlds that lie beside the default study's, and their archives.
+def beside(study: str | Path, names: Iterable[str] = tuple(STUDIES)) -> list[Path]:
+    """The study files of these names that lie beside the default study's, and their archives.
 
     Empty for a study of another dataset and where the files are not there.
     """
-    files = [Path(study).with_name(f"{name}.yaml") for name in STUDIES]
+    files = [Path(study).with_name(f"{name}.yaml") for name in names]
     if not all(path.is_file() for path in (Path(study), *files)):
         return []
     if load_study(study).dataset != DEFAULT:
