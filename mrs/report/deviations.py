@@ -4,6 +4,8 @@ Effects come from the runs of `mrs.study.effects` on the generated world. They s
 does there, not what it did to the published numbers.
 """
 
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -225,8 +227,9 @@ class DeviationsPage:
 
 
 def open_page(archive: str = ARCHIVE.as_posix()) -> DeviationsPage:
-    """The page of an archive of effects."""
-    return DeviationsPage(Measured(Path(archive)))
+    """The page of an archive of effects; the first time their small world is generated."""
+    with redirect_stderr(StringIO()):  # a page is no place for that note
+        return DeviationsPage(Measured(Path(archive)))
 
 
 def show_words(text: str) -> None:
