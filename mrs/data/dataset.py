@@ -45,9 +45,14 @@ class Card:
     @property
     def label(self) -> str:
         """The name that tables and figures show."""
-        known = BACKENDS.get(self.backend)
-        name = known.label if known else self.backend
-        return f"sim:{name}" if self.origin == "surrogate" else name
+        return label_of(self.backend, self.origin)
+
+
+def label_of(backend: str, origin: str) -> str:
+    """The label of a backend's vectors of an origin, see `Card`."""
+    known = BACKENDS.get(backend)
+    name = known.label if known else backend
+    return f"sim:{name}" if origin == "surrogate" else name
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ from mrs.backends import BACKENDS
 from mrs.data.catalogue import TRAIT_NAMES
 
 LOWEST, HIGHEST = 0.1, 0.8  # held-out R2 of the lowest and the highest rung
+HELDOUT_R2 = "heldout_r2"  # the entry of a surrogate's card that says its rung
 STAND_INS = ("mfcc", "musicnn")  # models that can be run everywhere; these rows wait for them
 
 _EMPTY = 48  # latent dimensions without content, which a trained projection can learn to ignore
@@ -85,7 +86,7 @@ def draw_surrogates(
                 "note": _NOTE,
                 "rung": _rung(name, target),
                 "heldout_r2_target": target,
-                "heldout_r2": round(view.heldout_r2, 4),
+                HELDOUT_R2: round(view.heldout_r2, 4),
                 "noise_scale": round(view.noise_scale, 4),
                 "mean_offset": "none; real models have one",
                 "profile": {

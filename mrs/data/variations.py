@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from mrs.data.catalogue import CONTINUOUS, trait_matrix
 from mrs.data.dataset import Card, Dataset
 from mrs.data.digests import Digests, of_values
-from mrs.data.surrogates import HIGHEST, LOWEST, View, draw_folds, draw_view, rotated
+from mrs.data.surrogates import HELDOUT_R2, HIGHEST, LOWEST, View, draw_folds, draw_view, rotated
 from mrs.errors import InputError
 
 VARIATIONS_VERSION = 1  # raised when the same world gets other vectors
@@ -63,7 +63,7 @@ class WithVariations(Dataset):
         if backend not in VARIATIONS:
             return super().card(backend)
         asked = VARIATIONS[backend]
-        details = {"heldout_r2": round(self._view.heldout_r2, 4), "offset": asked.offset}
+        details = {HELDOUT_R2: round(self._view.heldout_r2, 4), "offset": asked.offset}
         return Card(backend, "surrogate", asked.width, details)
 
     def vectors(self, backend: str, positions: np.ndarray | None = None) -> np.ndarray:

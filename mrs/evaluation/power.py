@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import norm
 
-LEVEL = 0.95
-POWER = 0.8
+from mrs.evaluation.significance import LEVEL, POWER, detectable
+
 DRAWS = 200
 
 
@@ -48,11 +48,10 @@ def told_apart(
 def users_needed(differences: np.ndarray, level: float = LEVEL, power: float = POWER) -> float:
     """How many users tell the mean of paired differences [U] from zero in `power` of all studies.
 
-    The number at which the minimum detectable difference (Bloom, 1995), (z(level) + z(power)) times
-    the standard error, is the mean itself. Infinite for a mean of zero or below.
+    The number at which the minimum detectable difference is the mean itself: see
+    `mrs.evaluation.significance.detectable`. Infinite for a mean of zero or below.
     """
     mean = float(np.mean(differences))
     if mean <= 0:
         return float("inf")
-    factor = norm.ppf((1 + level) / 2) + norm.ppf(power)
-    return float((factor * np.std(differences, ddof=1) / mean) ** 2)
+    return (detectable(differences, 1, level=level, power=power) / mean) ** 2

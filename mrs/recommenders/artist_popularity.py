@@ -8,22 +8,14 @@ import numpy as np
 from mrs.data.splits import Split
 from mrs.errors import InputError
 from mrs.recommenders.base import Fitted, History, Recommender
+from mrs.recommenders.popularity import FittedPopularity
 
 
 @dataclass(frozen=True, eq=False)
-class FittedArtistPopularity(Fitted):
-    """Train listeners by artist code [A], and of each train track's artist [N]."""
+class FittedArtistPopularity(FittedPopularity):
+    """`listeners` are those of each train track's artist [N], `by_artist` by artist code [A]."""
 
-    listeners: np.ndarray
-    of_train: np.ndarray
-
-    def users(self) -> np.ndarray:
-        """Ones [U x 1]: everybody gets the same scores."""
-        return np.ones((len(self.history.user_ids), 1), dtype=np.float32)
-
-    def items(self) -> np.ndarray:
-        """Distinct train listeners of each train track's artist [N x 1]."""
-        return self.of_train[:, None]
+    by_artist: np.ndarray
 
     def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
         """The same for new tracks, by their artists' codes [M x 1]; 0 for an unknown artist."""
@@ -31,7 +23,7 @@ class FittedArtistPopularity(Fitted):
             raise InputError(
                 "Artist popularity: needs each track's artist; add artist_id to tracks.parquet"
             )
-        return _of_artists(self.listeners, artists)[:, None]
+        return _of_artists(self.by_artist, artists)[:, None]
 
 
 @dataclass(frozen=True)
@@ -57,10 +49,10 @@ class ArtistPopularity(Recommender):
         seed: int = 0,
     ) -> FittedArtistPopularity:
         """Count listeners; nothing is drawn. Raises `InputError` where no artist is known."""
-        listeners = split.artist_listeners.astype(np.float32)
+        by_artist = split.artist_listeners.astype(np.float32)
         assert split.artists is not None  # or the line above has raised
-        of_train = _of_artists(listeners, split.artists[split.warm])
-        return FittedArtistPopularity(History.of(split), None, [], listeners, of_train)
+        listeners = _of_artists(by_artist, split.artists[split.warm])
+        return FittedArtistPopularity(History.of(split), None, [], listeners, by_artist)
 
 
 def _of_artists(listeners: np.ndarray, artists: np.ndarray) -> np.ndarray:

@@ -203,6 +203,14 @@ class Recommender(ABC):
             )
         return vectors
 
+    def checked(self, split: Split, backbone: Fitted | None) -> Fitted:
+        """The backbone. Raises `InputError` where it is not one of the same train tracks."""
+        if backbone is None or len(backbone.items()) != len(split.warm):
+            raise InputError(
+                f"{self.label}: needs a backbone fitted to the same {len(split.warm)} train tracks"
+            )
+        return backbone
+
     def settings(self) -> dict[str, Any]:
         """The hyper-parameters by name."""
         if not is_dataclass(self):

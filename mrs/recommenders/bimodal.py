@@ -105,10 +105,7 @@ class Bimodal(Recommender):
     ) -> FittedBimodal:
         """Train from a random start drawn with `seed`; `backbone` is fitted to the same split."""
         vectors = self.read(split, vectors)
-        if backbone is None or len(backbone.items()) != len(split.warm):
-            raise InputError(
-                f"{self.label}: needs a backbone fitted to the same {len(split.warm)} train tracks"
-            )
+        backbone = self.checked(split, backbone)
         components = self.components(vectors)
         module = self.module(split.matrix, components(vectors), backbone.items(), seed)
         trained = fit_module(module, split, self, seed)

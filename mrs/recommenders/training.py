@@ -214,9 +214,22 @@ def _flushed() -> Iterator[None]:
 def validation_ndcg(split: Split, users: np.ndarray, items: np.ndarray) -> float:
     """Mean NDCG@50 over the validation users: their held-out pairs among unheard train tracks."""
     truth, tested = truth_of(split.val, split)
-    k = min(VALIDATION_K, len(items))
-    scores = factor_scores(users[tested], items)
-    lists = top_k(scores, len(tested), len(items), k, seen=split.matrix[tested])
+    return mean_ndcg(users[tested], items, truth, VALIDATION_K, seen=split.matrix[tested])
+
+
+def mean_ndcg(
+    users: np.ndarray,
+    items: np.ndarray,
+    truth: sp.csr_matrix,
+    k: int,
+    seen: sp.csr_matrix | None = None,
+) -> float:
+    """Mean NDCG at k, or at the number of items, of factors [T x d] and [C x d].
+
+    `truth` and `seen`, which is left out of the lists, are [T x C].
+    """
+    k = min(k, len(items))
+    lists = top_k(factor_scores(users, items), len(users), len(items), k, seen=seen)
     return float(evaluate(Judged.from_lists(lists, truth), ["ndcg"], [k])[f"ndcg@{k}"].mean())
 
 

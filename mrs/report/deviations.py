@@ -14,11 +14,11 @@ import polars as pl
 from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
+from mrs.data.surrogates import HELDOUT_R2
 from mrs.published import t_intervals
 from mrs.published.deviation_table import Deviation, deviations
 from mrs.recommenders import RECOMMENDERS
 from mrs.report.figures import CHANCE, closed
-from mrs.report.ladder import RUNG
 from mrs.report.style import WIDTH, palette
 from mrs.report.tables import show
 from mrs.study.effects import ARCHIVE, COMMAND, Measured
@@ -91,7 +91,7 @@ class DeviationsPage:
         )
         cards = [self.measured.dataset.card(name) for name in names]
         shown = ", ".join(
-            f"{card.label} ({card.origin}, rung {card.details[RUNG]:.1f})" for card in cards
+            f"{card.label} ({card.origin}, rung {card.details[HELDOUT_R2]:.1f})" for card in cards
         )
         seeds = sorted(self.effects["n_seeds"].unique())
         spread = f"{seeds[0]} to {seeds[-1]}" if seeds else "no"

@@ -14,13 +14,13 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mrs.data.surrogates import HELDOUT_R2
 from mrs.evaluation.bootstrap import difference, resampled_means
 from mrs.report.figures import CHANCE, PLAIN, SHUFFLED, closed, legend_below
 from mrs.report.style import WIDTH, palette
 from mrs.study.results import Cell, Results, open_results
 from mrs.study.spec import SCENARIOS
 
-RUNG = "heldout_r2"  # a surrogate card's entry
 LEAST = 3  # surrogates that make an order
 TOP = 3  # surrogates on the highest rungs, "the good vectors"
 SCENARIO_MARKS = {"hot": ("o", PLAIN), "cold": ("s", SHUFFLED)}
@@ -56,7 +56,7 @@ def rung(cell: Cell) -> float | None:
     """The held-out R2 of a cell's surrogate; None for other vectors."""
     if cell.card is None or cell.card.origin != "surrogate":
         return None
-    return cell.card.details.get(RUNG)
+    return cell.card.details.get(HELDOUT_R2)
 
 
 def has_ladder(results: Results) -> bool:
@@ -111,7 +111,7 @@ class LadderPage:
         rows = [
             {
                 "backend": label,
-                "held-out R² of the traits": card.details[RUNG],
+                "held-out R² of the traits": card.details[HELDOUT_R2],
                 "width": card.embedding_size,
             }
             for label, card in cards.items()

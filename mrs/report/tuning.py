@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from mrs.backends import BACKENDS
+from mrs.data.dataset import label_of
 from mrs.published.deviations import recommender_of
 from mrs.recommenders import RECOMMENDERS
 from mrs.report.figures import CHANCE, PLAIN, SHUFFLED, closed, legend_below
@@ -307,8 +307,9 @@ def _scatter(axis: Axes, values: list[Any], scores: list[float], chosen: int) ->
 
 def _backend(row: dict[str, Any]) -> str:
     """A backend's name with its rung."""
-    label = BACKENDS[row["backend"]].label if row["backend"] in BACKENDS else row["backend"]
-    return label if row["rung"] is None else f"sim:{label} (rung {row['rung']:.2f})"
+    if row["rung"] is None:
+        return label_of(row["backend"], "file")
+    return f"{label_of(row['backend'], 'surrogate')} (rung {row['rung']:.2f})"
 
 
 def open_page(study: str) -> TuningPage:

@@ -22,7 +22,7 @@ from mrs.recommenders import make_recommender
 from mrs.report.figures import CHANCE, closed, legend_below
 from mrs.report.ladder import SCENARIO_MARKS, concordance
 from mrs.report.style import WIDTH, palette
-from mrs.study.archive import Archive
+from mrs.study.archive import Archive, open_archive
 from mrs.study.spec import PRIMARY
 from mrs.study.study import load_study
 from mrs.study.worlds import COMMAND, DEFAULT
@@ -71,8 +71,7 @@ class Ladder:
 
 def find_archive(study: str | Path) -> Archive | None:
     """The archive that a study file names, None where it is not there."""
-    path = load_study(study).archive
-    return Archive(path) if path is not None and path.is_file() else None
+    return open_archive(load_study(study).archive)
 
 
 def missing_text(study: str | Path) -> str:

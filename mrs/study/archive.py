@@ -20,6 +20,7 @@ import typer
 
 from mrs.data.dataset import Card, Dataset
 from mrs.data.digests import of_values
+from mrs.data.surrogates import HELDOUT_R2
 from mrs.errors import InputError
 from mrs.evaluation.metrics import Judged, chance, evaluate
 from mrs.study.spec import METRICS, RunSpec, versions_of
@@ -133,6 +134,11 @@ class Archive:
             return place
         return None
 
+    def read(self, spec: RunSpec, dataset: Dataset) -> Record | None:
+        """The record of a run on vectors as the dataset has them, None where it is not here."""
+        place = self.place(spec, dataset.card(spec.backend) if spec.backend else None)
+        return None if place is None else self.record(place)
+
     def record(self, place: int) -> Record:
         """The record of a row of `runs`."""
         row = self._table[place]
@@ -145,6 +151,11 @@ class Archive:
     @cached_property
     def _table(self) -> pl.DataFrame:
         return pl.read_parquet(self.path, columns=["asked", "info", *USERS])
+
+
+def open_archive(path: Path | None) -> Archive | None:
+    """The archive at a path, None where no path is named or nothing is there."""
+    return Archive(path) if path is not None and path.is_file() else None
 
 
 def pack(
@@ -192,7 +203,7 @@ def _row(spec: RunSpec, record: Record, dataset: Dataset) -> dict[str, Any]:
         "label": card.label if card else None,
         "origin": card.origin if card else None,
         "embedding_size": card.embedding_size if card else None,
-        "rung": card.details.get("heldout_r2") if card else None,
+        "rung": card.details.get(HELDOUT_R2) if card else None,
         "k": list(spec.k),
         "user_id": users["user_id"].to_list(),
         "n_relevant": users["n_relevant"].to_list(),

@@ -23,7 +23,7 @@ from mrs.data.dataset import Dataset, open_dataset
 from mrs.evaluation.bootstrap import difference
 from mrs.published.deviation_table import Deviation, deviations
 from mrs.recommenders import RECOMMENDERS
-from mrs.study.archive import Archive, pack
+from mrs.study.archive import open_archive, pack
 from mrs.study.grid import by_fit, run_fits
 from mrs.study.spec import PRIMARY, RunSpec, make_spec, run_key
 from mrs.study.store import Record, Store
@@ -228,16 +228,12 @@ class Measured:
         self.study_path = Path(study)
         self.study = load_study(study)
         self.dataset = open_dataset(dataset)
-        self.archive = Archive(archive) if Path(archive).exists() else None
+        self.archive = open_archive(Path(archive))
         self.pairs = pairs(self.study, self.dataset)
 
     def read(self, spec: RunSpec) -> Record | None:
         """A run's record, None where it is missing."""
-        if self.archive is None:
-            return None
-        card = self.dataset.card(spec.backend) if spec.backend else None
-        place = self.archive.place(spec, card)
-        return None if place is None else self.archive.record(place)
+        return self.archive.read(spec, self.dataset) if self.archive else None
 
     def effects(self) -> pl.DataFrame:
         """See `effects`."""

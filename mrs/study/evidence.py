@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mrs.backends import BACKENDS
-from mrs.data.dataset import data_home, open_dataset
+from mrs.data.dataset import data_home, label_of, open_dataset
 from mrs.data.digests import of_values
 from mrs.errors import InputError
 from mrs.published.claims import CELLS, Evidence, Listening
@@ -75,11 +74,7 @@ def _read(records: Sequence[Record]) -> pl.DataFrame:
 
 
 def _label(info: dict[str, Any]) -> str:
-    name = info["backend"]
-    if name is None:
-        return ""
-    label = BACKENDS[name].label if name in BACKENDS else name
-    return f"sim:{label}" if info["provenance"]["vectors"] == "surrogate" else label
+    return label_of(info["backend"], info["provenance"]["vectors"]) if info["backend"] else ""
 
 
 def _listening(rows: pl.DataFrame) -> Listening:

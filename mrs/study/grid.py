@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -69,13 +69,15 @@ def make_plan(results: Results) -> Plan:
 
 
 @lru_cache(maxsize=2)
-def _dataset(spec: str) -> Dataset:
+def _opened(spec: str) -> Dataset:
     return open_dataset(spec)
 
 
-def _work(specs: Sequence[RunSpec], store: str, threads_a_fit: int) -> None:
+def _work(
+    specs: Sequence[RunSpec], store: str, threads_a_fit: int, opened: Callable[[str], Dataset]
+) -> None:
     """One fit in a worker process."""
-    run_fit(specs, Store(store), _dataset(specs[0].dataset), threads=threads_a_fit)
+    run_fit(specs, Store(store), opened(specs[0].dataset), threads=threads_a_fit)
 
 
 def _heard(study: Study, workers: int | None) -> Dataset:
@@ -102,11 +104,17 @@ def run_grid(study: Study, store: Store, workers: int | None = None) -> Results:
 
 
 def run_fits(
-    fits: Sequence[Sequence[RunSpec]], store: Store, *, workers: int | None, threads: int
+    fits: Sequence[Sequence[RunSpec]],
+    store: Store,
+    *,
+    workers: int | None,
+    threads: int,
+    opened: Callable[[str], Dataset] = _opened,
 ) -> None:
     """Compute runs grouped by fit on a local cluster, and write their records to the store.
 
-    Raises `RuntimeError` at the end if a fit failed; the others are kept.
+    `opened`, a function of a module, gives a worker the dataset of a name. Raises `RuntimeError` at
+    the end if a fit failed; the others are kept.
     """
     if not fits:
         return
@@ -119,6 +127,7 @@ def run_fits(
             title=f"{sum(map(len, fits))} runs",
             store=str(store.folder.resolve()),
             threads_a_fit=threads,
+            opened=opened,
         )
     )
     if failures:

@@ -7,7 +7,7 @@ import numpy as np
 
 from mrs.data.dataset import Card, Dataset, open_dataset
 from mrs.recommenders import RECOMMENDERS
-from mrs.study.archive import Archive
+from mrs.study.archive import open_archive
 from mrs.study.spec import PRIMARY, RunSpec, file_name, make_spec, run_key, whole
 from mrs.study.store import Record, Store, stacked
 from mrs.study.study import Study, Variant, load_study
@@ -51,7 +51,7 @@ class Results:
         self.study = study
         self.store = store
         self.dataset = dataset or open_dataset(study.dataset)
-        self.archive = Archive(study.archive) if study.archive and study.archive.exists() else None
+        self.archive = open_archive(study.archive)
         self._cells = self._lay_out()
         self._keys: dict[RunSpec, str] = {}
 
@@ -120,14 +120,10 @@ class Results:
 
     def record(self, spec: RunSpec) -> Record | None:
         """The record of a run, None where it has not been computed."""
-        record = self.store.read(self.key(spec))
-        if record is None and self.archive and (place := self._archived(spec)) is not None:
-            return self.archive.record(place)
-        return record
+        return self.store.read(self.key(spec)) or self._archived(spec)
 
-    def _archived(self, spec: RunSpec) -> int | None:
-        card = self.dataset.card(spec.backend) if spec.backend else None
-        return self.archive.place(spec, card) if self.archive else None
+    def _archived(self, spec: RunSpec) -> Record | None:
+        return self.archive.read(spec, self.dataset) if self.archive else None
 
     def primary(self, scenario: str) -> str:
         """The scenario's primary metric, at the nearest list length that the study has."""

@@ -36,7 +36,7 @@ from mrs.data.demo import Params
 from mrs.data.digests import of_values, write_atomically
 from mrs.data.pseudo_cold import pseudo_cold_split, validation_split
 from mrs.data.splits import Split
-from mrs.data.surrogates import STAND_INS
+from mrs.data.surrogates import HELDOUT_R2, STAND_INS
 from mrs.errors import InputError
 from mrs.recommenders import RECOMMENDERS, Fitted, make_recommender
 from mrs.study.ranker import Ranker
@@ -50,7 +50,6 @@ from mrs.workers import run_on_workers
 TRIALS = 16
 FITS = 3  # a trial: of so many backends, or seeds
 VERSION = 1  # raised when the criterion's digits change
-RUNG = "heldout_r2"  # of a surrogate's card
 SCHEMA = {
     "group": pl.String,
     "trial": pl.Int64,
@@ -118,7 +117,7 @@ def tuning_backends(study: Study, dataset: Dataset) -> list[str]:
     """
     names = [n for n in dataset.backends() if study.backends is None or n in study.backends]
     details = {name: dataset.card(name).details for name in names if name not in STAND_INS}
-    rungs = {name: float(values[RUNG]) for name, values in details.items() if RUNG in values}
+    rungs = {name: float(of[HELDOUT_R2]) for name, of in details.items() if HELDOUT_R2 in of}
     ladder = sorted(rungs, key=rungs.__getitem__)
     pool = ladder if len(ladder) >= FITS else names
     places = [(2 * third + 1) * len(pool) // (2 * FITS) for third in range(FITS)]
@@ -218,9 +217,8 @@ def fit_and_score(job: Job) -> dict[str, Any]:
     import lightning  # noqa: F401 - takes seconds, which are not the first fit's
 
     wall, cpu = time.perf_counter(), time.process_time()
-    shared = recommender.fit(
-        split, None if vectors is None else vectors[split.warm], backbone=backbone, seed=job.seed
-    )
+    read = None if vectors is None else vectors[recommender.reads(split)]
+    shared = recommender.fit(split, read, backbone=backbone, seed=job.seed)
     outcome = {
         "seconds": time.perf_counter() - wall,
         "cpu_seconds": time.process_time() - cpu,
@@ -338,7 +336,7 @@ def _rows(
                     "values": json.dumps(trial.values),
                     "settings": json.dumps(dict(job.settings)),
                     "backend": job.backend,
-                    "rung": details.get(RUNG),
+                    "rung": details.get(HELDOUT_R2),
                     "seed": job.seed,
                     "dataset": dataset.spec,
                     **{name: value for name, value in outcome.items() if name != "cells"},

@@ -15,13 +15,11 @@ from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.variations import WithVariations, with_variations
 from mrs.errors import InputError
 from mrs.study.archive import pack
-from mrs.study.grid import missing_fits
+from mrs.study.grid import missing_fits, run_fits
 from mrs.study.results import Results
-from mrs.study.run import run_fit
 from mrs.study.spec import RunSpec
 from mrs.study.store import Record, Store
 from mrs.study.study import Study, load_study
-from mrs.workers import run_on_workers
 
 COMMAND = "python -m mrs.study.worlds"
 STUDIES = {"worlds": 10, "variations": 3}  # study file -> number of worlds, seeds from 1
@@ -81,27 +79,8 @@ def compute(studies: Sequence[Study], store: Store, workers: int) -> list[Result
     """
     found = [open_results(study, store) for study in studies]
     fits = [fit for results in found for fit in missing_fits(results)]
-    threads = studies[0].threads
-    failures = []
-    if fits:
-        failures = list(
-            run_on_workers(
-                _work,
-                fits,
-                workers=workers,
-                threads=threads,
-                title=f"{len(studies)} worlds",
-                store=str(store.folder.resolve()),
-                threads_a_fit=threads,
-            )
-        )
-    if failures:
-        raise RuntimeError(f"{len(failures)} of {len(fits)} fits failed; the first: {failures[0]}")
+    run_fits(fits, store, workers=workers, threads=studies[0].threads, opened=open_world)
     return found
-
-
-def _work(specs: Sequence[RunSpec], store: str, threads_a_fit: int) -> None:
-    run_fit(specs, Store(store), open_world(specs[0].dataset), threads=threads_a_fit)
 
 
 def main(

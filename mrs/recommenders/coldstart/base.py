@@ -13,15 +13,13 @@ from torch import nn
 
 from mrs.data.splits import Split
 from mrs.errors import InputError
-from mrs.evaluation.metrics import Judged, evaluate
-from mrs.evaluation.ranking import factor_scores, top_k
 from mrs.recommenders.base import Fitted, Recommender
 from mrs.recommenders.bimodal import BACKBONES
 from mrs.recommenders.coldstart.catalogues import Catalogues
 from mrs.recommenders.content import Components
 from mrs.recommenders.elsa import FittedFactors
 from mrs.recommenders.hybrid import unit_components
-from mrs.recommenders.training import TrainedModule, fit_module
+from mrs.recommenders.training import TrainedModule, fit_module, mean_ndcg
 
 HELD_OUT_SHARE = 0.05
 HELD_OUT_K = 20
@@ -74,14 +72,6 @@ class ColdStart(Recommender):
         if self.backbone not in BACKBONES:
             raise InputError(f"{self.label}: {self.backbone!r} is none of {', '.join(BACKBONES)}")
 
-    def checked(self, split: Split, backbone: Fitted | None) -> Fitted:
-        """The backbone. Raises `InputError` where it is not one of the same train tracks."""
-        if backbone is None or len(backbone.items()) != len(split.warm):
-            raise InputError(
-                f"{self.label}: needs a backbone fitted to the same {len(split.warm)} train tracks"
-            )
-        return backbone
-
     def artists(self, split: Split, wanted: bool = True) -> np.ndarray:
         """Codes of all tracks' artists [n_tracks], -1 where unknown. Raises `InputError`."""
         if split.artists is not None:
@@ -113,11 +103,7 @@ class HeldOut(NamedTuple):
 
     def ndcg(self, users: np.ndarray, items: np.ndarray) -> float:
         """Mean NDCG@20 of factors of all users [U x d] and of the held-out tracks [V x d]."""
-        scores = factor_scores(users[self.users], items)
-        lists = top_k(scores, len(self.users), len(items), HELD_OUT_K)
-        judged = Judged.from_lists(lists, self.truth)
-        k = lists.shape[1]
-        return float(evaluate(judged, ["ndcg"], [k])[f"ndcg@{k}"].mean())
+        return mean_ndcg(users[self.users], items, self.truth, HELD_OUT_K)
 
 
 @dataclass(frozen=True, eq=False)
