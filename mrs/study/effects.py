@@ -1,8 +1,8 @@
 """What each deviation of the published code does by itself, measured on the generated world.
 
 A run with one deviation (protocol "published:<name>") stands beside the same run without it: the
-same recommender, hyper-parameters (those of `studies/deviations.yaml`), vectors, listeners and seed. The
-runs come with the project in `studies/deviations.parquet`; they are made again by
+same recommender, hyper-parameters (those of `studies/deviations.yaml`), vectors, listeners and
+seed. The runs come with the project in `studies/deviations.parquet`; they are made again by
 
     python -m mrs.study.effects
 
