@@ -21,7 +21,7 @@ import typer
 
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.evaluation.bootstrap import difference
-from mrs.published.deviation_table import Deviation, deviations
+from mrs.published.deviation_table import DeviationRow, deviations
 from mrs.recommenders import RECOMMENDERS
 from mrs.study.archive import open_archive, pack
 from mrs.study.grid import by_fit, run_fits
@@ -108,11 +108,11 @@ def pairs(study: Study, dataset: Dataset) -> list[Pair]:
     return found
 
 
-def _protocol(row: Deviation) -> str:
+def _protocol(row: DeviationRow) -> str:
     return "corrected" if row.measured == "list length" else row.protocol
 
 
-def _pair(row: Deviation, corrected: RunSpec, published: RunSpec) -> Pair:
+def _pair(row: DeviationRow, corrected: RunSpec, published: RunSpec) -> Pair:
     metric = PRIMARY[corrected.scenario]
     other = LONGER_LISTS[corrected.scenario] if row.measured == "list length" else metric
     return Pair(row.name, corrected, published, metric, other)
