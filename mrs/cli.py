@@ -17,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-data_app = typer.Typer(help="Look at a dataset folder.", no_args_is_help=True)
+data_app = typer.Typer(help="Fetch datasets, look at dataset folders.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
 DatasetOption = Annotated[str, typer.Option(help="a folder, `demo`, or `demo:seed=1,n_users=400`")]
@@ -304,6 +304,25 @@ def weights(
 
 
 @data_app.command()
+def fetch(
+    name: Annotated[str | None, typer.Argument(help="a public dataset; default: list them")] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="folder of the files; default: data/downloads/NAME")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="files to fetch instead, such as 'id_mfcc*'; repeat it")
+    ] = None,
+) -> None:
+    """Fetch a public dataset's files; says the licence first, continues what was interrupted."""
+    from mrs.data.sources import fetch_dataset, overview
+
+    if name is None:
+        print(overview())
+        return
+    print(f"the files of {name} are in {fetch_dataset(name, into, only or [])}")
+
+
+@data_app.command()
 def reduce(
     layout: Annotated[str, typer.Argument(help="music4all-onion or yambda-50m")],
     source: Annotated[Path, typer.Argument(help="the folder of the published files")],
@@ -344,6 +363,7 @@ def describe(dataset: Annotated[str, typer.Argument(help="a folder or a name")])
     import polars as pl
 
     from mrs.data import describe as card
+    from mrs.data.cards import card_of
     from mrs.data.dataset import open_dataset
 
     opened = open_dataset(dataset)
@@ -352,6 +372,10 @@ def describe(dataset: Annotated[str, typer.Argument(help="a folder or a name")])
     ):
         for fact, value in card.facts(opened).iter_rows():
             print(f"{fact}: {value}")
+        if known := card_of(opened):
+            print("\nwhat should be known of it, and where that is from")
+            for about, text, source in known.table().iter_rows():
+                print(f"{about}: {text} [{source}]")
         for name in opened.splits():
             print(f"\nsplit {name}\n{card.split_table(opened.split(name))}")
         print(f"\n{card.backend_table(opened)}")

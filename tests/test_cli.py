@@ -144,6 +144,7 @@ def test_data_reduce(mrs: Call, tmp_path: Path) -> None:
     done = mrs("data", "reduce", "yambda-50m", "raw", "yambda", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     described = mrs("data", "describe", "yambda", cwd=tmp_path)
+    assert "\nlicence: Apache-2.0. [huggingface.co/datasets/yandex/yambda]\n" in described.stdout
     assert "split catalogue" in described.stdout
     assert "cold validation" in described.stdout
     for words in (
@@ -153,6 +154,16 @@ def test_data_reduce(mrs: Call, tmp_path: Path) -> None:
         done = mrs("data", "reduce", *words, cwd=tmp_path)
         assert done.returncode == 2
         assert "write music4all-onion, or yambda-50m" in done.stderr
+
+
+def test_data_fetch(mrs: Call, tmp_path: Path) -> None:
+    listed = mrs("data", "fetch", cwd=tmp_path)
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert "yambda-50m: Yambda-50m, https" in listed.stdout
+    done = mrs("data", "fetch", "music4all", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("mrs: dataset 'music4all' cannot be fetched")
+    assert not list(tmp_path.iterdir())
 
 
 def test_bad_vectors_end_in_one_line(mrs: Call, folder: Path) -> None:

@@ -31,6 +31,13 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 AGAIN = "run the command again to continue"
 
 
+class HostError(InputError):
+    """A host that cannot be reached, breaks off or does not have a file."""
+
+    def __init__(self, url: str, reason: object) -> None:
+        super().__init__(f"{url}: cannot be fetched ({reason}); {AGAIN}")
+
+
 @dataclass(frozen=True)
 class Stated:
     """What a host says about a file: its checksum as `checksum` of `fetch`, its bytes."""
@@ -49,13 +56,14 @@ def fetch(url: str, path: Path, checksum: str | None = None) -> None:
     """
     part = path.with_name(f"{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         total = _receive(url, part)
         trouble = difference(part, checksum, total)
         if trouble:
             part.unlink()
             raise InputError(f"{url}: what came {trouble}; it was removed, fetch it again")
         part.replace(path)
+    except HostError as error:
+        raise InputError(f"{error}, or put the file at {path} by hand") from error
     except OSError as error:
         raise InputError(_disk_trouble(path.parent, error)) from error
 
@@ -117,7 +125,7 @@ def read_json(url: str) -> Any:
         with _opened(urllib.request.Request(url)) as reply:
             return json.loads(b"".join(_received(reply, url)))
     except urllib.error.HTTPError as error:
-        raise InputError(_refused(url, error)) from error
+        raise HostError(url, f"status {error.code} {error.reason}") from error
     except ValueError as error:
         raise InputError(f"{url}: answered no JSON ({error}); try again later") from error
 
@@ -170,6 +178,7 @@ def _receive(url: str, part: Path) -> int | None:
                 total = begin + reply.length
             if total is not None:
                 require_space(part.parent, total - begin)
+            part.parent.mkdir(parents=True, exist_ok=True)
             blocks = shown(_received(reply, url), part.stem, begin, total)
             with part.open("ab" if begin else "wb") as out:
                 for block in blocks:
@@ -178,7 +187,7 @@ def _receive(url: str, part: Path) -> int | None:
     except urllib.error.HTTPError as error:
         if error.code == 416:  # nothing is left to fetch
             return _whole(error.headers)
-        raise InputError(_refused(url, error)) from error
+        raise HostError(url, f"status {error.code} {error.reason}") from error
 
 
 def _whole(headers: Message) -> int | None:
@@ -201,7 +210,7 @@ def _opened(request: urllib.request.Request, *handlers: type[_Stay]) -> Any:
     except urllib.error.HTTPError:
         raise
     except (OSError, http.client.HTTPException) as error:
-        raise InputError(_unreached(request.full_url, error)) from error
+        raise HostError(request.full_url, _reason(error)) from error
 
 
 def _received(reply: http.client.HTTPResponse, url: str) -> Iterator[bytes]:
@@ -210,9 +219,9 @@ def _received(reply: http.client.HTTPResponse, url: str) -> Iterator[bytes]:
         while block := reply.read(BLOCK):
             yield block
     except (OSError, http.client.HTTPException) as error:
-        raise InputError(_unreached(url, error)) from error
+        raise HostError(url, _reason(error)) from error
     if reply.length:
-        raise InputError(_unreached(url, ConnectionError("the reply ended early")))
+        raise HostError(url, "the reply ended early")
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
@@ -221,15 +230,8 @@ def _blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
-def _unreached(url: str, error: Exception) -> str:
-    reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-    return f"{url}: cannot be fetched ({reason}); {AGAIN}, or put the file there by hand"
-
-
-def _refused(url: str, error: urllib.error.HTTPError) -> str:
-    return (
-        f"{url}: cannot be fetched (status {error.code} {error.reason}); put the file there by hand"
-    )
+def _reason(error: Exception) -> object:
+    return getattr(error, "reason", None) or str(error) or type(error).__name__
 
 
 def _disk_trouble(folder: Path, error: OSError) -> str:
