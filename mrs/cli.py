@@ -332,6 +332,7 @@ def reduce(
     ] = "corrected",
 ) -> None:
     """Make a dataset folder of a large public dataset: plays in the window, tracks, artists."""
+    from mrs.data.dataset import open_dataset
     from mrs.data.music4all import reduce_onion
     from mrs.data.yambda import reduce_yambda
 
@@ -344,7 +345,8 @@ def reduce(
             f"{layout} with protocol {protocol}: write music4all-onion, or yambda-50m with "
             "protocol corrected or published"
         )
-    print(f"{written}: `python -m mrs data describe {written}` shows what it holds")
+    _print_splits(open_dataset(written))
+    print(f"\n{written}: `python -m mrs data describe {written}` shows what it holds")
 
 
 @data_app.command()
@@ -359,26 +361,40 @@ def verify(dataset: Annotated[str, typer.Argument(help="a folder or a name")]) -
 
 @data_app.command()
 def describe(dataset: Annotated[str, typer.Argument(help="a folder or a name")]) -> None:
-    """Print a dataset's card: origin, licence, splits, backends."""
-    import polars as pl
-
+    """Print a dataset's card: origin, licence, splits beside published counts, backends."""
     from mrs.data import describe as card
     from mrs.data.cards import card_of
     from mrs.data.dataset import open_dataset
 
     opened = open_dataset(dataset)
+    for fact, value in card.facts(opened).iter_rows():
+        print(f"{fact}: {value}")
+    _print_splits(opened)
+    _print_table(card.backend_table(opened))
+
+
+def _print_splits(opened: Any) -> None:
+    """The sizes of a dataset's splits, beside the published ones where there are such."""
+    from mrs.data.describe import split_table
+    from mrs.published import split_counts
+
+    for name in opened.splits():
+        table = split_table(opened.split(name))
+        _print_table(table, f"split {name}")
+        published = split_counts.beside(opened.name, name, table)
+        if len(published):
+            _print_table(published, f"split {name}, here and published")
+        if note := split_counts.note(opened.name, name):
+            print(note)
+
+
+def _print_table(table: Any, title: str = "") -> None:
+    import polars as pl
+
     with pl.Config(
         tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True
     ):
-        for fact, value in card.facts(opened).iter_rows():
-            print(f"{fact}: {value}")
-        if known := card_of(opened):
-            print("\nwhat should be known of it, and where that is from")
-            for about, text, source in known.table().iter_rows():
-                print(f"{about}: {text} [{source}]")
-        for name in opened.splits():
-            print(f"\nsplit {name}\n{card.split_table(opened.split(name))}")
-        print(f"\n{card.backend_table(opened)}")
+        print(f"\n{title}\n{table}" if title else f"\n{table}")
 
 
 def _integers(text: str) -> list[int]:
