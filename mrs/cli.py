@@ -369,6 +369,10 @@ def describe(dataset: Annotated[str, typer.Argument(help="a folder or a name")])
     opened = open_dataset(dataset)
     for fact, value in card.facts(opened).iter_rows():
         print(f"{fact}: {value}")
+    if known := card_of(opened):
+        print("\nwhat should be known of it, and where that is from")
+        for about, text, source in known.table().iter_rows():
+            print(f"{about}: {text} [{source}]")
     _print_splits(opened)
     _print_table(card.backend_table(opened))
 
