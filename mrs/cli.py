@@ -350,6 +350,28 @@ def reduce(
 
 
 @data_app.command()
+def embeddings(
+    dataset: Annotated[str, typer.Argument(help="a folder or a name")],
+    files: Annotated[list[Path], typer.Argument(help="feature files, id_NAME.tsv.bz2")],
+) -> None:
+    """Add Music4All-Onion's public feature files to a dataset, as embeddings/onion_NAME.npy."""
+    from mrs.data.dataset import open_dataset
+    from mrs.data.onion_features import add_features
+
+    opened = open_dataset(dataset)
+    for file in files:
+        added = add_features(opened, file)
+        n_skipped = len(added.skipped)
+        if n_skipped:
+            print(
+                f"mrs: {n_skipped} of {added.n_tracks} tracks have no row in {file}, see "
+                f"{added.path.with_suffix('.skipped.csv')}; their rows are copies of other tracks'",
+                file=sys.stderr,
+            )
+        print(f"{added.path}: {added.n_tracks - n_skipped} of {added.n_tracks} tracks")
+
+
+@data_app.command()
 def verify(dataset: Annotated[str, typer.Argument(help="a folder or a name")]) -> None:
     """Check every file of a dataset."""
     from mrs.data.dataset import open_dataset
