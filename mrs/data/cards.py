@@ -58,3 +58,14 @@ def load() -> dict[str, DataCard]:
 def card_of(dataset: Dataset) -> DataCard | None:
     """The card of a dataset, None for one that is not known here."""
     return next((card for card in load().values() if dataset.name in card.names), None)
+
+
+def others(dataset: Dataset) -> pl.DataFrame:
+    """The cards of all other datasets: dataset (its title), and the columns of a card's table."""
+    mine = card_of(dataset)
+    tables = [
+        card.table().select(pl.lit(card.title).alias("dataset"), pl.all())
+        for card in load().values()
+        if card != mine
+    ]
+    return pl.concat(tables)

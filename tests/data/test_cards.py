@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from worlds import random_parts, write_authors, write_own
 
-from mrs.data.cards import ABOUT, card_of, load
+from mrs.data.cards import ABOUT, card_of, load, others
 from mrs.data.dataset import open_dataset
 
 
@@ -39,3 +39,13 @@ def test_the_authors_folder_is_known_by_its_own_name(tmp_path: Path) -> None:
     card = card_of(open_dataset(tmp_path / "music4all"))
     assert card is not None
     assert card.title == "Music4All-Onion in February 2019"
+
+
+def test_the_cards_of_others(tmp_path: Path) -> None:
+    write_authors(tmp_path / "music4all", random_parts())
+    write_own(tmp_path / "own", random_parts())
+    titles = {card.title for card in load().values()}
+    assert set(others(open_dataset(tmp_path / "own"))["dataset"]) == titles
+    known = others(open_dataset(tmp_path / "music4all"))
+    assert known.columns == ["dataset", "about", "what is known", "source"]
+    assert set(known["dataset"]) == titles - {"Music4All-Onion in February 2019"}
