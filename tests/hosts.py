@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,14 +16,16 @@ CONTENT = bytes(range(256)) * 40
 class Host:
     """`files` by path. `seen` are the requests: method, path, the range that was asked for.
 
-    `broken` times the connection closes half-way; `ranges` says whether the host can continue;
-    `stated` is the checksum, with the size, that HEAD answers in the way of a model hub.
+    `broken` times the connection closes half-way, after `stall` seconds; `ranges` says whether the
+    host can continue; `stated` is the checksum by path, with the size, that HEAD answers in the way
+    of a model hub.
     """
 
     files: dict[str, bytes] = field(default_factory=lambda: {"/model.bin": CONTENT})
     seen: list[tuple[str, str, str | None]] = field(default_factory=list)
     sent: int = 0
     broken: int = 0
+    stall: float = 0.0
     ranges: bool = True
     stated: dict[str, str] = field(default_factory=dict)
     address: str = ""
@@ -79,6 +82,8 @@ def serve() -> Iterator[Host]:
                 content = content[: len(content) // 2]
             host.sent += len(content)
             self.wfile.write(content)
+            if len(content) < whole - begin:
+                time.sleep(host.stall)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

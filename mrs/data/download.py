@@ -16,7 +16,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -130,7 +131,9 @@ def read_json(url: str) -> Any:
         raise InputError(f"{url}: answered no JSON ({error}); try again later") from error
 
 
-def shown(blocks: Iterable[bytes], title: str, begin: int, total: int | None) -> Iterator[bytes]:
+def shown(
+    blocks: Iterable[bytes], title: str, begin: int, total: int | None
+) -> Generator[bytes, None, None]:
     """The blocks as they are, with a bar on stderr once they take longer than `SLOW` seconds.
 
     `begin` bytes of `total` were there before.
@@ -179,8 +182,8 @@ def _receive(url: str, part: Path) -> int | None:
             if total is not None:
                 require_space(part.parent, total - begin)
             part.parent.mkdir(parents=True, exist_ok=True)
-            blocks = shown(_received(reply, url), part.stem, begin, total)
-            with part.open("ab" if begin else "wb") as out:
+            received = shown(_received(reply, url), part.stem, begin, total)
+            with closing(received) as blocks, part.open("ab" if begin else "wb") as out:
                 for block in blocks:
                     out.write(block)
             return total

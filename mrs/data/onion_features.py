@@ -143,7 +143,7 @@ def _write(path: Path, ids: pl.Series, target: Path) -> tuple[int, pl.DataFrame]
                 f"{path}: none of its ids is a track of the dataset, which begin with {ids[0]}"
             )
         skipped = np.flatnonzero(~have).tolist()
-        drawn = stand_ins.draw(np.flatnonzero(have), skipped)
+        drawn = stand_ins.draw(np.flatnonzero(have).tolist(), skipped)
         stand_ins.fill(file, begin, width, drawn)
     return width, pl.DataFrame({"row": drawn.keys(), "stand_in": drawn.values()}, _LISTED)
 

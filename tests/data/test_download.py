@@ -5,7 +5,7 @@ import hashlib
 import io
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +44,22 @@ def test_a_broken_download_is_continued(tmp_path: Path, host: Host) -> None:
     assert not (tmp_path / "model.bin.part").exists()
 
 
+def test_a_host_that_falls_silent(
+    tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "TIMEOUT", 0.3)
+    host.broken, host.stall = 1, 2.0
+    with pytest.raises(InputError, match="timed out.*run the command again to continue"):
+        fetch(f"{host.address}/model.bin", tmp_path / "model.bin", MD5)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.bin.part"]
+
+
 def test_a_killed_download_is_continued(
     tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "model.bin"
 
-    def interrupted(blocks: Iterator[bytes], *_: Any) -> Iterator[bytes]:
+    def interrupted(blocks: Iterator[bytes], *_: Any) -> Generator[bytes, None, None]:
         yield next(iter(blocks))
         raise KeyboardInterrupt
 
