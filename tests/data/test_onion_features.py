@@ -1,7 +1,9 @@
 """Public feature files as vectors, on generated files of their schema."""
 
 import bz2
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -137,3 +139,22 @@ def test_damaged_files_leave_nothing(tmp_path: Path, dataset: Dataset) -> None:
     with pytest.raises(InputError, match="onion_maest.npy: is there already"):
         add_features(dataset, path)
     assert json.loads((dataset.folder / "embeddings" / "onion_maest.json").read_text())
+
+
+def test_a_full_disk_leaves_nothing(
+    tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "id_maest.tsv.bz2", VALUES)
+    usage = shutil.disk_usage(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "disk_usage", lambda _: usage._replace(free=5 * 3 * 4 - 1))
+        with pytest.raises(InputError, match="are needed and .* are free; make room"):
+            add_features(dataset, path)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(onion_features.stand_ins, "fill", full)
+    with pytest.raises(InputError, match="onion_maest.npy: cannot be written .No space left"):
+        add_features(dataset, path)
+    assert not list((dataset.folder / "embeddings").glob("*"))
