@@ -3,8 +3,8 @@
     python benchmarks/onion.py [--lines 50000000] [--share 0.13] [--folder DIR] [--workers 2]
 
 The log is generated with the published schema, newest play first within a user, 2012 to 2020. Of
-the real log's 253 million plays some 13 % lie in the window of the papers' splits: about 32 million, by
-its five plays a pair and the 5.4 million train pairs of arXiv 2604.23077. So `--lines 32000000
+the real log's 253 million plays some 13 % lie in the window of the papers' splits: about 32
+million, by its five plays a pair and the 5.4 million train pairs of arXiv 2604.23077. So `--lines 32000000
 --share 1` fills memory as the real log does. Sizes of all parts are held against those counted with
 NumPy from the drawn plays. With `--folder` the log is kept there for the next call.
 """
