@@ -89,6 +89,7 @@ def grid(
     estimate: Annotated[bool, typer.Option("--estimate", help="only say what is missing")] = False,
 ) -> None:
     """Compute the runs of a study that the store lacks."""
+    from mrs.study.costs import estimate as estimate_of
     from mrs.study.grid import make_plan, run_grid
     from mrs.study.results import Results
     from mrs.study.store import Store
@@ -96,12 +97,22 @@ def grid(
 
     loaded = load_study(study, dataset)
     if estimate:
-        plan = make_plan(Results(loaded, Store(store)))
-        share = plan.seconds / (workers or os.cpu_count() or 1)
+        results = Results(loaded, Store(store))
+        plan = make_plan(results)
+        cost = estimate_of(results, plan.fits)
+        n = workers or os.cpu_count() or 1
         print(f"{plan.n_missing} of {plan.n_runs} runs missing, in {len(plan.fits)} fits")
-        print(f"about {share:.0f} s by the store's records")
-        if plan.unknown:
-            print(f"and {plan.unknown} fits of recommenders that the store has no times of")
+        print(
+            f"about {cost.seconds / 3600:.2g} hours of one worker, {cost.seconds / n / 3600:.2g} "
+            f"with {n}; {cost.memory / 1e9:.1f} GB of memory a worker"
+        )
+        if cost.scaled:
+            print(
+                f"of it {cost.scaled / 3600:.2g} hours scaled from the generated world's runs on a "
+                "processor: rough, and less on a GPU"
+            )
+        if cost.unknown:
+            print(f"and {cost.unknown} fits of recommenders that nothing is known of")
         return
     results = run_grid(loaded, Store(store), workers)
     print(f"{len(results.specs())} runs of {study} are in {store}")
