@@ -94,7 +94,7 @@ def read_embeddings(path: Path, wanted: pl.Series) -> tuple[pl.Series, np.ndarra
         found = (
             pl.scan_parquet(path)
             .select("item_id", "embed")
-            .filter(pl.col("item_id").is_in(wanted.implode()), pl.col("embed").is_not_null())
+            .filter(pl.col("item_id").is_in(wanted.implode()), pl.col("embed").list.len() > 0)
             .collect(engine="streaming")
             .sort("item_id")
         )
