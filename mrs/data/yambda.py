@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from mrs.data import checks
-from mrs.data.reduced import primary_artists, write_folder
+from mrs.data.reduced import primary_artists, refuse_existing, write_folder
 from mrs.errors import InputError
 
 LISTENS = "flat/50m/listens.parquet"
@@ -38,27 +38,30 @@ def reduce_yambda(source: Path, folder: Path, protocol: str = "corrected") -> Pa
     """Write the plays of tracks with an audio vector as a dataset folder; returns it.
 
     `source` holds `LISTENS`, `ARTISTS` and `EMBEDDINGS` as they are published; the test period is
-    the last four weeks of the listens. A track's artist is the first that the mapping names.
-    Raises `InputError`.
+    the last four weeks of the listens. A track's artist is the first that the mapping names. Plays
+    and vectors pass through in parts: memory holds the vectors that are kept. Raises `InputError`.
     """
+    refuse_existing(folder)
     if protocol not in LEAST_PLAYED:
         known = ", ".join(LEAST_PLAYED)
         raise InputError(f"protocol {protocol!r} is unknown; known: {known}")
-    plays = checks.read_frame(
-        source / LISTENS,
-        {"uid": "id", "timestamp": "integer", "item_id": "id", "played_ratio_pct": "integer"},
-    ).select(
+    path = source / LISTENS
+    kinds = {"uid": "id", "timestamp": "integer", "item_id": "id", "played_ratio_pct": "integer"}
+    plays = checks.scan_frame(path, kinds).select(
         pl.col("uid").alias("user_id"),
         pl.col("item_id").alias("track_id"),
         pl.from_epoch("timestamp", "s").cast(pl.Datetime("us")),
         "played_ratio_pct",
     )
-    if not len(plays):
-        raise InputError(f"{source / LISTENS}: has no rows; download it again")
-    last = plays["timestamp"].max()
     listens = plays.filter(pl.col("played_ratio_pct") > LEAST_PLAYED[protocol])
-    ids, vectors = read_embeddings(source / EMBEDDINGS, listens["track_id"].unique())
-    listens = listens.drop("played_ratio_pct").filter(pl.col("track_id").is_in(ids.implode()))
+    listens = listens.drop("played_ratio_pct")
+    with checks.readable(path):
+        last = plays.select(pl.col("timestamp").max()).collect(engine="streaming").item()
+        played = listens.select(pl.col("track_id").unique()).collect(engine="streaming")
+    if last is None:
+        raise InputError(f"{path}: has no rows; download it again")
+    ids, vectors = read_embeddings(source / EMBEDDINGS, played["track_id"])
+    listens = listens.filter(pl.col("track_id").is_in(ids.implode()))
     mapping = checks.read_frame(source / ARTISTS, {"artist_id": "id", "item_id": "id"})
     artists = primary_artists(mapping.select(pl.col("item_id").alias("track_id"), "artist_id"))
     tracks = pl.DataFrame({"track_id": ids}).join(
@@ -76,10 +79,10 @@ def reduce_yambda(source: Path, folder: Path, protocol: str = "corrected") -> Pa
             "published audio vector. Times are seconds from an unpublished origin, written as "
             "from 1970."
         ),
-        "splits": {"catalogue": RULE | {"test_start": (last - TEST_PERIOD).isoformat()}},  # type: ignore[operator, union-attr]
+        "splits": {"catalogue": RULE | {"test_start": (last - TEST_PERIOD).isoformat()}},
     }
     card = {"origin": "file", "source": f"{EMBEDDINGS} of yandex/yambda, column embed"}
-    return write_folder(folder, tracks, listens.lazy(), info, {BACKEND: (vectors, card)})
+    return write_folder(folder, tracks, listens, info, {BACKEND: (vectors, card)})
 
 
 def read_embeddings(path: Path, wanted: pl.Series) -> tuple[pl.Series, np.ndarray]:
