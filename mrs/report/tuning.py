@@ -60,7 +60,7 @@ class TuningPage:
         kind = "the generated world" if world.partition(":")[0] == "demo" else "the data"
         return (
             f"Each of {len(self.searched)} recommenders or families had {equal} trials, the "
-            f"present values being the first, on {kind} `{world}`: {self._fits()}. "
+            f"first with the values before the search, on {kind} `{world}`: {self._fits()}. "
             f"{self._cold()}All fits together took {_time(cost['seconds'][0])}, "
             f"{_time(cost['cpu_seconds'][0])} of processor time, on {when}; "
             f"{', '.join(frame['machine'].unique(maintain_order=True))}. "
@@ -209,9 +209,9 @@ class TuningPage:
                     "wall s": float(mine["seconds"].sum()),
                     "processor s": float(cpu.sum()),
                     "chosen: score / first": scores[chosen],
-                    "its cost / first": cpu[chosen] / cpu[0],
-                    "at any cost: score / first": scores[best],
-                    "its cost / first ": cpu[best] / cpu[0],
+                    "chosen: cost / first": cpu[chosen] / cpu[0],
+                    "best: score / first": scores[best],
+                    "best: cost / first": cpu[best] / cpu[0],
                 }
             )
         return pl.DataFrame(rows)

@@ -16,7 +16,7 @@ from mrs.study.tune import SCHEMA, tuning_file
 
 # A study sets what it may cost, so a trial is chosen only if its fits took at most so many times
 # the processor time of trial 0's.
-DEAREST = 1.25
+DEAREST = 1.5
 
 
 class TuningRecord:

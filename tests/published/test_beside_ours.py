@@ -10,7 +10,8 @@ TOLERANCE = 0.05
 
 
 def ours(metric: str, mean: float, **changes: object) -> dict:
-    row = {"recommender": "elsa", "backend": "", "label": "", "scenario": "hot", "shuffled": False}
+    row = {"recommender": "elsa", "variant": "", "backend": "", "label": "", "scenario": "hot"}
+    row |= {"shuffled": False}
     return {"protocol": "corrected", **row, "metric": metric, "mean": mean, "runs": 3} | changes
 
 

@@ -99,7 +99,7 @@ def test_tables_and_figures(tmp_path: Path) -> None:
     assert size == ("hybrid", "hidden_size", "0.5, 1, 2 times the study's", "64", "32")
     costs = page.costs().row(0, named=True)
     assert (costs["trials"], costs["fits"], costs["processor s"]) == (3, 9, 45)
-    assert (costs["its cost / first"], costs["its cost / first "]) == (1.25, 1.25)
+    assert (costs["chosen: cost / first"], costs["best: cost / first"]) == (1.25, 1.25)
     assert costs["chosen: score / first"] == pytest.approx(1.075)
     assert page.changes()["change, %"].to_list() == pytest.approx([20, -5, 0])
     trials = page.trials()
