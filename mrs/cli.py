@@ -103,13 +103,13 @@ def grid(
         n = workers or os.cpu_count() or 1
         print(f"{plan.n_missing} of {plan.n_runs} runs missing, in {len(plan.fits)} fits")
         print(
-            f"about {cost.seconds / 3600:.2g} hours of one worker, {cost.seconds / n / 3600:.2g} "
-            f"with {n}; {cost.memory / 1e9:.1f} GB of memory a worker"
+            f"about {_duration(cost.seconds)} of one worker, {_duration(cost.seconds / n)} with "
+            f"{n}; {cost.memory / 1e9:.1f} GB of memory a worker"
         )
         if cost.scaled:
             print(
-                f"of it {cost.scaled / 3600:.2g} hours scaled from the generated world's runs on a "
-                "processor: rough, and less on a GPU"
+                f"of it {_duration(cost.scaled)} scaled from the generated world's runs on a "
+                "processor: rough, too much for fits that stop early, and less on a GPU"
             )
         if cost.unknown:
             print(f"and {cost.unknown} fits of recommenders that nothing is known of")
@@ -386,6 +386,13 @@ def _print_table(table: Any, title: str = "") -> None:
         tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True
     ):
         print(f"\n{title}\n{table}" if title else f"\n{table}")
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("hours", 3600), ("minutes", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.2g} {unit}"
+    return f"{seconds:.2g} seconds"
 
 
 def _integers(text: str) -> list[int]:

@@ -1,8 +1,9 @@
 """How long fits take and how much memory they need, before anything is run.
 
 Times are those of earlier runs of the same recommender. Where a store has none they are scaled
-from runs on the generated world, `data/costs.csv`, in proportion to what an epoch passes through;
-that is rough. The file is made again from the archives that come with the project by
+from runs on the generated world, `data/costs.csv`, in proportion to what an epoch passes through
+and to the most epochs that are allowed: rough, and too much where the archived fits were cut
+short. The file is made again from the archives that come with the project by
 
     python -m mrs.study.costs
 """
