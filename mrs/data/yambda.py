@@ -19,6 +19,7 @@ LISTENS = "flat/50m/listens.parquet"
 ARTISTS = "artist_item_mapping.parquet"
 EMBEDDINGS = "embeddings.parquet"
 BACKEND = "yambda_audio"
+PART = 1 << 17  # items whose vectors are looked at together
 
 # What counts as a play, above which `played_ratio_pct`. The column is a percentage; the published
 # code of arXiv 2604.07090 compares it with 0.2, which keeps nearly every play.
@@ -89,18 +90,23 @@ def read_embeddings(path: Path, wanted: pl.Series) -> tuple[pl.Series, np.ndarra
     """The wanted items that have a vector, ascending, and float32 [items x width].
 
     Reads the file (item_id, embed: list of float) in parts, so that memory is needed for the wanted
-    alone. Raises `InputError` for another file, and for vectors of several widths.
+    alone; progress goes to stderr. Raises `InputError` for another file, and for vectors of several
+    widths.
     """
+    from rich.console import Console
+    from rich.progress import track
+
     if not path.is_file():
         raise InputError(f"{path}: no such file; download it")
+    is_wanted = pl.col("item_id").is_in(wanted.implode()), pl.col("embed").list.len() > 0
     try:
-        found = (
-            pl.scan_parquet(path)
-            .select("item_id", "embed")
-            .filter(pl.col("item_id").is_in(wanted.implode()), pl.col("embed").list.len() > 0)
-            .collect(engine="streaming")
-            .sort("item_id")
-        )
+        rows = pl.scan_parquet(path, glob=False).select("item_id", "embed")
+        starts = range(0, max(rows.select(pl.len()).collect().item(), 1), PART)
+        parts = [
+            rows.slice(start, PART).filter(*is_wanted).collect()
+            for start in track(starts, path.name, console=Console(stderr=True))
+        ]
+        found = pl.concat(parts).sort("item_id")
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: no columns item_id and embed ({reason})") from error
@@ -109,5 +115,5 @@ def read_embeddings(path: Path, wanted: pl.Series) -> tuple[pl.Series, np.ndarra
     if len(widths) != 1:
         text = ", ".join(map(str, widths.sort())) or "no vector of a played item"
         raise InputError(f"{path}: vectors of one width are needed, not {text}")
-    rows = found["embed"].list.to_array(int(widths[0])).to_numpy()
-    return found["item_id"], np.ascontiguousarray(rows, dtype=np.float32)
+    vectors = found["embed"].list.to_array(int(widths[0])).to_numpy()
+    return found["item_id"], np.ascontiguousarray(vectors, dtype=np.float32)

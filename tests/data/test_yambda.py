@@ -13,7 +13,8 @@ from mrs.data.dataset import open_dataset
 from mrs.errors import InputError
 
 
-def test_the_split_of_the_paper(tmp_path: Path) -> None:
+def test_the_split_of_the_paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yambda, "PART", 4)  # vectors in several parts
     raw = write(tmp_path / "raw", generated_rows())
     dataset = open_dataset(yambda.reduce_yambda(raw, tmp_path / "yambda"))
     assert dataset.splits() == ["catalogue"]
