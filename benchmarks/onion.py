@@ -4,9 +4,9 @@
 
 The log is generated with the published schema, newest play first within a user, 2012 to 2020. Of
 the real log's 253 million plays some 13 % lie in the window of the papers' splits: about 32
-million, by its five plays a pair and the 5.4 million train pairs of arXiv 2604.23077. So `--lines 32000000
---share 1` fills memory as the real log does. Sizes of all parts are held against those counted with
-NumPy from the drawn plays. With `--folder` the log is kept there for the next call.
+million, by its five plays a pair and the 5.4 million train pairs of arXiv 2604.23077. So `--lines
+32000000 --share 1` fills memory as the real log does. Sizes of all parts are held against those
+counted with NumPy from the drawn plays. With `--folder` the log is kept there for the next call.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import sizes
 from measure import Line, report, run_command
 
 from mrs.data.dataset import open_dataset
@@ -96,8 +97,8 @@ def write_block(job: tuple[int, int, float]) -> tuple[bytes, np.ndarray]:
 
 def write_log(path: Path, lines: int, share: float, workers: int) -> np.ndarray:
     """Write the log; returns the plays in the window [3 x plays]: user, track, time."""
-    sizes = [min(BLOCK, lines - start) for start in range(0, lines, BLOCK)]
-    jobs = [(block, n, share) for block, n in enumerate(sizes)]
+    lengths = [min(BLOCK, lines - start) for start in range(0, lines, BLOCK)]
+    jobs = [(block, n, share) for block, n in enumerate(lengths)]
     parts, begin = [], time.perf_counter()
     with multiprocessing.Pool(workers) as pool, path.open("wb") as file:
         file.write(bz2.compress(("\t".join(COLUMNS) + "\n").encode()))
@@ -110,86 +111,26 @@ def write_log(path: Path, lines: int, share: float, workers: int) -> np.ndarray:
     return np.concatenate(parts, axis=1)
 
 
-def keys(plays: np.ndarray) -> np.ndarray:
-    """The distinct pairs of plays, user * 2**20 + track, ascending."""
-    return np.unique(plays[0] * 2**20 + plays[1])
-
-
-def tracks_of(pairs: np.ndarray) -> np.ndarray:
-    return np.unique(pairs % 2**20)
-
-
-def users_of(pairs: np.ndarray) -> np.ndarray:
-    return np.unique(pairs >> 20)
-
-
-def core_of(pairs: np.ndarray, k: int) -> np.ndarray:
-    """What is left when users and tracks of fewer than k pairs are taken away, again and again."""
-    while True:
-        by_user, by_track = np.bincount(pairs >> 20), np.bincount(pairs % 2**20)
-        kept = pairs[(by_user[pairs >> 20] >= k) & (by_track[pairs % 2**20] >= k)]
-        if len(kept) == len(pairs):
-            return kept
-        pairs = kept
-
-
 def expected(plays: np.ndarray) -> dict[str, dict[str, int]]:
-    """Sizes of both splits' parts by the rules' words, counted from the plays in the window."""
-    inside = {"window": {"plays": plays.shape[1], "tracks": len(np.unique(plays[1]))}}
-    found = {
-        "temporal": (seconds(2018, 2), seconds(2019, 2), END, 1, END),
-        "catalogue": (START, seconds(2018, 9), seconds(2018, 12), 5, seconds(2018, 8)),
+    """Sizes of both splits, counted from the plays in the window."""
+
+    def between(start: int, end: int) -> np.ndarray:
+        return plays[:, (plays[2] >= start) & (plays[2] < end)]
+
+    year, months = between(seconds(2018, 2), END), between(START, seconds(2018, 12))
+    return {
+        "window": {"plays": plays.shape[1], "tracks": len(np.unique(plays[1]))},
+        "temporal": sizes.expected(year, seconds(2019, 2)),
+        "catalogue": sizes.expected(months, seconds(2018, 9), least=5, late=seconds(2018, 8)),
     }
-    for name, (start, cut, end, least, late) in found.items():
-        before = plays[:, (plays[2] >= start) & (plays[2] < cut)]
-        after = keys(plays[:, (plays[2] >= cut) & (plays[2] < end)])
-        first = np.full(N_TRACKS, LAST)
-        np.minimum.at(first, before[1], before[2])
-        held = np.flatnonzero((first >= late) & (first < cut))  # new in the last train month
-        heard = keys(before)
-        catalogue = heard[~np.isin(heard % 2**20, held)]
-        train = core_of(catalogue, least)
-        warm, users = tracks_of(train), users_of(train)
-        gone = np.union1d(np.setdiff1d(tracks_of(catalogue), warm), held)
-        test = np.setdiff1d(after, heard, assume_unique=True)
-        test = test[np.isin(test >> 20, users) & ~np.isin(test % 2**20, gone)]
-        hot = np.isin(test % 2**20, warm)
-        with_hot, with_cold = users_of(test[hot]), users_of(test[~hot])
-        n_val = int(0.3 * len(np.setdiff1d(with_hot, with_cold)))
-        late_pairs = heard[np.isin(heard % 2**20, held) & np.isin(heard >> 20, users)]
-        inside[name] = {
-            "train pairs": len(train),
-            "train users": len(users),
-            "train tracks": len(warm),
-            "hot pairs": int(hot.sum()),
-            "hot test users": len(with_hot) - n_val,
-            "cold pairs": int((~hot).sum()),
-            "cold tracks": len(tracks_of(test[~hot])),
-            "cold users": len(with_cold),
-            "cold validation pairs": len(late_pairs),
-        }
-    return inside
 
 
 def counted(folder: Path) -> dict[str, dict[str, int]]:
     """The same sizes as the package has them."""
     dataset = open_dataset(folder)
     plays = pl.scan_parquet(folder / "listens.parquet").select(pl.len()).collect().item()
-    found = {"window": {"plays": plays, "tracks": len(dataset.tracks)}}
-    for name in dataset.splits():
-        split = dataset.split(name)
-        found[name] = {
-            "train pairs": len(split.train),
-            "train users": len(split.users),
-            "train tracks": len(split.warm),
-            "hot pairs": len(split.val) + len(split.hot_test),
-            "hot test users": len(np.unique(split.hot_test.user)),
-            "cold pairs": len(split.cold_test),
-            "cold tracks": len(np.unique(split.cold_test.track)),
-            "cold users": len(np.unique(split.cold_test.user)),
-            "cold validation pairs": len(split.cold_val) if split.cold_val else 0,
-        }
-    return found
+    window = {"window": {"plays": plays, "tracks": len(dataset.tracks)}}
+    return window | {name: sizes.counted(dataset.split(name)) for name in dataset.splits()}
 
 
 def decompression(path: Path, most: int = 200 << 20) -> Line:
@@ -240,13 +181,7 @@ def main() -> int:
         for line in (decompression(log), *stages(log, folder)):
             report(line)
         found = counted(folder)
-    different = False
-    for part, sizes in wanted.items():
-        for what, n in sizes.items():
-            same = found[part][what] == n
-            different |= not same
-            print(f"{part}, {what}: {found[part][what]:,}" + ("" if same else f", NOT {n:,}"))
-    return int(different)
+    return bool(sizes.differences(wanted, found))
 
 
 if __name__ == "__main__":

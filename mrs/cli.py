@@ -89,6 +89,7 @@ def grid(
     estimate: Annotated[bool, typer.Option("--estimate", help="only say what is missing")] = False,
 ) -> None:
     """Compute the runs of a study that the store lacks."""
+    from mrs.study.costs import estimate as estimate_of
     from mrs.study.grid import make_plan, run_grid
     from mrs.study.results import Results
     from mrs.study.store import Store
@@ -96,12 +97,22 @@ def grid(
 
     loaded = load_study(study, dataset)
     if estimate:
-        plan = make_plan(Results(loaded, Store(store)))
-        share = plan.seconds / (workers or os.cpu_count() or 1)
+        results = Results(loaded, Store(store))
+        plan = make_plan(results)
+        cost = estimate_of(results, plan.fits)
+        n = workers or os.cpu_count() or 1
         print(f"{plan.n_missing} of {plan.n_runs} runs missing, in {len(plan.fits)} fits")
-        print(f"about {share:.0f} s by the store's records")
-        if plan.unknown:
-            print(f"and {plan.unknown} fits of recommenders that the store has no times of")
+        print(
+            f"about {_duration(cost.seconds)} of one worker, {_duration(cost.seconds / n)} with "
+            f"{n}; {cost.memory / 1e9:.1f} GB of memory a worker"
+        )
+        if cost.scaled:
+            print(
+                f"of it {_duration(cost.scaled)} scaled from the generated world's runs on a "
+                "processor: rough, too much for fits that stop early, and less on a GPU"
+            )
+        if cost.unknown:
+            print(f"and {cost.unknown} fits of recommenders that nothing is known of")
         return
     results = run_grid(loaded, Store(store), workers)
     print(f"{len(results.specs())} runs of {study} are in {store}")
@@ -421,6 +432,13 @@ def _print_table(table: Any, title: str = "") -> None:
         tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True
     ):
         print(f"\n{title}\n{table}" if title else f"\n{table}")
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("hours", 3600), ("minutes", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.2g} {unit}"
+    return f"{seconds:.2g} seconds"
 
 
 def _integers(text: str) -> list[int]:

@@ -219,7 +219,8 @@ def test_grid_estimate_computes_nothing(mrs: Call, folder: Path) -> None:
     (folder / "s.yaml").write_text(study)
     done = mrs("grid", "--study", "s.yaml", "--estimate", cwd=folder)
     assert done.returncode == 0
-    assert done.stdout.startswith("4 of 4 runs missing, in 2 fits")
+    assert done.stdout.startswith("4 of 4 runs missing, in 2 fits\nabout ")
+    assert "GB of memory a worker" in done.stdout
     assert not list((folder / "results").glob("[!.]*/run.json"))
 
 

@@ -3,6 +3,8 @@
 A mistake becomes one `InputError` that names the file, the row (counted from 0) and the remedy.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +23,20 @@ def read_frame(path: Path, columns: dict[str, str]) -> pl.DataFrame:
     (a datetime), "integer". Raises `InputError` for a missing, empty, truncated or foreign file,
     a missing column, a wrong kind, or a null.
     """
+    with readable(path):
+        return scan_frame(path, columns).collect()
+
+
+def scan_frame(path: Path, columns: dict[str, str]) -> pl.LazyFrame:
+    """The same columns, checked alike, as a frame that is read when it is collected.
+
+    What is damaged further on in the file is found then: collect it inside `readable`.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such file; put it there or choose another dataset")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty; copy or download it again")
-    try:
+    with readable(path):
         schema = pl.read_parquet_schema(path)
         missing = [name for name in columns if name not in schema]
         if missing:
@@ -33,14 +44,10 @@ def read_frame(path: Path, columns: dict[str, str]) -> pl.DataFrame:
                 f"{path}: no column {', '.join(map(repr, missing))}; "
                 f"it has {', '.join(schema) or 'none'}: rename or add it"
             )
-        frame = pl.read_parquet(path, columns=list(columns))
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"{path}: not a readable parquet file ({reason}); it may be truncated: copy it again"
-        ) from error
+        frame = pl.scan_parquet(path, glob=False).select(list(columns))
+        n_null = frame.select(pl.all().null_count()).collect(engine="streaming").row(0)
     for name, kind in columns.items():
-        dtype = frame.schema[name]
+        dtype = schema[name]
         fits = {
             "id": dtype.is_integer() or dtype == pl.String,
             "time": isinstance(dtype, pl.Datetime),
@@ -51,13 +58,25 @@ def read_frame(path: Path, columns: dict[str, str]) -> pl.DataFrame:
             raise InputError(
                 f"{path}: column {name!r} holds {dtype}, not {wanted}; convert it and write again"
             )
-        nulls = frame[name].is_null()
-        if nulls.any():
+    for name, n in zip(columns, n_null, strict=True):
+        if n:
+            row = frame.select(pl.col(name).is_null().arg_max()).collect().item()
             raise InputError(
-                f"{path}: row {nulls.arg_true()[0]}: column {name!r} is null; "
-                "remove the row or fill it in"
+                f"{path}: row {row}: column {name!r} is null; remove the row or fill it in"
             )
     return frame
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Raise `InputError` where a parquet file turns out not to be a whole one."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{path}: not a readable parquet file ({reason}); it may be truncated: copy it again"
+        ) from error
 
 
 def refuse_duplicates(path: Path, frame: pl.DataFrame, columns: list[str]) -> None:

@@ -182,9 +182,12 @@ class Dataset:
             files = self.pair_files[name]
             return to_split(name, _read_pairs(files, self.tracks), self.tracks, self.cold_ids)
         path = self.folder / rule.source
-        plays = checks.read_frame(path, PLAY_COLUMNS)
-        _refuse_unknown(path, plays, "track_id", self.tracks["track_id"], "tracks")
-        parts = rule.cut(plays)
+        plays = checks.scan_frame(path, PLAY_COLUMNS)
+        with checks.readable(path):
+            first = plays.with_row_index("row").group_by("track_id").agg(pl.col("row").min())
+            ids = first.collect(engine="streaming").sort("row")
+            _refuse_unknown(path, ids, "track_id", self.tracks["track_id"], "tracks", ids["row"])
+            parts = rule.cut(plays)
         if not len(parts["train"]):
             raise InputError(
                 f"{path}: no train play before {rule.test_start:%Y-%m-%d}: check the rule"
@@ -265,9 +268,17 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _refuse_unknown(
-    path: Path, frame: pl.DataFrame, column: str, known: pl.Series, what: str
+    path: Path,
+    frame: pl.DataFrame,
+    column: str,
+    known: pl.Series,
+    what: str,
+    rows: pl.Series | None = None,
 ) -> None:
-    """Raise `InputError` at the first row whose id is not among the known."""
+    """Raise `InputError` at the first row whose id is not among the known.
+
+    `rows` are the frame's rows in the file where it does not hold all of it.
+    """
     if frame.schema[column] != known.dtype and (
         frame.schema[column] == pl.String or known.dtype == pl.String
     ):
@@ -277,9 +288,10 @@ def _refuse_unknown(
         )
     unknown = ~frame[column].is_in(known.implode())
     if unknown.any():
-        row = int(unknown.arg_true()[0])
+        place = int(unknown.arg_true()[0])
+        row = place if rows is None else rows[place]
         raise InputError(
-            f"{path}: row {row}: {column} {frame[column][row]} is not among the {what}; "
+            f"{path}: row {row}: {column} {frame[column][place]} is not among the {what}; "
             "add it there or remove the row"
         )
 

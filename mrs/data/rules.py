@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from mrs.data.splits import TemporalRule, core, divide, parts_of_window
+from mrs.data.splits import Plays, TemporalRule, core, divide, parts_of_window
 from mrs.errors import InputError
 
 
@@ -51,12 +51,12 @@ class CatalogueRule(TemporalRule):
         if start is not None and start >= self.test_start:
             raise InputError(f"{where}: cold_validation_start {start} must lie before test_start")
 
-    def cut(self, plays: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    def cut(self, plays: Plays) -> dict[str, pl.DataFrame]:
         """Cut plays by the rule into what `to_split` takes."""
         return catalogue_split(plays, self)
 
 
-def catalogue_split(plays: pl.DataFrame, rule: CatalogueRule) -> dict[str, pl.DataFrame]:
+def catalogue_split(plays: Plays, rule: CatalogueRule) -> dict[str, pl.DataFrame]:
     """Cut plays (user_id, track_id, timestamp; one row a play) by the rule.
 
     Returns the frames of `temporal_split`, `cold_val` where the rule has cold validation, and

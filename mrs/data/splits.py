@@ -16,6 +16,8 @@ import scipy.sparse as sp
 
 from mrs.errors import InputError
 
+Plays = pl.DataFrame | pl.LazyFrame  # user_id, track_id, timestamp: one row a play
+
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
@@ -181,7 +183,7 @@ class TemporalRule:
                 f"{where}: validation_share lies in 0 to 1, min_core is 1 or more, seed 0 or more"
             )
 
-    def cut(self, plays: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    def cut(self, plays: Plays) -> dict[str, pl.DataFrame]:
         """Cut plays by the rule into what `to_split` takes."""
         return temporal_split(plays, self)
 
@@ -211,11 +213,16 @@ KNOWN_RULES: dict[str, TemporalRule] = {
 }
 
 
-def compress(plays: pl.DataFrame) -> pl.DataFrame:
-    """One row a (user_id, track_id) pair: its first timestamp and its number of plays."""
+def compress(plays: Plays) -> pl.DataFrame:
+    """One row a (user_id, track_id) pair: its first timestamp and its number of plays.
+
+    Plays that are read from a file pass through in parts.
+    """
     return (
-        plays.group_by("user_id", "track_id")
+        plays.lazy()
+        .group_by("user_id", "track_id")
         .agg(pl.col("timestamp").min(), pl.len().cast(pl.Int32).alias("count"))
+        .collect(engine="streaming")
         .sort("user_id", "timestamp", "track_id")
     )
 
@@ -231,7 +238,7 @@ def core(pairs: pl.DataFrame, k: int) -> pl.DataFrame:
         pairs = kept
 
 
-def temporal_split(plays: pl.DataFrame, rule: TemporalRule) -> dict[str, pl.DataFrame]:
+def temporal_split(plays: Plays, rule: TemporalRule) -> dict[str, pl.DataFrame]:
     """Cut plays (user_id, track_id, timestamp; one row a play) by the rule.
 
     Returns frames of pairs (user_id, track_id, timestamp, count) for train, val, hot_test and
@@ -250,8 +257,9 @@ def temporal_split(plays: pl.DataFrame, rule: TemporalRule) -> dict[str, pl.Data
     return {"train": train, **divide(hot, cold, rule), "dropped": dropped}
 
 
-def parts_of_window(plays: pl.DataFrame, rule: TemporalRule) -> tuple[pl.DataFrame, pl.DataFrame]:
+def parts_of_window(plays: Plays, rule: TemporalRule) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The pairs played before the cut and those played after it, inside the rule's window."""
+    plays = plays.lazy()
     if rule.train_start is not None:
         plays = plays.filter(pl.col("timestamp") >= rule.train_start)
     if rule.test_end is not None:

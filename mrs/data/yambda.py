@@ -12,13 +12,14 @@ import numpy as np
 import polars as pl
 
 from mrs.data import checks
-from mrs.data.reduced import primary_artists, write_folder
+from mrs.data.reduced import primary_artists, refuse_existing, write_folder
 from mrs.errors import InputError
 
 LISTENS = "flat/50m/listens.parquet"
 ARTISTS = "artist_item_mapping.parquet"
 EMBEDDINGS = "embeddings.parquet"
 BACKEND = "yambda_audio"
+PART = 1 << 17  # items whose vectors are looked at together
 
 # What counts as a play, above which `played_ratio_pct`. The column is a percentage; the published
 # code of arXiv 2604.07090 compares it with 0.2, which keeps nearly every play.
@@ -38,27 +39,30 @@ def reduce_yambda(source: Path, folder: Path, protocol: str = "corrected") -> Pa
     """Write the plays of tracks with an audio vector as a dataset folder; returns it.
 
     `source` holds `LISTENS`, `ARTISTS` and `EMBEDDINGS` as they are published; the test period is
-    the last four weeks of the listens. A track's artist is the first that the mapping names.
-    Raises `InputError`.
+    the last four weeks of the listens. A track's artist is the first that the mapping names. Plays
+    and vectors pass through in parts: memory holds the vectors that are kept. Raises `InputError`.
     """
+    refuse_existing(folder)
     if protocol not in LEAST_PLAYED:
         known = ", ".join(LEAST_PLAYED)
         raise InputError(f"protocol {protocol!r} is unknown; known: {known}")
-    plays = checks.read_frame(
-        source / LISTENS,
-        {"uid": "id", "timestamp": "integer", "item_id": "id", "played_ratio_pct": "integer"},
-    ).select(
+    path = source / LISTENS
+    kinds = {"uid": "id", "timestamp": "integer", "item_id": "id", "played_ratio_pct": "integer"}
+    plays = checks.scan_frame(path, kinds).select(
         pl.col("uid").alias("user_id"),
         pl.col("item_id").alias("track_id"),
         pl.from_epoch("timestamp", "s").cast(pl.Datetime("us")),
         "played_ratio_pct",
     )
-    if not len(plays):
-        raise InputError(f"{source / LISTENS}: has no rows; download it again")
-    last = plays["timestamp"].max()
     listens = plays.filter(pl.col("played_ratio_pct") > LEAST_PLAYED[protocol])
-    ids, vectors = read_embeddings(source / EMBEDDINGS, listens["track_id"].unique())
-    listens = listens.drop("played_ratio_pct").filter(pl.col("track_id").is_in(ids.implode()))
+    listens = listens.drop("played_ratio_pct")
+    with checks.readable(path):
+        last = plays.select(pl.col("timestamp").max()).collect(engine="streaming").item()
+        played = listens.select(pl.col("track_id").unique()).collect(engine="streaming")
+    if last is None:
+        raise InputError(f"{path}: has no rows; download it again")
+    ids, vectors = read_embeddings(source / EMBEDDINGS, played["track_id"])
+    listens = listens.filter(pl.col("track_id").is_in(ids.implode()))
     mapping = checks.read_frame(source / ARTISTS, {"artist_id": "id", "item_id": "id"})
     artists = primary_artists(mapping.select(pl.col("item_id").alias("track_id"), "artist_id"))
     tracks = pl.DataFrame({"track_id": ids}).join(
@@ -76,28 +80,33 @@ def reduce_yambda(source: Path, folder: Path, protocol: str = "corrected") -> Pa
             "published audio vector. Times are seconds from an unpublished origin, written as "
             "from 1970."
         ),
-        "splits": {"catalogue": RULE | {"test_start": (last - TEST_PERIOD).isoformat()}},  # type: ignore[operator, union-attr]
+        "splits": {"catalogue": RULE | {"test_start": (last - TEST_PERIOD).isoformat()}},
     }
     card = {"origin": "file", "source": f"{EMBEDDINGS} of yandex/yambda, column embed"}
-    return write_folder(folder, tracks, listens.lazy(), info, {BACKEND: (vectors, card)})
+    return write_folder(folder, tracks, listens, info, {BACKEND: (vectors, card)})
 
 
 def read_embeddings(path: Path, wanted: pl.Series) -> tuple[pl.Series, np.ndarray]:
     """The wanted items that have a vector, ascending, and float32 [items x width].
 
     Reads the file (item_id, embed: list of float) in parts, so that memory is needed for the wanted
-    alone. Raises `InputError` for another file, and for vectors of several widths.
+    alone; progress goes to stderr. Raises `InputError` for another file, and for vectors of several
+    widths.
     """
+    from rich.console import Console
+    from rich.progress import track
+
     if not path.is_file():
         raise InputError(f"{path}: no such file; download it")
+    is_wanted = pl.col("item_id").is_in(wanted.implode()), pl.col("embed").list.len() > 0
     try:
-        found = (
-            pl.scan_parquet(path)
-            .select("item_id", "embed")
-            .filter(pl.col("item_id").is_in(wanted.implode()), pl.col("embed").is_not_null())
-            .collect(engine="streaming")
-            .sort("item_id")
-        )
+        rows = pl.scan_parquet(path, glob=False).select("item_id", "embed")
+        starts = range(0, max(rows.select(pl.len()).collect().item(), 1), PART)
+        parts = [
+            rows.slice(start, PART).filter(*is_wanted).collect()
+            for start in track(starts, path.name, console=Console(stderr=True))
+        ]
+        found = pl.concat(parts).sort("item_id")
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: no columns item_id and embed ({reason})") from error
@@ -106,5 +115,5 @@ def read_embeddings(path: Path, wanted: pl.Series) -> tuple[pl.Series, np.ndarra
     if len(widths) != 1:
         text = ", ".join(map(str, widths.sort())) or "no vector of a played item"
         raise InputError(f"{path}: vectors of one width are needed, not {text}")
-    rows = found["embed"].list.to_array(int(widths[0])).to_numpy()
-    return found["item_id"], np.ascontiguousarray(rows, dtype=np.float32)
+    vectors = found["embed"].list.to_array(int(widths[0])).to_numpy()
+    return found["item_id"], np.ascontiguousarray(vectors, dtype=np.float32)

@@ -4,6 +4,7 @@ They read printed numbers, counts, and values of metric libraries.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,15 @@ from scipy import stats
 from mrs.backends import BACKENDS
 from mrs.evaluation.correlation import LEAST
 from mrs.evaluation.libraries import audit_2021
-from mrs.published import cold_at_20, definitions_survey, forensics, metrics_audit, mir, results
+from mrs.published import (
+    beside_ours,
+    cold_at_20,
+    definitions_survey,
+    forensics,
+    metrics_audit,
+    mir,
+    results,
+)
 from mrs.published.claims import (
     CONTRADICTED,
     PARTLY,
@@ -175,6 +184,16 @@ def best_printed(claim: Claim, _: Evidence) -> Finding:
     return lacks(mine, top["mean"], claim, f"{mine:.4f}; best {name} {top['mean']:.4f}")
 
 
+def values_again(claim: Claim, evidence: Evidence) -> Finding:
+    """Published values that corrected runs on the same data come near to."""
+    rows = beside_ours.beside(evidence.own, claim.tolerance)
+    rows = rows.filter(pl.col("protocol") == "corrected")
+    if len(rows) < claim.arguments["fewest"]:
+        return missing(f"{len(rows)} of the published values have a run on the same data")
+    n, share = int(rows["within"].sum()), claim.arguments["share"]
+    return of_share(n, len(rows), replace(claim, tolerance=share), "values are within tolerance")
+
+
 def mir_disparity(claim: Claim, _: Evidence) -> Finding:
     """Correlation of published MIR scores with published ranks, where enough backends have both."""
     measures = mir.measures()
@@ -255,6 +274,6 @@ HERE: dict[str, Callable[[Claim, Evidence], Finding]] = {
         cutoff, cold_counts, file_counts, interval_runs, from_base, not_from_base, whole_points,
         repeated, gains, knn_beyond_chance, knn_above_chance, best_separated, elsa_above,
         orders_differ_printed, rank_moves_printed, best_printed, mir_disparity, one_value,
-        only_metric, several_values, counts_hits, survey,
+        only_metric, several_values, counts_hits, survey, values_again,
     )
 }  # fmt: skip

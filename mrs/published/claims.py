@@ -33,6 +33,9 @@ FIRM = ("abs", "nb", "code")  # the paper's abstract, the authors' notebook, the
 SECONDARY = "2nd"
 MOST = 0.5  # a share above this is most
 
+# The data of the published tables: a dataset's name and a split of it.
+OWN_DATA, OWN_SPLIT = "music4all-onion", "temporal"
+
 # A row a recommender, backend and scenario of one dataset: mean over users and runs of a metric.
 # `label` is the backend's, "sim:" before it where the vectors are surrogates. `variant` is "" with
 # the settings that count for the recommender, else what differs from these, as JSON.
@@ -47,6 +50,7 @@ CELLS = {
     "mean": pl.Float64,
     "runs": pl.Int64,
 }
+OWN_CELLS = {"protocol": pl.String} | CELLS
 
 
 @dataclass(frozen=True)
@@ -107,13 +111,15 @@ class Evidence:
     """What claims are held against, besides the printed numbers.
 
     `store` is the run store's folder, `data` the folder of datasets; `real` holds real listens and
-    vectors from audio or files alone, `generated` the generated world's.
+    vectors from audio or files alone, `generated` the generated world's. `own` are the cells of
+    `OWN_DATA` and `OWN_SPLIT` by protocol, columns `OWN_CELLS`.
     """
 
     store: Path = Path("results")
     data: Path = Path("data")
     real: Listening = Listening()
     generated: Listening = Listening()
+    own: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OWN_CELLS))
 
 
 def read(source: bytes | Path) -> list[Claim]:

@@ -1,12 +1,28 @@
-"""A study's results with the published values of the same names in columns of their own."""
+"""Results with the published values of the same names in columns of their own.
+
+Of a study, whatever its data; and of all that a store holds of the published tables' own data, with
+the difference and whether it is within tolerance.
+"""
 
 import polars as pl
+from IPython.display import Markdown, display
 
-from mrs.published.results import METRIC_LABELS, SOURCE, real_and_shuffled
+from mrs.data.dataset import label_of
+from mrs.published import beside_ours, claims
+from mrs.published.results import (
+    METRIC_LABELS,
+    RECOMMENDER_LABELS,
+    SCENARIOS,
+    SOURCE,
+    real_and_shuffled,
+)
 from mrs.report.summary import summary
+from mrs.report.tables import show
+from mrs.study.evidence import own_data
 from mrs.study.results import Results
+from mrs.study.store import Store
 
-K = 50  # at which every published value was computed, whatever its table's heading says
+K = beside_ours.K
 PRINTED = {"hot": "printed and computed @50", "cold": "printed @20, computed @50"}
 
 SCHEMA = {
@@ -80,3 +96,62 @@ def caption(results: Results, scenario: str) -> str:
             "vectors differ, so that nothing follows from comparing them."
         )
     return text
+
+
+def on_own_data(store: Store) -> pl.DataFrame:
+    """Every published value beside the store's runs on the same data; see `beside_ours.beside`."""
+    return beside_ours.beside(own_data(store), _claim().tolerance)
+
+
+def state_of(rows: pl.DataFrame) -> str:
+    """How many published values have a run on the same data, and how many come out again."""
+    claim = _claim()
+    values = rows.select(beside_ours.KEY).n_unique()
+    found = rows.filter(pl.col("protocol").is_not_null())
+    if not len(found):
+        return (
+            f"No run on that data with the models' own vectors is in the store: none of the "
+            f"{values} values of the base tables has one of ours beside it. It takes {claim.test}."
+        )
+    parts = [
+        f"{int(mine['within'].sum())} of {len(mine)} with protocol {protocol}"
+        for (protocol,), mine in found.group_by(["protocol"], maintain_order=True)
+    ]
+    missing = values - found.select(beside_ours.KEY).n_unique()
+    rest = f" {missing} of {values} values have no run: it takes {claim.test}." if missing else ""
+    return (
+        f"Within tolerance are {' and '.join(parts)}. The tolerance, set beforehand in the claims' "
+        f"table (`{claim.id}`), is {claim.tolerance:g} {claim.unit}: {claim.reason}.{rest}"
+    )
+
+
+def show_on_own_data(store: str) -> None:
+    """Display ours beside published, a table a scenario, or what it takes to have them."""
+    rows = on_own_data(Store(store))
+    display(Markdown(state_of(rows)))
+    for scenario in SCENARIOS:
+        mine = rows.filter(pl.col("protocol").is_not_null(), pl.col("scenario") == scenario)
+        if len(mine):
+            caption = f"{scenario.capitalize()}, @{K}: {SOURCE}, and computed here on real plays"
+            show(_labelled(mine), caption, sortable=True)
+
+
+def _labelled(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        pl.col("recommender").replace_strict(RECOMMENDER_LABELS),
+        pl.col("backend").map_elements(lambda name: label_of(name, "audio"), pl.String),
+        "vectors",
+        pl.col("metric").replace_strict(METRIC_LABELS),
+        "protocol",
+        "published",
+        "±",
+        pl.col("here").alias("here, real plays"),
+        "runs",
+        "difference",
+        "within",
+    )
+
+
+def _claim() -> claims.Claim:
+    (claim,) = claims.find(beside_ours.CLAIM)
+    return claim

@@ -18,6 +18,7 @@ from mrs.recommenders import RECOMMENDERS
 from mrs.report.figures import CHANCE, ORACLE, closed, legend_below
 from mrs.report.style import WIDTH, line_mark, palette
 from mrs.report.summary import BLOCKS
+from mrs.study.costs import seconds_by_recommender, seconds_of
 from mrs.study.results import Cell, Results, open_results
 from mrs.study.spec import PRIMARY, RunSpec
 from mrs.study.store import Record, stacked
@@ -139,12 +140,11 @@ class ColdStartPage:
         }
         if not lacking:
             return ""
-        known: dict[str, list[float]] = defaultdict(list)
-        for cell in self.results.cells("cold"):
-            for record in self.records(cell):
-                known[cell.recommender.name].append(record.info["seconds"]["fit"])
-        alike = [known[cell.recommender.name] for cell in lacking.values()]
-        costs = [float(np.median(seconds)) for seconds in alike if seconds]
+        records = (r for cell in self.results.cells("cold") for r in self.records(cell))
+        known = seconds_by_recommender(records)
+        first = [cell.runs[0] for cell in lacking.values()]
+        found = seconds_of(first, known, lambda _: None)
+        costs = [seconds for seconds in found if seconds is not None]
         hours = f"about {sum(costs) / 3600:.1f} hours of one worker" if costs else "hours unknown"
         names = dict.fromkeys(method_name(cell.recommender) for cell in lacking.values())
         unknown = len(lacking) - len(costs)

@@ -77,7 +77,7 @@ def pages(study_file: str, results: Results) -> list[Part]:
         Part(
             "Published results",
             (
-                Page("published", "Published results", "published"),
+                book.published(),
                 Page("cold_at_20", "Are the published cold numbers @20?", "cold_at_20"),
                 Page("forensics", "What the printed numbers say", "forensics"),
                 book.deviations(),
@@ -328,13 +328,22 @@ class _Book:
         path = self.results.store.folder / LIVE
         return (self.results.store.digests.of_file(path),) if path.exists() else ()
 
+    def published(self) -> Page:
+        """The published tables, beside what the store holds of the same data."""
+        title, parameters = "Published results", {"store": self.common["store"]}
+        inputs = (self.everything(),)
+        return Page("published", title, "published", parameters=parameters, inputs=inputs)
+
     def claims(self) -> Page:
         """The papers' claims against all that the store holds, of this study or another."""
-        store = self.results.store
-        keys = sorted(path.parent.name for path in store.folder.glob("[!.]*/run.json"))
         title, parameters = "Which claims hold?", {"store": self.common["store"]}
-        inputs = (of_values(keys), *self.live())
+        inputs = (self.everything(), *self.live())
         return Page("claims", title, "claims", parameters=parameters, inputs=inputs)
+
+    def everything(self) -> str:
+        """A digest of the keys of all records of the store."""
+        runs = self.results.store.folder.glob("[!.]*/run.json")
+        return of_values(sorted(path.parent.name for path in runs))
 
     def audit(self) -> Page:
         """Other libraries' metrics; `make audit` leaves their values of today in the store."""

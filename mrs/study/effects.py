@@ -24,6 +24,7 @@ from mrs.evaluation.bootstrap import difference
 from mrs.published.deviation_table import DeviationRow, deviations
 from mrs.recommenders import RECOMMENDERS
 from mrs.study.archive import open_archive, pack
+from mrs.study.costs import seconds_by_recommender, seconds_of
 from mrs.study.grid import by_fit, run_fits
 from mrs.study.spec import PRIMARY, RunSpec, make_spec, run_key
 from mrs.study.store import Record, Store
@@ -249,15 +250,11 @@ class Measured:
         """
         if self.archive is None or not len(self.archive.runs):
             return None
-        seconds: dict[str, list[float]] = defaultdict(list)
-        for place, name in self.archive.runs.select("place", "recommender").iter_rows():
-            seconds[name].append(sum(self.archive.record(place).info["seconds"].values()))
-        every = float(np.median([value for values in seconds.values() for value in values]))
-        fits = [fit[0].recommender for fit in by_fit(specs)]
-        return (
-            sum(float(np.median(seconds[name])) if name in seconds else every for name in fits)
-            / 3600
-        )
+        places = self.archive.runs["place"]
+        known = seconds_by_recommender(self.archive.record(place) for place in places)
+        every = float(np.median([value for values in known.values() for value in values]))
+        costs = seconds_of([fit[0] for fit in by_fit(specs)], known, lambda _: every)
+        return sum(cost for cost in costs if cost is not None) / 3600
 
 
 def main(

@@ -11,7 +11,7 @@ import polars as pl
 from mrs.data.dataset import data_home, label_of, open_dataset
 from mrs.data.digests import of_values
 from mrs.errors import InputError
-from mrs.published.claims import CELLS, Evidence, Listening
+from mrs.published.claims import CELLS, OWN_CELLS, OWN_DATA, OWN_SPLIT, Evidence, Listening
 from mrs.recommenders import RECOMMENDERS, make_recommender
 from mrs.study.store import Record, Store
 
@@ -21,35 +21,56 @@ POPULARITY = (
 )
 OWN = ("audio", "file")  # vectors that a model computed
 RUN = ("dataset", "split", "generated", "recommender", "settings", "backend", "label", "scenario")
+WHOSE = ("name", "protocol")  # by which, and the split, runs on the tables' own data are known
+PROTOCOLS = ("corrected", "published")
 
 
 def gather(store: Store) -> Evidence:
     """The evidence of a store: of generated and of real listening the dataset with most records.
 
-    Only corrected runs count. Real listening counts with vectors from audio or files alone. Of a
+    Only corrected runs count; those on the published tables' own data stand beside the tables with
+    either protocol. Real listening counts with vectors from audio or files alone. Of a
     recommender that was run on several splits the one with most runs counts, and of several
     settings likewise, of equals the ones nearest to the defaults; other settings are variants.
     """
     rows = _runs(store)
+    corrected = rows.filter(pl.col("protocol") == "corrected")
     real, generated = (
-        rows.filter(pl.col("generated") == origin) if len(rows) else rows
-        for origin in (False, True)
+        corrected.filter(pl.col("generated") == is_made) for is_made in (False, True)
     )
-    return Evidence(store.folder, data_home(), _listening(real), _listening(generated))
+    return Evidence(
+        store.folder, data_home(), _listening(real), _listening(generated), _own_data(rows)
+    )
+
+
+def own_data(store: Store) -> pl.DataFrame:
+    """The cells of `OWN_DATA` and `OWN_SPLIT` that a store has, columns `OWN_CELLS`."""
+    return _own_data(_runs(store))
+
+
+def _own_data(rows: pl.DataFrame) -> pl.DataFrame:
+    mine = rows.filter(
+        ~pl.col("generated"), pl.col("name") == OWN_DATA, pl.col("split") == OWN_SPLIT
+    )
+    frames = [pl.DataFrame(schema=OWN_CELLS)]
+    for protocol in PROTOCOLS:
+        cells = _cells(mine.filter(pl.col("protocol") == protocol)).filter(pl.col("variant") == "")
+        frames.append(cells.select(pl.lit(protocol).alias("protocol"), *CELLS))
+    return pl.concat(frames)
 
 
 def _runs(store: Store) -> pl.DataFrame:
-    """One row a corrected run and metric: `RUN`, shuffled, metric, mean."""
+    """One row a run and metric: `RUN`, `WHOSE`, shuffled, metric, mean."""
     records = [record for record in store.records() if _counts(record.info)]
     if not records:
         return _read([])
-    key = of_values(["evidence", METRICS, [record.key for record in records]])
+    key = of_values(["evidence", METRICS, WHOSE, [record.key for record in records]])
     return store.derived(key, lambda: _read(records))
 
 
 def _counts(info: dict[str, Any]) -> bool:
     origin = info["provenance"]
-    known = info["recommender"] in RECOMMENDERS and info["protocol"] == "corrected"
+    known = info["recommender"] in RECOMMENDERS and info["protocol"] in PROTOCOLS
     return known and (origin["listens"] == "generated" or origin["vectors"] in (None, *OWN))
 
 
@@ -72,10 +93,15 @@ def _read(records: Sequence[Record]) -> pl.DataFrame:
             "backend": info["backend"] or "",
             "label": _label(info),
             "scenario": info["scenario"],
+            "name": info["dataset"]["name"],
+            "protocol": info["protocol"],
             "shuffled": info["shuffled"],
         }
         rows += [run | {"metric": m, "mean": v} for m, v in zip(kept, means, strict=True)]
-    schema = dict.fromkeys(RUN, pl.String) | {"generated": pl.Boolean, "shuffled": pl.Boolean}
+    schema = dict.fromkeys((*RUN, *WHOSE), pl.String) | {
+        "generated": pl.Boolean,
+        "shuffled": pl.Boolean,
+    }
     return pl.DataFrame(rows, schema=schema | {"metric": pl.String, "mean": pl.Float64})
 
 
@@ -97,15 +123,19 @@ def _listening(rows: pl.DataFrame) -> Listening:
     heard = mine.filter(~stand_in)["backend"].unique()  # a stand-in gives way to the model itself
     mine = mine.filter(~(stand_in & pl.col("backend").is_in(heard.implode())))
     mine = mine.join(_splits(mine), on=["recommender", "split"], how="semi")
-    cells = mine.group_by(*RUN, "shuffled", "metric").agg(pl.col("mean").mean(), runs=pl.len())
-    cells = cells.join(_settings(mine), on="recommender", maintain_order="left")
+    return Listening(name, _cells(mine), _semi_cold(name))
+
+
+def _cells(rows: pl.DataFrame) -> pl.DataFrame:
+    """The cells of runs, columns `CELLS`."""
+    cells = rows.group_by(*RUN, "shuffled", "metric").agg(pl.col("mean").mean(), runs=pl.len())
+    cells = cells.join(_settings(rows), on="recommender", maintain_order="left")
     pairs = cells.select("settings", "chosen").rows()
     cells = cells.with_columns(
         variant=pl.Series([_variant(*pair) for pair in pairs], dtype=pl.String)
     )
     order = ["recommender", "variant", "scenario", "backend", "shuffled", "metric"]
-    frame = cells.select(*CELLS).cast(CELLS).sort(order)  # type: ignore[arg-type]
-    return Listening(name, frame, _semi_cold(name))
+    return cells.select(*CELLS).cast(CELLS).sort(order)  # type: ignore[arg-type]
 
 
 def _splits(rows: pl.DataFrame) -> pl.DataFrame:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-
 from mrs.backends.hearing import hear_world
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.errors import InputError
@@ -22,17 +20,11 @@ from mrs.workers import run_on_workers
 
 @dataclass(frozen=True)
 class Plan:
-    """What a grid has to do: the missing runs by fit, of how many, in about how many seconds.
-
-    `seconds` is one worker's, from earlier records of the same recommenders; `unknown` counts
-    fits of recommenders that no record tells about.
-    """
+    """What a grid has to do: the missing runs by fit, of how many."""
 
     fits: list[list[RunSpec]]
     n_runs: int
     n_missing: int
-    seconds: float
-    unknown: int
 
 
 def missing_fits(results: Results) -> list[list[RunSpec]]:
@@ -49,23 +41,9 @@ def by_fit(specs: Iterable[RunSpec]) -> list[list[RunSpec]]:
 
 
 def make_plan(results: Results) -> Plan:
-    """What the store lacks, and how long that takes."""
+    """What the store lacks."""
     fits = missing_fits(results)
-    known: dict[str, list[float]] = defaultdict(list)
-    if fits:
-        for record in results.store.records():
-            known[record.info["recommender"]].append(sum(record.info["seconds"].values()))
-    costs = [
-        float(np.median(known[specs[0].recommender])) if known[specs[0].recommender] else None
-        for specs in fits
-    ]
-    return Plan(
-        fits=fits,
-        n_runs=len(set(results.specs())),
-        n_missing=sum(map(len, fits)),
-        seconds=sum(cost for cost in costs if cost is not None),
-        unknown=sum(cost is None for cost in costs),
-    )
+    return Plan(fits, len(set(results.specs())), sum(map(len, fits)))
 
 
 @lru_cache(maxsize=2)

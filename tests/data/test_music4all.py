@@ -38,11 +38,14 @@ def generated_rows(seed: int = 0) -> list[Row]:
 ARTISTS = {"Old0": "One", "Old1": "One", "Old2": "Two", "New1": "One", "Aug1": "Two", "NewX": ""}
 
 
-def write(folder: Path, rows: list[Row], information: bool = True) -> Path:
+def write(folder: Path, rows: list[Row], information: bool = True, *, sort: bool = True) -> Path:
+    """The published files; the log newest first within a user, or as the rows stand."""
     folder.mkdir(exist_ok=True)
-    newest_first = sorted(rows, key=lambda row: (row[0], -row[2].timestamp()))
+    if sort:
+        rows = sorted(rows, key=lambda row: row[2], reverse=True)
+        rows = sorted(rows, key=lambda row: row[0])
     text = "user_id\ttrack_id\ttimestamp\n" + "".join(
-        f"{user}\t{track}\t{time:%Y-%m-%d %H:%M:%S}\n" for user, track, time in newest_first
+        f"{user}\t{track}\t{time:%Y-%m-%d %H:%M:%S}\n" for user, track, time in rows
     )
     (folder / music4all.LISTENING).write_bytes(bz2.compress(text.encode()))
     if information:
@@ -82,6 +85,51 @@ def test_the_split_of_the_paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert '"New1" song' in set(dataset.titles())
 
 
+def test_the_order_of_the_log_does_not_matter(tmp_path: Path) -> None:
+    rows = generated_rows()
+    splits = []
+    for name, order in (
+        ("newest", range(len(rows))),
+        ("any", np.random.default_rng(1).permutation(len(rows))),
+    ):
+        raw = write(tmp_path / name, [rows[place] for place in order], sort=name == "newest")
+        splits.append(open_dataset(music4all.reduce_onion(raw, tmp_path / f"{name}-onion")))
+    for rule in ("temporal", "catalogue"):
+        one, other = (dataset.split(rule) for dataset in splits)
+        for part in ("train", "val", "hot_test", "cold_test"):
+            for column in ("user", "track", "timestamp", "count"):
+                assert np.array_equal(
+                    getattr(getattr(one, part), column), getattr(getattr(other, part), column)
+                )
+
+
+def test_plays_at_the_same_time_all_count(tmp_path: Path) -> None:
+    """A play logged twice, and the hour that 28 October 2018 had twice in Central Europe."""
+    day = datetime(2018, 10, 28, 2, 30)
+    twice = [(0, "A", day), (0, "A", day), (1, "B", day), (1, "C", day)]
+    twice += [(1, "B", day + timedelta(minutes=20)), (1, "B", day - timedelta(minutes=20))]
+    raw = write(tmp_path / "raw", generated_rows() + twice, sort=False)
+    folder = music4all.reduce_onion(raw, tmp_path / "onion")
+    kept = pl.read_parquet(folder / "listens.parquet")
+    assert len(kept) == len(generated_rows()) - 1 + len(twice)
+    assert kept.filter(pl.col("timestamp") == day).height == 4
+    split = open_dataset(folder).split("temporal")
+    pairs = zip(split.tracks[split.train.track], split.train.count.tolist(), strict=True)
+    assert {track: count for track, count in pairs if track in "ABC"} == {"A": 2, "B": 3, "C": 1}
+
+
+def test_a_user_of_very_many_plays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """126,907 plays in a year, the most in stats.csv of arXiv 2604.23077's repository."""
+    monkeypatch.setattr(music4all, "BLOCK", 1 << 20)
+    start, n = datetime(2018, 2, 1), 126_907
+    rows = [(7, f"Old{i % 7}", start + timedelta(seconds=240 * i)) for i in range(n)]
+    folder = music4all.reduce_onion(write(tmp_path / "raw", rows), tmp_path / "onion")
+    split = open_dataset(folder).split("temporal")
+    assert split.users.tolist() == [7]
+    assert split.train.count.tolist() == [n // 7 + (i < n % 7) for i in range(7)]
+    assert split.train.count.sum() == n
+
+
 def test_without_names_there_are_no_artists(tmp_path: Path) -> None:
     raw = write(tmp_path / "raw", generated_rows(), information=False)
     dataset = open_dataset(music4all.reduce_onion(raw, tmp_path / "onion"))
@@ -116,6 +164,8 @@ def test_a_block_may_end_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (b"user_id\ttrack_id\tcount\n1\ta\t3\n", "begins with 'user_id track_id count'"),
         (b"user_id\ttrack_id\ttimestamp\n1\ta\t2018-09-01 12:00:00\n1\tb\tyesterday\n", "row 1: "),
         (b"user_id\ttrack_id\ttimestamp\n1\ta\n", "row 0: is no user, track and time"),
+        (b"user_id\ttrack_id\ttimestamp\n", "has no rows"),
+        (b"user_id\ttrack_id\ttimestamp\n1\ta\t2013-01-27 21:42:38\n", "no play is left"),
     ],
 )
 def test_damaged_logs(tmp_path: Path, content: bytes | None, message: str) -> None:
@@ -142,3 +192,14 @@ def test_truncated_and_foreign_files(tmp_path: Path) -> None:
     music4all.reduce_onion(raw, tmp_path / "onion")
     with pytest.raises(InputError, match="is there already"):
         music4all.reduce_onion(raw, tmp_path / "onion")
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise pl.exceptions.ComputeError("No space left on device (os error 28)")
+
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", full)
+    raw = write(tmp_path / "raw", generated_rows())
+    with pytest.raises(InputError, match="onion: cannot be written .No space left"):
+        music4all.reduce_onion(raw, tmp_path / "onion")
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]

@@ -13,7 +13,8 @@ from mrs.data.dataset import open_dataset
 from mrs.errors import InputError
 
 
-def test_the_split_of_the_paper(tmp_path: Path) -> None:
+def test_the_split_of_the_paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yambda, "PART", 4)  # vectors in several parts
     raw = write(tmp_path / "raw", generated_rows())
     dataset = open_dataset(yambda.reduce_yambda(raw, tmp_path / "yambda"))
     assert dataset.splits() == ["catalogue"]
@@ -85,3 +86,20 @@ def test_missing_files(tmp_path: Path, name: str) -> None:
     (raw / name).unlink()
     with pytest.raises(InputError, match="no such file"):
         yambda.reduce_yambda(raw, tmp_path / "yambda")
+
+
+def test_an_item_with_an_empty_vector_or_none_has_no_vector(tmp_path: Path) -> None:
+    raw = write(tmp_path / "raw", generated_rows())
+    frame = pl.read_parquet(raw / yambda.EMBEDDINGS)
+    embed = (
+        pl.when(pl.col("item_id") == 2)
+        .then(pl.lit([], frame["embed"].dtype))
+        .when(pl.col("item_id") == 3)
+        .then(None)
+        .otherwise("embed")
+    )
+    frame.with_columns(embed=embed).write_parquet(raw / yambda.EMBEDDINGS)
+    dataset = open_dataset(yambda.reduce_yambda(raw, tmp_path / "yambda"))
+    assert dataset.tracks["track_id"].to_list() == [0, 1, 4, 5, *range(100, 110)]
+    listens = pl.read_parquet(dataset.folder / "listens.parquet")
+    assert not listens["track_id"].is_in([2, 3]).any()

@@ -10,7 +10,7 @@ from worlds import random_parts, write_own
 from mrs.published import claims
 from mrs.published.claims import CELLS, NOT_TESTABLE
 from mrs.published.judge import judge
-from mrs.study.evidence import gather
+from mrs.study.evidence import gather, own_data
 from mrs.study.store import Store
 
 
@@ -142,3 +142,16 @@ def test_real_listening_decides_a_claim_by_itself(store: Store):
     origin = {"listens": "real", "vectors": None}
     write(store, 0.4, recommender="elsa", provenance=origin, **none)
     assert judge(claim, gather(store)).verdict == "reproduced"
+
+
+def test_runs_on_the_tables_own_data_are_known_by_name_and_split(store: Store):
+    onion = {"dataset": {"spec": "data/there", "name": "music4all-onion"}}
+    write(store, 0.2, **onion, split="temporal")
+    write(store, 0.3, **onion, split="temporal", protocol="published")
+    write(store, 0.4, **onion, split="catalogue")
+    write(store, 0.5, split="temporal")
+    origin = {"listens": "generated", "vectors": "audio"}
+    write(store, 0.6, **onion, split="temporal", provenance=origin)
+    rows = own_data(store).filter(pl.col("metric") == "recall@50")
+    assert rows.select("protocol", "mean").rows() == [("corrected", 0.2), ("published", 0.3)]
+    assert gather(store).own.equals(own_data(store))

@@ -101,17 +101,6 @@ def test_a_changed_parameter_runs_only_its_recommender(done: Results, tmp_path: 
     assert (plan.n_missing, len(plan.fits)) == (4, 2)  # two seeds, each serves both scenarios
 
 
-def test_the_estimate_follows_the_records(copy: Results, tmp_path: Path) -> None:
-    plan = make_plan(Results(copy.study, Store(tmp_path / "empty")))
-    assert (plan.n_runs, plan.n_missing, plan.unknown) == (N_RUNS, N_RUNS, len(plan.fits))
-    assert plan.seconds == 0
-    record = copy.records(copy.specs())[0]
-    (record.folder / "users.parquet").unlink()
-    plan = make_plan(copy)
-    assert (plan.n_missing, plan.unknown) == (1, 0)
-    assert 0 < plan.seconds < 60
-
-
 def test_a_failing_fit_leaves_the_others(tmp_path: Path) -> None:
     study = write_study(tmp_path)
     cold = tmp_path / "own" / "splits" / "mine" / "cold_test.parquet"

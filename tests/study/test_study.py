@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from mrs.errors import InputError
+from mrs.recommenders import make_recommender
 from mrs.study.study import load_study
 
 STUDIES = Path(__file__).resolve().parents[2] / "studies"
@@ -118,3 +119,37 @@ def test_the_full_demo_goes_on_from_the_default_one() -> None:
         whole = "n_components-none" in variant.slug
         cheap = variant.name == "knn" or variant.name.startswith("bimodal")
         assert len(full.controls(variant)) == (0 if whole else 10 if cheap else 5)
+
+
+def test_settings_of_the_yambda_study_are_the_published_ones() -> None:
+    """Of gmeehan96/ACARec, for Yambda: without and with the artist's mean."""
+    study = load_study(STUDIES / "yambda-50m.yaml")
+    found = {(v.name, dict(v.settings).get("use_artist", False)): v for v in study.recommenders}
+
+    def full(name: str, use_artist: bool = False) -> dict:
+        return make_recommender(name, dict(found[name, use_artist].settings)).settings()
+
+    clcrec = full("clcrec")
+    names = ("temperature", "lambda_", "sample_rate", "learning_rate", "regularization")
+    assert [clcrec[name] for name in names] == [1, 0.6, 0.6, 1e-3, 1e-4]
+    assert (clcrec["n_negatives"], clcrec["patience"]) == (128, 5)
+    names = ("alpha", "dropout", "n_experts", "learning_rate", "regularization", "batch_size")
+    for use_artist, alpha in ((False, 1e-5), (True, 1e-3)):
+        heater = full("heater", use_artist)
+        assert [heater[name] for name in names] == [alpha, 0.8, 7, 1e-3, 1e-4, 1024]
+    names = ("alpha", "beta", "learning_rate", "regularization", "batch_size", "patience")
+    for use_artist, values in ((False, [1, 0.6, 1e-3, 1e-6]), (True, [1, 0.8, 1e-4, 1e-5])):
+        gar = full("gar", use_artist)
+        assert [gar[name] for name in names] == [*values, 1024, 10]
+    names = ("learning_rate", "regularization", "batch_size", "patience")
+    for use_artist, regularization in ((False, 1e-4), (True, 1e-6)):
+        deepmusic = full("deepmusic", use_artist)
+        assert [deepmusic[name] for name in names] == [3e-4, regularization, 2048, 10]
+    acarec = study.recommenders[-5]
+    assert acarec.slug == "acarec"
+    values = make_recommender("acarec", dict(acarec.settings)).settings()
+    names = ("learning_rate", "regularization", "batch_size", "max_epochs", "patience")
+    assert [values[name] for name in names] == [5e-4, 0, 1024, 500, 15]
+    assert (values["n_catalogue"], values["n_catalogue_inference"]) == (5, 250)
+    backbone = make_recommender(values["backbone"], {}).settings()
+    assert (values["backbone"], backbone["embedding_size"]) == ("bpr", 128)

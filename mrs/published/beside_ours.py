@@ -1,0 +1,55 @@
+"""Every published value of arXiv 2604.23077 beside what was computed here on the same data.
+
+Only real plays of its split and vectors from audio or files have a place here (`Evidence.own`).
+A value agrees if it is within the tolerance of the claim `p2-values`: a share of the published
+value, and half of its last printed digit.
+"""
+
+import polars as pl
+
+from mrs.published import results
+from mrs.published.claims import OWN_CELLS
+
+CLAIM = "p2-values"
+K = 50  # at which every published value was computed
+HALF_DIGIT = 0.00005  # four digits are printed
+KEY = ["scenario", "recommender", "backend", "vectors", "metric"]
+
+
+def published() -> pl.DataFrame:
+    """The values of the base tables: `KEY`, published, ± (95 % half-width over runs)."""
+    rows = results.tables().filter(pl.col("variant") == "base", pl.col("k_computed") == K)
+    return rows.select(
+        "scenario",
+        "recommender",
+        "backend",
+        pl.col("embeddings").alias("vectors"),
+        "metric",
+        pl.col("mean").alias("published"),
+        pl.col("ci95").alias("±"),
+    )
+
+
+def beside(own: pl.DataFrame, tolerance: float) -> pl.DataFrame:
+    """A row a published value and protocol: `KEY`, published, ±, protocol, here, runs, difference,
+    within.
+
+    `own` has the columns `OWN_CELLS`. A value that nothing was computed for has one row, with
+    nulls from `protocol` on.
+    """
+    metric = pl.col("metric").str.split("@").list
+    ours = own.cast(OWN_CELLS).filter(metric.last() == str(K))  # type: ignore[arg-type]
+    ours = ours.select(
+        "scenario",
+        "recommender",
+        pl.col("backend").replace("", "none"),
+        pl.when("shuffled").then(pl.lit("shuffled")).otherwise(pl.lit("real")).alias("vectors"),
+        metric.first().alias("metric"),
+        "protocol",
+        pl.col("mean").alias("here"),
+        "runs",
+    )
+    both = published().join(ours, on=KEY, how="left", maintain_order="left")
+    difference = pl.col("here") - pl.col("published")
+    near = difference.abs() <= tolerance * pl.col("published") + HALF_DIGIT
+    return both.with_columns(difference=difference, within=near)

@@ -1,0 +1,57 @@
+"""Published values beside ours: which stand together, and what is within tolerance."""
+
+import polars as pl
+import pytest
+
+from mrs.published import beside_ours
+from mrs.published.claims import OWN_CELLS
+
+TOLERANCE = 0.05
+
+
+def ours(metric: str, mean: float, **changes: object) -> dict:
+    row = {"recommender": "elsa", "variant": "", "backend": "", "label": "", "scenario": "hot"}
+    row |= {"shuffled": False}
+    return {"protocol": "corrected", **row, "metric": metric, "mean": mean, "runs": 3} | changes
+
+
+def beside(*rows: dict) -> pl.DataFrame:
+    found = beside_ours.beside(pl.DataFrame(rows, schema=OWN_CELLS), TOLERANCE)
+    return found.filter(pl.col("protocol").is_not_null())
+
+
+def test_without_runs_every_value_stands_alone() -> None:
+    found = beside_ours.beside(pl.DataFrame(schema=OWN_CELLS), TOLERANCE)
+    assert len(found) == len(beside_ours.published()) == found.select(beside_ours.KEY).n_unique()
+    assert found["here"].is_null().all()
+    assert found["within"].is_null().all()
+
+
+def test_what_is_within_tolerance() -> None:
+    """ELSA's printed recall is 0.0823: the tolerance is 0.05 x 0.0823 + 0.00005 = 0.004165."""
+    for mean, within in ((0.0823, True), (0.0864, True), (0.0782, True), (0.0865, False)):
+        (row,) = beside(ours("recall@50", mean)).iter_rows(named=True)
+        assert (row["published"], row["here"], row["within"]) == (0.0823, mean, within)
+        assert row["difference"] == pytest.approx(mean - 0.0823)
+        assert row["runs"] == 3
+
+
+def test_only_the_same_value_stands_beside() -> None:
+    published = beside_ours.published()
+    chosen = {"scenario": "cold", "recommender": "hybrid", "backend": "mert", "metric": "ndcg"}
+    theirs = dict(published.filter(**chosen).select("vectors", "published").iter_rows())
+    mert = {"scenario": "cold", "recommender": "hybrid", "backend": "mert", "label": "MERT"}
+    found = beside(
+        ours("ndcg@50", 0.1, **mert),
+        ours("ndcg@50", 0.2, **mert, shuffled=True),
+        ours("ndcg@50", 0.3, **mert, protocol="published"),
+        ours("ndcg@20", 0.4, **mert),
+        ours("ndcg@50", 0.5, **(mert | {"backend": "mine"})),
+        ours("ndcg@50", 0.6, **(mert | {"scenario": "cold/discovery"})),
+    )
+    told = found.sort("here").select("vectors", "protocol", "here", "published").rows()
+    assert told == [
+        ("real", "corrected", 0.1, theirs["real"]),
+        ("shuffled", "corrected", 0.2, theirs["shuffled"]),
+        ("real", "published", 0.3, theirs["real"]),
+    ]

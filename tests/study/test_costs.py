@@ -1,0 +1,91 @@
+"""What fits take: known times, scaled ones, memory by hand."""
+
+from pathlib import Path
+
+import pytest
+from worlds import random_parts, write_own
+
+from mrs.data.dataset import Dataset, open_dataset
+from mrs.study import costs
+from mrs.study.results import Results
+from mrs.study.spec import RunSpec, make_spec
+from mrs.study.store import Store
+from mrs.study.study import Study
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    parts = random_parts()
+    write_own(tmp_path / "own", parts)
+    return open_dataset(tmp_path / "own")
+
+
+def spec(dataset: Dataset, recommender: str, **settings: object) -> RunSpec:
+    return make_spec(dataset, recommender=recommender, scenario="hot", settings=settings)
+
+
+def test_known_times_come_first(dataset: Dataset) -> None:
+    known = {"elsa": [1.0, 5.0, 2.0]}
+    fits = [spec(dataset, "elsa"), spec(dataset, "als"), spec(dataset, "popularity")]
+    assert costs.seconds_of(fits, known, lambda s: 7.0 if s.recommender == "als" else None) == [
+        2.0,
+        7.0,
+        None,
+    ]
+
+
+def test_times_scale_with_what_an_epoch_passes_through(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BPR passes through pairs, ELSA through listeners x tracks; half of the epochs are used."""
+    row = {"epoch_seconds": 2.0, "epochs": 3.0, "share": 0.5, "units": 10.0}
+    row |= {"rank_seconds": 1.0, "size": 100.0}
+    monkeypatch.setattr(costs, "_costs", lambda: {"bpr": row, "elsa": row, "knn": row})
+    split = dataset.split()
+    n_pairs, size = len(split.train), len(split.users) * len(split.warm)
+    scaled = costs.Scaled(split)
+    ranking = size / 100
+    assert scaled(spec(dataset, "bpr", max_epochs=8)) == 2 * 4 * n_pairs / 10 + ranking
+    assert scaled(spec(dataset, "elsa", max_epochs=20)) == 2 * 10 * size / 10 + ranking
+    assert scaled(spec(dataset, "als")) is None
+
+
+def test_memory_grows_with_what_is_trained(dataset: Dataset) -> None:
+    split = dataset.split()
+    base = costs.LIBRARIES + costs.BLOCK + costs.A_PAIR * len(split.train)
+    rows = len(split.users) + len(split.warm)
+    wide, narrow = (spec(dataset, "elsa", embedding_size=d) for d in (64, 8))
+    assert costs.memory([narrow, wide], dataset, split) == base + 4 * 4 * rows * 64
+    assert costs.memory([spec(dataset, "popularity")], dataset, split) == base
+
+
+def test_every_recommender_of_the_papers_has_a_measured_cost() -> None:
+    study_of_papers = {"knn", "shallow", "bimodal_content", "hybrid", "bert4rec", "elsa"}
+    of_cold_start = {"acarec", "artist_mean", "clcrec", "deepmusic", "gar", "heater"}
+    rows = costs._costs()
+    assert study_of_papers | of_cold_start <= set(rows)
+    for row in rows.values():
+        assert row["epoch_seconds"] > 0
+        assert 0 < row["share"] <= 1
+
+
+def test_the_estimate_of_a_study(dataset: Dataset, tmp_path: Path) -> None:
+    study = Study.model_validate(
+        {"title": "t", "dataset": dataset.spec, "recommenders": ["elsa", "popularity"]}
+        | {"scenarios": ["hot"]}
+    )
+    results = Results(study, Store(tmp_path / "store"), dataset)
+    fits = [[one] for one in results.specs()]
+    unrun = costs.estimate(results, fits)
+    assert unrun.unknown == 0
+    assert unrun.seconds == unrun.scaled > 0
+    assert unrun.memory == costs.memory(results.specs(), dataset, dataset.split())
+    info = {"dataset": {"name": dataset.name}, "recommender": "elsa"}
+    users = dataset.tracks.head(1)
+    for key, seconds in (("a", 100.0), ("b", 300.0)):
+        results.store.write(key, info | {"seconds": {"fit": seconds, "rank": 1.0}}, users)
+    elsewhere = {"dataset": {"name": "another"}, "seconds": {"fit": 1e6, "rank": 0.0}}
+    results.store.write("c", info | elsewhere, users)
+    known = costs.estimate(results, fits)
+    assert known.seconds - known.scaled == pytest.approx(201)
+    assert costs.estimate(results, []) == costs.Estimate(0, 0, 0, 0)
