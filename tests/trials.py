@@ -33,7 +33,7 @@ def record_frame(trials: dict[str, list[tuple[dict, list[Score]]]]) -> pl.DataFr
                             "rung": [0.1, 0.4, 0.7][fit] if reads else None,
                             "seed": 0 if reads else fit,
                             "seconds": 2.0 + number,
-                            "cpu_seconds": 1.0 + number,
+                            "cpu_seconds": 4.0 + number,
                             "converged": True,
                             "dataset": "demo:seed=1",
                             "months": 2,

@@ -3,6 +3,7 @@
 Where runs, backends or artists are missing the answer is "not testable here".
 """
 
+import json
 from collections.abc import Callable
 from math import inf
 
@@ -28,7 +29,8 @@ from mrs.published.claims import (
 
 
 def _means(side: Listening, shuffled: bool = False, **chosen: str) -> pl.DataFrame:
-    """The cells of a choice, with their ranks among the backends."""
+    """The cells of a choice, with their ranks among the backends; no variants if none is chosen."""
+    chosen = {"variant": ""} | chosen
     rows = side.cells.filter(
         pl.col("shuffled") == shuffled, *[pl.col(name) == value for name, value in chosen.items()]
     )
@@ -183,15 +185,47 @@ def semi_cold(claim: Claim, side: Listening) -> Finding:
     return Finding(f"{side.semi_cold:.0%} of the cold tracks", verdict)
 
 
-def no_check(claim: Claim, _: Listening) -> Finding:
-    """What cannot be computed from records as they are."""
-    return missing("no run of this project measures it")
+def gain(claim: Claim, side: Listening) -> Finding:
+    """How many percent one recommender is above the best of others, against a claimed gain."""
+    wanted = claim.arguments
+    mine, other = (
+        _best(side, names, claim, wanted["metric"])
+        for names in ([wanted["recommender"]], wanted["over"])
+    )
+    if -inf in (mine, other):
+        return _incomplete(side)
+    if wanted["dataset"] not in side.name:
+        return missing(f"{side.name} is not the data that it is about")
+    percent = 100 * (mine / other - 1)
+    close = abs(percent - wanted["percent"]) <= claim.tolerance
+    verdict = REPRODUCED if close else PARTLY if percent > 0 else CONTRADICTED
+    return Finding(f"{mine:.4f} against {other:.4f}: {percent:+.1f} %", verdict)
+
+
+def lost_without(claim: Claim, side: Listening) -> Finding:
+    """The share of a recommender's mean over its backends that is lost with a setting changed.
+
+    Of several changes the one that loses least counts.
+    """
+    wanted = claim.arguments
+    chosen = {name: wanted[name] for name in ("recommender", "scenario", "metric")}
+    lost = {}
+    for change in wanted["variants"]:
+        variant = json.dumps(change, sort_keys=True)
+        both = _means(side, **chosen).join(
+            _means(side, **chosen | {"variant": variant}), on="backend", suffix="_without"
+        )
+        if not len(both):
+            return _incomplete(side)
+        lost[variant] = 1 - float(both["mean_without"].sum()) / float(both["mean"].sum())
+    text = ", ".join(f"{share:.1%} with {variant}" for variant, share in lost.items())
+    return of_size(min(lost.values()), claim, f"lost: {text}")
 
 
 LISTENING: dict[str, Callable[[Claim, Listening], Finding]] = {
     check.__name__: check
     for check in (
         best_backend, better_with, below_backend, above_all, orders_differ, rank_moves,
-        real_above_shuffled, doubled, best_recommender, semi_cold, no_check,
+        real_above_shuffled, doubled, best_recommender, semi_cold, gain, lost_without,
     )
 }  # fmt: skip

@@ -34,9 +34,11 @@ SECONDARY = "2nd"
 MOST = 0.5  # a share above this is most
 
 # A row a recommender, backend and scenario of one dataset: mean over users and runs of a metric.
-# `label` is the backend's, "sim:" before it where the vectors are surrogates.
+# `label` is the backend's, "sim:" before it where the vectors are surrogates. `variant` is "" with
+# the settings that count for the recommender, else what differs from these, as JSON.
 CELLS = {
     "recommender": pl.String,
+    "variant": pl.String,
     "backend": pl.String,
     "label": pl.String,
     "scenario": pl.String,

@@ -50,7 +50,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Deviation:
+class DeviationRow:
     """A row: what is described, what the published code does, what is done here, each a sentence
     or two.
 
@@ -82,21 +82,21 @@ class Deviation:
 
 
 @cache
-def deviations() -> tuple[Deviation, ...]:
+def deviations() -> tuple[DeviationRow, ...]:
     """All rows, in the order of the table."""
     source = files("mrs.published") / "data" / "deviations.yaml"
     return read(source.read_text(encoding="utf-8"))
 
 
-def deviation(name: str) -> Deviation:
+def deviation(name: str) -> DeviationRow:
     """The row of a name. Raises `KeyError`."""
     return {row.name: row for row in deviations()}[name]
 
 
-def read(text: str) -> tuple[Deviation, ...]:
+def read(text: str) -> tuple[DeviationRow, ...]:
     """The rows of a deviations.yaml, checked. Raises `InputError` that names the row."""
     values = yaml.safe_load(text)
-    rows: list[Deviation] = []
+    rows: list[DeviationRow] = []
     for number, entry in enumerate(values["deviations"], 1):
         try:
             rows.append(_row(entry, values["repositories"], values["papers"]))
@@ -108,8 +108,10 @@ def read(text: str) -> tuple[Deviation, ...]:
     return tuple(rows)
 
 
-def _row(entry: dict[str, Any], repositories: dict[str, str], papers: dict[str, str]) -> Deviation:
-    row = Deviation(
+def _row(
+    entry: dict[str, Any], repositories: dict[str, str], papers: dict[str, str]
+) -> DeviationRow:
+    row = DeviationRow(
         **entry
         | {
             "recommenders": tuple(entry["recommenders"]),

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from mrs.data.surrogates import HELDOUT_R2
 from mrs.published import t_intervals
-from mrs.published.deviation_table import Deviation, deviations
+from mrs.published.deviation_table import DeviationRow, deviations
 from mrs.recommenders import RECOMMENDERS
 from mrs.report.figures import CHANCE, closed
 from mrs.report.style import WIDTH, palette
@@ -123,7 +123,7 @@ class DeviationsPage:
                 )
         return pl.DataFrame(rows)
 
-    def _cell(self, row: Deviation, recommender: str, found: dict | None, scenario: str) -> str:
+    def _cell(self, row: DeviationRow, recommender: str, found: dict | None, scenario: str) -> str:
         if found is not None:
             ends = f"{signed(found['low'])} to {signed(found['high'])}"
             return f"{signed(found['difference'])} ({ends})"
@@ -211,7 +211,7 @@ class DeviationsPage:
             ]
         return pl.DataFrame(rows, schema_overrides={"address": pl.String})
 
-    def _effect(self, row: Deviation) -> str:
+    def _effect(self, row: DeviationRow) -> str:
         if row.measured == "none":
             return f"{NOT_MEASURED}: {row.reason}"
         if row.measured == "closed form":

@@ -13,7 +13,7 @@ from mrs.published.metrics_audit import LIVE
 from mrs.report.coldstart import STUDIES, TITLE
 from mrs.report.components import pairs
 from mrs.report.ladder import has_ladder
-from mrs.study.effects import ARCHIVE
+from mrs.study import effects
 from mrs.study.mir import hearing_key
 from mrs.study.pairs import has_pairs
 from mrs.study.results import Cell, Results
@@ -319,8 +319,8 @@ class _Book:
 
     def deviations(self) -> Page:
         """What the published code does otherwise; its runs come with the project."""
-        present = ARCHIVE.exists()
-        inputs = (self.results.store.digests.of_file(ARCHIVE),) if present else ()
+        of_file = self.results.store.digests.of_file
+        inputs = tuple(of_file(path) for path in (effects.STUDY, effects.ARCHIVE) if path.exists())
         title = "Deviations and their effects"
         return Page("deviations", title, "deviations", inputs=inputs)
 

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,7 +19,7 @@ from mrs.report.hyperparameters import SOURCES, Source, plain
 from mrs.report.style import WIDTH, palette
 from mrs.study.search import Range, Rate, groups
 from mrs.study.study import Study, Variant, load_study
-from mrs.study.tuning_record import TuningRecord
+from mrs.study.tuning_record import DEAREST, TuningRecord
 
 NEVER = "never tuned"
 COLUMNS = 2  # panels beside each other
@@ -59,7 +60,7 @@ class TuningPage:
         kind = "the generated world" if world.partition(":")[0] == "demo" else "the data"
         return (
             f"Each of {len(self.searched)} recommenders or families had {equal} trials, the "
-            f"present values being the first, on {kind} `{world}`: {self._fits()}. "
+            f"first with the values before the search, on {kind} `{world}`: {self._fits()}. "
             f"{self._cold()}All fits together took {_time(cost['seconds'][0])}, "
             f"{_time(cost['cpu_seconds'][0])} of processor time, on {when}; "
             f"{', '.join(frame['machine'].unique(maintain_order=True))}. "
@@ -160,7 +161,7 @@ class TuningPage:
         return text
 
     def ranges(self) -> pl.DataFrame:
-        """A row a searched hyper-parameter: its range, the value before, the best trial's."""
+        """A row a searched hyper-parameter: its range, the value before, the chosen trial's."""
         assert self.record is not None
         rows = []
         for name in self.searched:
@@ -174,31 +175,32 @@ class TuningPage:
                         "hyper-parameter": key,
                         "range": str(space.get(key, "")),
                         "before": plain(value),
-                        "best trial": plain(best[key]),
+                        "chosen": plain(best[key]),
                     }
                 )
         return pl.DataFrame(rows)
 
     def changes(self) -> pl.DataFrame:
-        """What the best trial changes on the criterion; scores are means over its fits."""
+        """What the chosen trial changes on the criterion; scores are means over its fits."""
         assert self.record is not None
         return self.record.changes().select(
             pl.col("recommender").replace_strict({n: k.label for n, k in RECOMMENDERS.items()}),
             "scenario",
             "metric",
             pl.col("present").alias("before"),
-            pl.col("chosen").alias("best trial"),
+            "chosen",
             (100 * pl.col("gain")).alias("change, %"),
             (pl.col("trial") + 1).alias("its number"),
         )
 
     def costs(self) -> pl.DataFrame:
-        """The budget of each group: trials, fits, seconds, and the dearest trial's cost."""
+        """The budget of each group: trials, fits, seconds; what is chosen, and what costs more."""
         assert self.record is not None
         rows = []
         for name in self.searched:
             mine = self.record.trials.filter(pl.col("group") == name)
-            cpu = mine["cpu_seconds"]
+            cpu, scores = mine["cpu_seconds"], mine["criterion"]
+            chosen, best = self.record.chosen(name), int(np.argmax(scores.to_numpy()))
             rows.append(
                 {
                     "searched": name,
@@ -206,8 +208,10 @@ class TuningPage:
                     "fits": int(mine["fits"].sum()),
                     "wall s": float(mine["seconds"].sum()),
                     "processor s": float(cpu.sum()),
-                    "dearest trial / first": float(cpu.max() / cpu[0]),
-                    "best trial / first": float(cpu[self.record.chosen(name)] / cpu[0]),
+                    "chosen: score / first": scores[chosen],
+                    "chosen: cost / first": cpu[chosen] / cpu[0],
+                    "best: score / first": scores[best],
+                    "best: cost / first": cpu[best] / cpu[0],
                 }
             )
         return pl.DataFrame(rows)
@@ -226,6 +230,14 @@ class TuningPage:
             pl.col("best").alias("best so far"),
             pl.col("cpu_seconds").alias("processor s"),
             pl.Series("values", texts),
+        )
+
+    def rule(self) -> str:
+        """How a trial is chosen."""
+        return (
+            "Chosen is the trial of the best score among those whose fits took at most "
+            f"{DEAREST:g} times the first trial's processor time: what a study may cost is set by "
+            "the study, and a better trial that costs more stands in the table as such."
         )
 
     def best_figure(self) -> Figure:
@@ -302,7 +314,7 @@ def _scatter(axis: Axes, values: list[Any], scores: list[float], chosen: int) ->
         values = [sorted(set(values)).index(value) for value in values]
     axis.plot(values, scores, "o", color=PLAIN, markersize=4, label="a trial")
     axis.plot(values[0], scores[0], "D", color=CHANCE, markersize=6, label="the first, before")
-    axis.plot(values[chosen], scores[chosen], "*", color=SHUFFLED, markersize=11, label="best")
+    axis.plot(values[chosen], scores[chosen], "*", color=SHUFFLED, markersize=11, label="chosen")
 
 
 def _backend(row: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ import polars as pl
 import typer
 
 from mrs.data.dataset import Card, Dataset
-from mrs.data.digests import of_values
+from mrs.data.digests import of_values, replacing
 from mrs.data.surrogates import HELDOUT_R2
 from mrs.errors import InputError
 from mrs.evaluation.metrics import Judged, chance, evaluate
@@ -180,15 +180,14 @@ def pack(
         "seconds": round(_seconds(runs), 1),
     }
     frame = pl.DataFrame(rows, schema=SCHEMA)
-    temporary = path.with_name(f".{path.name}.part")
-    frame.write_parquet(
-        temporary,
-        compression="zstd",
-        compression_level=15,
-        data_page_size=16 << 20,  # users and candidates repeat from run to run
-        metadata={"about": json.dumps(about)},
-    )
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        frame.write_parquet(
+            temporary,
+            compression="zstd",
+            compression_level=15,
+            data_page_size=16 << 20,  # users and candidates repeat from run to run
+            metadata={"about": json.dumps(about)},
+        )
     return Archive(path)
 
 

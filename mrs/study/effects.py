@@ -1,8 +1,8 @@
 """What each deviation of the published code does by itself, measured on the generated world.
 
 A run with one deviation (protocol "published:<name>") stands beside the same run without it: the
-same recommender, hyper-parameters (those of `studies/demo.yaml`), vectors, listeners and seed. The
-runs come with the project in `studies/deviations.parquet`; they are made again by
+same recommender, hyper-parameters (those of `studies/deviations.yaml`), vectors, listeners and
+seed. The runs come with the project in `studies/deviations.parquet`; they are made again by
 
     python -m mrs.study.effects
 
@@ -21,7 +21,7 @@ import typer
 
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.evaluation.bootstrap import difference
-from mrs.published.deviation_table import Deviation, deviations
+from mrs.published.deviation_table import DeviationRow, deviations
 from mrs.recommenders import RECOMMENDERS
 from mrs.recommenders.coldstart.base import ColdStart
 from mrs.study.archive import open_archive, pack
@@ -30,7 +30,7 @@ from mrs.study.spec import PRIMARY, RunSpec, make_spec, run_key
 from mrs.study.store import Record, Store
 from mrs.study.study import Study, load_study
 
-STUDY = Path("studies/demo.yaml")  # whose hyper-parameters are used
+STUDY = Path("studies/deviations.yaml")  # whose hyper-parameters are used
 DATASET = "demo:n_users=300,n_tracks=400,n_artists=50,n_cold=60"
 ARCHIVE = Path("studies/deviations.parquet")
 COMMAND = "python -m mrs.study.effects"
@@ -112,11 +112,11 @@ def pairs(study: Study, dataset: Dataset) -> list[Pair]:
     return found
 
 
-def _protocol(row: Deviation) -> str:
+def _protocol(row: DeviationRow) -> str:
     return "corrected" if row.measured == "list length" else row.protocol
 
 
-def _pair(row: Deviation, corrected: RunSpec, published: RunSpec) -> Pair:
+def _pair(row: DeviationRow, corrected: RunSpec, published: RunSpec) -> Pair:
     metric = PRIMARY[corrected.scenario]
     other = LONGER_LISTS[corrected.scenario] if row.measured == "list length" else metric
     return Pair(row.name, corrected, published, metric, other)

@@ -16,16 +16,19 @@ from mrs.recommenders import RECOMMENDERS, make_recommender
 from mrs.study.store import Record, Store
 
 METRICS = ("hitrate@50", "recall@50", "ndcg@50", "recall@20", "ndcg@20")
+POPULARITY = (
+    "popularity"  # rank correlation of new tracks' mean score and plays, a run's own number
+)
 OWN = ("audio", "file")  # vectors that a model computed
-RUN = ("dataset", "generated", "recommender", "settings", "backend", "label", "scenario")
+RUN = ("dataset", "split", "generated", "recommender", "settings", "backend", "label", "scenario")
 
 
 def gather(store: Store) -> Evidence:
     """The evidence of a store: of generated and of real listening the dataset with most records.
 
-    Only corrected runs count. Real listening counts with vectors from audio or files alone; where
-    a recommender was run with several settings, those with most runs count, and of these the ones
-    nearest to the defaults.
+    Only corrected runs count. Real listening counts with vectors from audio or files alone. Of a
+    recommender that was run on several splits the one with most runs counts, and of several
+    settings likewise, of equals the ones nearest to the defaults; other settings are variants.
     """
     rows = _runs(store)
     real, generated = (
@@ -57,9 +60,12 @@ def _read(records: Sequence[Record]) -> pl.DataFrame:
         path = record.folder / "users.parquet"
         names = [f"{m}@{k}" for m in ("hitrate", "recall", "ndcg") for k in info["k"]]
         kept = [name for name in names if name in METRICS]
-        means = pl.read_parquet(path, columns=kept).mean().row(0) if kept else ()
+        means = list(pl.read_parquet(path, columns=kept).mean().row(0)) if kept else []
+        if (told := _popularity(info)) is not None:
+            kept, means = [*kept, POPULARITY], [*means, told]
         run = {
             "dataset": info["dataset"]["spec"],
+            "split": info["split"],
             "generated": info["provenance"]["listens"] == "generated",
             "recommender": info["recommender"],
             "settings": json.dumps(info["settings"], sort_keys=True),
@@ -71,6 +77,11 @@ def _read(records: Sequence[Record]) -> pl.DataFrame:
         rows += [run | {"metric": m, "mean": v} for m, v in zip(kept, means, strict=True)]
     schema = dict.fromkeys(RUN, pl.String) | {"generated": pl.Boolean, "shuffled": pl.Boolean}
     return pl.DataFrame(rows, schema=schema | {"metric": pl.String, "mean": pl.Float64})
+
+
+def _popularity(info: dict[str, Any]) -> float | None:
+    told = info.get("new_tracks") or {}
+    return told["popularity"]["all"]["spearman"] if told and info["scenario"] == "cold" else None
 
 
 def _label(info: dict[str, Any]) -> str:
@@ -85,23 +96,43 @@ def _listening(rows: pl.DataFrame) -> Listening:
     stand_in = pl.col("label").str.starts_with("sim:")
     heard = mine.filter(~stand_in)["backend"].unique()  # a stand-in gives way to the model itself
     mine = mine.filter(~(stand_in & pl.col("backend").is_in(heard.implode())))
+    mine = mine.join(_splits(mine), on=["recommender", "split"], how="semi")
     cells = mine.group_by(*RUN, "shuffled", "metric").agg(pl.col("mean").mean(), runs=pl.len())
-    chosen = _settings(mine)
-    kept = cells.join(chosen, on=["recommender", "settings"], how="semi")
-    order = ["recommender", "scenario", "backend", "shuffled", "metric"]
-    frame = kept.select(*CELLS).cast(CELLS).sort(order)  # type: ignore[arg-type]
+    cells = cells.join(_settings(mine), on="recommender", maintain_order="left")
+    pairs = cells.select("settings", "chosen").rows()
+    cells = cells.with_columns(
+        variant=pl.Series([_variant(*pair) for pair in pairs], dtype=pl.String)
+    )
+    order = ["recommender", "variant", "scenario", "backend", "shuffled", "metric"]
+    frame = cells.select(*CELLS).cast(CELLS).sort(order)  # type: ignore[arg-type]
     return Listening(name, frame, _semi_cold(name))
 
 
+def _splits(rows: pl.DataFrame) -> pl.DataFrame:
+    """The split of each recommender that counts: recommender, split."""
+    return (
+        rows.group_by("recommender", "split")
+        .len()
+        .sort("len", "split", descending=[True, False])
+        .unique("recommender", keep="first", maintain_order=True)
+    )
+
+
+def _variant(settings: str, chosen: str) -> str:
+    base = json.loads(chosen)
+    mine = {name: v for name, v in json.loads(settings).items() if v != base.get(name)}
+    return json.dumps(mine, sort_keys=True) if mine else ""
+
+
 def _settings(rows: pl.DataFrame) -> pl.DataFrame:
-    """The settings of each recommender that count: recommender, settings."""
+    """The settings of each recommender that count: recommender, chosen."""
     pairs = rows.group_by("recommender", "settings").len()
     off = [_changes(name, text) for name, text in pairs.select("recommender", "settings").rows()]
     return (
         pairs.with_columns(off=pl.Series(off, dtype=pl.Int64))
         .sort("len", "off", "settings", descending=[True, False, False])
         .unique("recommender", keep="first", maintain_order=True)
-        .select("recommender", "settings")
+        .select("recommender", chosen="settings")
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mrs.data.digests import Digests
+from mrs.data.digests import Digests, replacing
 from mrs.errors import InputError
 
 
@@ -115,13 +115,8 @@ class Store:
         with suppress(OSError, pl.exceptions.PolarsError):
             return pl.read_parquet(path)
         frame = compute()
-        with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                dir=path.parent, prefix=".new-", delete=False
-            ) as temporary:
-                frame.write_parquet(temporary)
-            Path(temporary.name).replace(path)
+        with suppress(OSError), replacing(path) as temporary:
+            frame.write_parquet(temporary)
         return frame
 
     def sweep(self) -> None:

@@ -33,7 +33,7 @@ from threadpoolctl import threadpool_limits
 
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.demo import Params
-from mrs.data.digests import of_values, write_atomically
+from mrs.data.digests import of_values, replacing, write_atomically
 from mrs.data.pseudo_cold import pseudo_cold_split, validation_split
 from mrs.data.splits import Split
 from mrs.data.surrogates import HELDOUT_R2, STAND_INS
@@ -312,10 +312,8 @@ def tune(
     command += f" --dataset {dataset}" if dataset else ""
     rows = list(_rows(planned, opened, outcomes, {"search_seed": seed, "command": command}))
     frame = pl.DataFrame(rows, schema=SCHEMA)
-    path = tuning_file(study_file)
-    temporary = path.with_name(f".{path.name}.new")
-    frame.write_parquet(temporary)
-    temporary.replace(path)
+    with replacing(tuning_file(study_file)) as temporary:
+        frame.write_parquet(temporary)
     return frame
 
 

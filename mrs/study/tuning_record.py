@@ -14,6 +14,10 @@ from mrs.study.search import Group, groups
 from mrs.study.study import Study
 from mrs.study.tune import SCHEMA, tuning_file
 
+# A study sets what it may cost, so a trial is chosen only if its fits took at most so many times
+# the processor time of trial 0's.
+DEAREST = 1.5
+
 
 class TuningRecord:
     """The frame that `mrs.study.tune` writes, a row a trial, fit, recommender and scenario."""
@@ -80,9 +84,10 @@ class TuningRecord:
         return self.frame.filter(pl.col("group") == group)["trial"].n_unique()
 
     def chosen(self, group: str) -> int:
-        """The trial of the best criterion; the earliest of equals, so that 0 wins ties."""
+        """The trial of the best criterion among those within `DEAREST`, the earliest of equals."""
         mine = self.trials.filter(pl.col("group") == group)
-        return int(mine["trial"][int(np.argmax(mine["criterion"].to_numpy()))])
+        affordable = mine.filter(pl.col("cpu_seconds") <= DEAREST * pl.col("cpu_seconds").first())
+        return int(affordable["trial"][int(np.argmax(affordable["criterion"].to_numpy()))])
 
     def values(self, group: str, trial: int) -> dict[str, Any]:
         """What a trial set of the searched hyper-parameters."""
@@ -136,7 +141,8 @@ class TuningRecord:
             lines.append(
                 f"{group}: {self.n_trials(group)} trials of {mine['fits'][0]} fits, "
                 f"{mine['cpu_seconds'].sum():.0f} s of processor time; "
-                f"best {max(mine['criterion']):.3f} times the present"
+                f"chosen {mine['criterion'][self.chosen(group)]:.3f} times the present, "
+                f"at any cost {max(mine['criterion']):.3f}"
             )
         return "\n".join([*lines, "", "recommenders:", self.snippet(study)])
 

@@ -52,6 +52,7 @@ def cells(means: dict[tuple[str, str, str], float], shuffled: bool = False) -> p
     rows = [
         {
             "recommender": recommender,
+            "variant": "",
             "backend": backend,
             "label": backend,
             "scenario": scenario,
@@ -246,6 +247,40 @@ def test_groups_of_recommenders():
     assert check(ahead, cells(base))[0] == REPRODUCED
     behind = replace(ahead, arguments=ahead.arguments | {"recommender": "heater", "over": ["gar"]})
     assert check(behind, cells(base))[0] == CONTRADICTED
+
+
+def test_a_claimed_gain():
+    wanted = {"recommender": "acarec", "over": ["gar", "heater"], "scenario": "cold"}
+    claim = make("gain", 1.0, dataset="real", percent=10.0, metric="recall@50", **wanted)
+    others = {("gar", "cold", "muq"): 0.2, ("heater", "cold", "muq"): 0.1}
+    for mean, verdict in ((0.221, REPRODUCED), (0.23, PARTLY), (0.19, CONTRADICTED)):
+        frame = cells(others | {("acarec", "cold", "muq"): mean})
+        assert check(claim, frame)[0] == verdict
+    assert check(claim, frame)[1] == "0.1900 against 0.2000: -5.0 %"
+    assert check(claim, cells(others))[0] == NOT_TESTABLE
+    elsewhere = replace(claim, arguments=claim.arguments | {"dataset": "yambda"})
+    assert check(elsewhere, frame) == (NOT_TESTABLE, "real is not the data that it is about")
+
+
+def test_what_a_part_is_worth():
+    changes = [{"fusion": "residual"}, {"fusion": "glu"}]
+    wanted = {"recommender": "acarec", "scenario": "cold", "metric": "recall@50"}
+    claim = make("lost_without", 0.05, variants=changes, **wanted)
+    whole = cells({("acarec", "cold", "muq"): 0.3, ("acarec", "cold", "mert"): 0.1})
+
+    def without(fusion: str, mean: float) -> pl.DataFrame:
+        frame = cells({("acarec", "cold", "muq"): mean, ("acarec", "cold", "mert"): 0.1})
+        return frame.with_columns(variant=pl.lit(f'{{"fusion": "{fusion}"}}'))
+
+    # Of 0.4 on both backends, 0.04 are lost with the one and 0.02 with the other.
+    found = check(claim, pl.concat([whole, without("residual", 0.26), without("glu", 0.28)]))
+    text = 'lost: 10.0% with {"fusion": "residual"}, 5.0% with {"fusion": "glu"}'
+    assert found == (REPRODUCED, text)
+    less = pl.concat([whole, without("residual", 0.26), without("glu", 0.29)])
+    assert check(claim, less)[0] == PARTLY
+    none = pl.concat([whole, without("residual", 0.26), without("glu", 0.3)])
+    assert check(claim, none)[0] == CONTRADICTED
+    assert check(claim, pl.concat([whole, without("glu", 0.2)]))[0] == NOT_TESTABLE
 
 
 def test_artists():

@@ -57,7 +57,7 @@ def page(*rows: dict, archive: object = None) -> DeviationsPage:
         hours=lambda specs: None if archive is None else len(specs) * 0.5,
         archive=archive,
         dataset=SimpleNamespace(spec="demo:n_users=7", info={"title": "W"}, card=lambda name: card),
-        study_path=Path("studies/demo.yaml"),
+        study_path=Path("studies/deviations.yaml"),
     )
     return DeviationsPage(measured)  # type: ignore[arg-type]
 

@@ -84,8 +84,8 @@ def test_the_texts_follow_the_record(tmp_path: Path) -> None:
     assert "the generated world `demo:seed=1`" in intro
     assert "sim:MERT (rung 0.10), sim:MULE (rung 0.40), sim:MuQ (rung 0.70)" in intro
     assert "the 61 tracks first played in the last 2 months of train" in intro
-    # Two groups, three trials of three fits of 2, 3 and 4 s, with 1 s less of processor time each.
-    assert "together took 54 s, 36 s of processor time, on 2031-05-06; Linux x86_64" in intro
+    # Two groups, three trials of three fits of 2, 3 and 4 s, with 2 s more of processor time each.
+    assert "together took 54 s, 90 s of processor time, on 2031-05-06; Linux x86_64" in intro
     frame = record_frame({name: trials[:2] for name, trials in TRIALS.items()})
     frame.with_columns(months=pl.lit(1, pl.Int64)).write_parquet(tmp_path / "s.tuning.parquet")
     other = open_page(path).intro()
@@ -98,8 +98,9 @@ def test_tables_and_figures(tmp_path: Path) -> None:
     (size,) = page.ranges().filter(pl.col("hyper-parameter") == "hidden_size").rows()
     assert size == ("hybrid", "hidden_size", "0.5, 1, 2 times the study's", "64", "32")
     costs = page.costs().row(0, named=True)
-    assert (costs["trials"], costs["fits"], costs["processor s"]) == (3, 9, 18)
-    assert (costs["dearest trial / first"], costs["best trial / first"]) == (3, 2)
+    assert (costs["trials"], costs["fits"], costs["processor s"]) == (3, 9, 45)
+    assert (costs["chosen: cost / first"], costs["best: cost / first"]) == (1.25, 1.25)
+    assert costs["chosen: score / first"] == pytest.approx(1.075)
     assert page.changes()["change, %"].to_list() == pytest.approx([20, -5, 0])
     trials = page.trials()
     assert trials["score / first"].to_list() == pytest.approx([1, 1.075, 0.9, 1, 1, 0])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mrs.data.dataset import open_dataset
-from mrs.published.deviation_table import Deviation, deviation
+from mrs.published.deviation_table import DeviationRow, deviation
 from mrs.study import effects as module
 from mrs.study.archive import Archive
 from mrs.study.effects import Measured, effects, missing, pairs
@@ -25,10 +25,10 @@ recommenders: [knn, shallow: {max_epochs: 2, n_components: 4}, elsa: {max_epochs
 ROWS = ("cold_k", "frozen_flags")
 
 
-def rows() -> tuple[Deviation, ...]:
+def rows() -> tuple[DeviationRow, ...]:
     """Two rows; lists of another length are read of KNN alone."""
     cold_k, *others = map(deviation, ROWS)
-    return Deviation(**vars(cold_k) | {"recommenders": ("knn",)}), *others
+    return DeviationRow(**vars(cold_k) | {"recommenders": ("knn",)}), *others
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 def write(store: Store, mean: float, **changes: Any) -> None:
     info: dict[str, Any] = {
         "dataset": {"spec": "onion", "name": "onion"},
+        "split": "temporal",
         "recommender": "knn",
         "settings": {"center": False},
         "backend": "muq",
@@ -42,7 +43,7 @@ def surrogate(store: Store, mean: float, **changes: Any) -> None:
 
 
 def recall(frame: pl.DataFrame) -> list[tuple[str, float, int]]:
-    rows = frame.filter(pl.col("metric") == "recall@50")
+    rows = frame.filter(pl.col("metric") == "recall@50", pl.col("variant") == "")
     return list(rows.select("label", "mean", "runs").iter_rows())
 
 
@@ -85,6 +86,29 @@ def test_the_settings_with_most_runs_count(store: Store):
     assert recall(gather(store).real.cells) == [("MuQ", 0.4, 1)]  # nearer to the defaults
     write(store, 0.2, settings={"center": True}, seed=1)
     assert recall(gather(store).real.cells) == [("MuQ", 0.2, 2)]
+
+
+def test_other_settings_are_variants(store: Store):
+    write(store, 0.2, settings={"center": False})
+    write(store, 0.4, settings={"center": True})
+    cells = gather(store).real.cells.filter(pl.col("metric") == "ndcg@50")
+    assert cells.select("variant", "mean").rows() == [("", 0.2), ('{"center": true}', 0.4)]
+
+
+def test_the_split_with_most_runs_counts(store: Store):
+    write(store, 0.2)
+    write(store, 0.4, seed=1, split="catalogue")
+    write(store, 0.6, seed=2, split="catalogue")
+    assert recall(gather(store).real.cells) == [("MuQ", pytest.approx(0.5), 2)]
+
+
+def test_the_popularity_of_new_tracks(store: Store):
+    told = {"popularity": {"all": {"spearman": 0.25}}}
+    write(store, 0.2, scenario="cold", new_tracks=told)
+    write(store, 0.2, scenario="cold/discovery", new_tracks=told)
+    write(store, 0.2, scenario="cold", seed=1)
+    cells = gather(store).real.cells.filter(pl.col("metric") == "popularity")
+    assert cells.select("scenario", "mean", "runs").rows() == [("cold", 0.25, 1)]
 
 
 def test_the_dataset_with_most_records_counts(store: Store):

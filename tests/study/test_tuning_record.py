@@ -23,8 +23,8 @@ def test_the_criterion_by_hand(record: TuningRecord) -> None:
     # 0.3 / 0.2 in hot and 0.12 / 0.4 in cold: 1.5 and 0.3.
     assert hybrid["criterion"].to_list() == pytest.approx([1, (1.2 + 0.95) / 2, 0.9])
     assert hybrid["best"].to_list() == pytest.approx([1, 1.075, 1.075])
-    # Three fits of 1, 2 and 3 s, counted once although each answers two scenarios.
-    assert hybrid["cpu_seconds"].to_list() == [3, 6, 9]
+    # Three fits of 4, 5 and 6 s, counted once although each answers two scenarios.
+    assert hybrid["cpu_seconds"].to_list() == [12, 15, 18]
     assert hybrid["fits"].to_list() == [3, 3, 3]
     assert record.n_trials("hybrid") == 3
 
@@ -34,6 +34,18 @@ def test_what_is_chosen(record: TuningRecord) -> None:
     # Equal scores leave the present; a trial with a score that is not a number never wins.
     assert record.chosen("als") == 0
     assert record.trials.filter(pl.col("group") == "als")["criterion"].to_list() == [1, 1, 0]
+
+
+def test_a_better_trial_that_costs_too_much_is_not_chosen() -> None:
+    dear = {"hybrid": [*TRIALS["hybrid"][:2], TRIALS["hybrid"][0], TRIALS["hybrid"][1]]}
+    frame = record_frame(
+        dear
+    ).with_columns(  # the last trial scores best and costs 7 s a fit, not 4
+        score=pl.col("score") * pl.when(pl.col("trial") == 3).then(2).otherwise(1)
+    )
+    record = TuningRecord(frame)
+    assert record.trials["criterion"].to_list() == pytest.approx([1, 1.075, 1, 2.15])
+    assert record.chosen("hybrid") == 1
 
 
 def test_the_chosen_are_at_least_as_good_on_the_criterion(record: TuningRecord) -> None:
@@ -71,7 +83,7 @@ def test_the_snippet_is_the_study_with_the_chosen_values(record: TuningRecord) -
         {"hybrid": {"hidden_size": 32, "learning_rate": 0.02, "max_epochs": 9}},
         {"als": {}},
     ]
-    assert "best 1.075 times the present" in record.as_text(study)
+    assert "chosen 1.075 times the present" in record.as_text(study)
 
 
 def test_files(tmp_path: Path) -> None:
