@@ -24,6 +24,7 @@ FEW = {
     "max_length": 18,
     "n_heads": 2,
 }
+OWN = {"heater": {"dropout": 0.5}}  # of what: that of rows, not of a network's units
 FITTED = [
     (of, name)
     for name, found in DEVIATIONS.items()
@@ -58,6 +59,7 @@ def fit(of: str, protocol: str, seed: int = 0) -> Fitted:
         for key in found.forced
     }
     settings = {key: FEW[key] for key in kind().settings() if key in FEW and key not in forced}
+    settings |= OWN.get(of, {})
     recommender = recommender_of(of, settings, protocol)
     backbone = None
     if "backbone" in kind.needs:
