@@ -9,6 +9,8 @@ import json
 import os
 import resource
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -68,6 +70,27 @@ def train_step(module: torch.nn.Module, optimiser: torch.optim.Optimizer, batch:
 def peak_mb() -> float:
     """The most memory that this process has held."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def run_command(*words: object) -> tuple[str, Line]:
+    """What `python -m mrs` printed, and the cost of it in a process of its own."""
+    command = [sys.executable, "-m", "mrs", *map(str, words)]
+    begin = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        printed = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    cost = Line(
+        stage=f"mrs {' '.join(str(word) for word in words[:2])}",
+        seconds=time.perf_counter() - begin,
+        cpu_seconds=used.ru_utime + used.ru_stime,
+        gflops=0,
+        peak_mb=used.ru_maxrss / 1024,
+    )
+    return printed, cost
 
 
 def report(line: Line) -> None:

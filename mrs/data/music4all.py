@@ -4,7 +4,6 @@ The logs are record 15394646 of Zenodo (version 2, CC BY 4.0); Music4All itself,
 and titles, is sent by its authors on request.
 """
 
-import bz2
 import io
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,7 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from mrs.data.reduced import primary_artists, write_folder
+from mrs.data.packed import packed_lines
+from mrs.data.reduced import primary_artists, refuse_existing, scratch, write_folder
 from mrs.errors import InputError
 
 LISTENING = "userid_trackid_timestamp.tsv.bz2"
@@ -50,18 +50,15 @@ def reduce_onion(source: Path, folder: Path) -> Path:
     """Write the plays that the two splits need as a dataset folder; returns it.
 
     `source` holds `LISTENING` as it is published and, where known, `INFORMATION`. Without the
-    latter the tracks have no artists. Minutes, most of them for decompression. Raises `InputError`.
+    latter the tracks have no artists. The log is read a block at a time and the plays in the window
+    are kept in files, in the log's order, so that memory does not grow with it. Most of the time
+    goes into decompression; progress goes to stderr. Raises `InputError`.
     """
+    refuse_existing(folder)
     rules = SPLITS.values()
     start = min(datetime.fromisoformat(rule["train_start"]) for rule in rules)
     end = max(datetime.fromisoformat(rule["test_end"]) for rule in rules)
-    listens = pl.concat(list(read_listening(source / LISTENING, start, end)))
-    if not listens["user_id"].cast(pl.Int64, strict=False).has_nulls():
-        listens = listens.with_columns(pl.col("user_id").cast(pl.Int64))
-    tracks = listens.select("track_id").unique().sort("track_id")
-    if (source / INFORMATION).is_file():
-        known = read_information(source / INFORMATION)
-        tracks = tracks.join(known, on="track_id", how="left", maintain_order="left")
+    known = read_information(source / INFORMATION) if (source / INFORMATION).is_file() else None
     info = {
         "name": "music4all-onion",
         "title": "Music4All-Onion",
@@ -71,7 +68,19 @@ def reduce_onion(source: Path, folder: Path) -> Path:
         "description": f"Plays from {start:%Y-%m-%d} to {end:%Y-%m-%d} of the public logs.",
         "splits": SPLITS,
     }
-    return write_folder(folder, tracks, listens, info)
+    with scratch(folder) as parts:
+        named, numbered = [], True
+        for part, plays in enumerate(read_listening(source / LISTENING, start, end)):
+            plays.write_parquet(parts / f"{part:06}.parquet")
+            named.append(plays["track_id"].unique())
+            numbered &= not plays["user_id"].cast(pl.Int64, strict=False).has_nulls()
+        listens = pl.scan_parquet(parts / "*.parquet")
+        if numbered:
+            listens = listens.with_columns(pl.col("user_id").cast(pl.Int64))
+        tracks = pl.concat(named).unique().sort().to_frame()
+        if known is not None:
+            tracks = tracks.join(known, on="track_id", how="left", maintain_order="left")
+        return write_folder(folder, tracks, listens, info)
 
 
 def read_listening(path: Path, start: datetime, end: datetime) -> Iterator[pl.DataFrame]:
@@ -81,7 +90,14 @@ def read_listening(path: Path, start: datetime, end: datetime) -> Iterator[pl.Da
     or truncated file, other columns, or a row that is no play.
     """
     n_rows = 0
-    for text in _blocks(path):
+    blocks = packed_lines(path, BLOCK)
+    header = next(blocks).decode(errors="replace").split()
+    if header != COLUMNS:
+        raise InputError(
+            f"{path}: begins with {' '.join(header)[:60]!r}, not {' '.join(COLUMNS)!r}; "
+            "put the listening log of Music4All-Onion there"
+        )
+    for text in blocks:
         try:
             frame = pl.read_csv(
                 io.BytesIO(text),
@@ -105,29 +121,8 @@ def read_listening(path: Path, start: datetime, end: datetime) -> Iterator[pl.Da
             )
         n_rows += len(frame)
         yield frame.filter(pl.col("timestamp") >= start, pl.col("timestamp") < end)
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    """The text after the header in blocks of whole lines."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; download it from Zenodo record 15394646")
-    try:
-        with bz2.open(path, "rb") as file:
-            header = file.readline().decode().split()
-            if header != COLUMNS:
-                raise InputError(
-                    f"{path}: begins with {' '.join(header)[:60]!r}, not {' '.join(COLUMNS)!r}; "
-                    "put the listening log of Music4All-Onion there"
-                )
-            rest = b""
-            while block := file.read(BLOCK):
-                whole, newline, rest = (rest + block).rpartition(b"\n")
-                if whole:
-                    yield whole + newline
-            if rest:
-                yield rest
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a whole bz2 file ({error}); download it again") from error
+    if not n_rows:
+        raise InputError(f"{path}: has no rows; download it again")
 
 
 def read_information(path: Path) -> pl.DataFrame:

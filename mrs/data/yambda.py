@@ -79,7 +79,7 @@ def reduce_yambda(source: Path, folder: Path, protocol: str = "corrected") -> Pa
         "splits": {"catalogue": RULE | {"test_start": (last - TEST_PERIOD).isoformat()}},  # type: ignore[operator, union-attr]
     }
     card = {"origin": "file", "source": f"{EMBEDDINGS} of yandex/yambda, column embed"}
-    return write_folder(folder, tracks, listens, info, {BACKEND: (vectors, card)})
+    return write_folder(folder, tracks, listens.lazy(), info, {BACKEND: (vectors, card)})
 
 
 def read_embeddings(path: Path, wanted: pl.Series) -> tuple[pl.Series, np.ndarray]:
