@@ -191,11 +191,11 @@ def claims(
     """Which claims of the papers hold: source, tolerance, what was found, verdict."""
     from mrs.published.claims import find, load
     from mrs.published.judge import judge_all
-    from mrs.study.evidence import gather
+    from mrs.study.evidence import ARCHIVES, gather
     from mrs.study.store import Store
 
     chosen = find(claim) if claim else load()
-    judged = judge_all(chosen, gather(Store(store)))
+    judged = judge_all(chosen, gather(Store(store), ARCHIVES))
     if json_:
         print(json.dumps([one.as_json() for one in judged], indent=1, ensure_ascii=False))
     else:

@@ -64,6 +64,15 @@ def write_archive(path: Path, runs: Iterable[Run], rungs: dict[str, float]) -> A
             schema_overrides={"hit_ranks": pl.List(pl.UInt32)},
         )
         info = {
+            "dataset": {"spec": run.world, "name": "demo"},
+            "split": spec.split,
+            "recommender": run.recommender,
+            "settings": settings,
+            "backend": run.backend,
+            "scenario": run.scenario,
+            "shuffled": False,
+            "protocol": "corrected",
+            "provenance": {"listens": "generated", "vectors": "surrogate"},
             "k": list(spec.k),
             "machine": "a machine",
             "versions": {"mrs": "0"},

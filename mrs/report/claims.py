@@ -14,7 +14,7 @@ from mrs.published.judge import Judgement, judge_all
 from mrs.report.figures import CHANCE, ORACLE, PLAIN, SHUFFLED, closed, legend_below
 from mrs.report.style import WIDTH
 from mrs.report.tables import show
-from mrs.study.evidence import gather
+from mrs.study.evidence import ARCHIVES, gather
 from mrs.study.store import Store
 
 COLOURS = dict(zip(VERDICTS, (ORACLE, PLAIN, SHUFFLED, "#cccccc"), strict=True))
@@ -124,7 +124,7 @@ def _worded(claim: Claim) -> str:
 
 def open_page(store: str) -> ClaimsPage:
     """The claims held against the records of a store."""
-    evidence = gather(Store(store))
+    evidence = gather(Store(store), ARCHIVES)
     return ClaimsPage(judge_all(load(), evidence), evidence)
 
 

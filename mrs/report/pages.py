@@ -14,6 +14,7 @@ from mrs.report.coldstart import STUDIES, TITLE
 from mrs.report.components import pairs
 from mrs.report.ladder import has_ladder
 from mrs.study import effects
+from mrs.study.evidence import ARCHIVES
 from mrs.study.mir import hearing_key
 from mrs.study.pairs import has_pairs
 from mrs.study.results import Cell, Results
@@ -338,7 +339,9 @@ class _Book:
     def claims(self) -> Page:
         """The papers' claims against all that the store holds, of this study or another."""
         title, parameters = "Which claims hold?", {"store": self.common["store"]}
-        inputs = (self.everything(), *self.live())
+        of_file = self.results.store.digests.of_file
+        packed = (of_file(path) for path in ARCHIVES if path.exists())
+        inputs = (self.everything(), *self.live(), *packed)
         return Page("claims", title, "claims", parameters=parameters, inputs=inputs)
 
     def everything(self) -> str:

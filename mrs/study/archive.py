@@ -93,6 +93,10 @@ class PackedRecord(Record):
             | {f"chance:{name}": values for name, values in by_chance.items()}
         )
 
+    def means(self, metrics: Sequence[str]) -> list[float]:
+        """Means over users."""
+        return [float(self.values(metric).mean()) for metric in metrics]
+
 
 @lru_cache(maxsize=8)
 def _chance(candidates: bytes, relevant: bytes, k: tuple[int, ...]) -> dict[str, np.ndarray]:

@@ -13,27 +13,33 @@ from mrs.data.digests import of_values
 from mrs.errors import InputError
 from mrs.published.claims import CELLS, OWN_CELLS, OWN_DATA, OWN_SPLIT, Evidence, Listening
 from mrs.recommenders import RECOMMENDERS, make_recommender
+from mrs.study.archive import Archive
 from mrs.study.store import Record, Store
 
+ARCHIVES = (Path("studies/coldstart.parquet"),)  # runs that come with the project
 METRICS = ("hitrate@50", "recall@50", "ndcg@50", "recall@20", "ndcg@20")
-POPULARITY = (
-    "popularity"  # rank correlation of new tracks' mean score and plays, a run's own number
-)
+POPULARITY = "popularity"  # a run's rank correlation of new tracks' mean scores and plays
 OWN = ("audio", "file")  # vectors that a model computed
 RUN = ("dataset", "split", "generated", "recommender", "settings", "backend", "label", "scenario")
 WHOSE = ("name", "protocol")  # by which, and the split, runs on the tables' own data are known
 PROTOCOLS = ("corrected", "published")
 
 
-def gather(store: Store) -> Evidence:
+def gather(store: Store, archives: Sequence[Path] = ()) -> Evidence:
     """The evidence of a store: of generated and of real listening the dataset with most records.
 
-    Only corrected runs count; those on the published tables' own data stand beside the tables with
+    Archives that are there add to it, unless the store has other generated listening. Only
+    corrected runs count; those on the published tables' own data stand beside the tables with
     either protocol. Real listening counts with vectors from audio or files alone. Of a
     recommender that was run on several splits the one with most runs counts, and of several
     settings likewise, of equals the ones nearest to the defaults; other settings are variants.
     """
     rows = _runs(store)
+    packed = [_archived(store, path) for path in archives if path.is_file()]
+    name = _most(rows.filter(pl.col("generated")))
+    rows = pl.concat(
+        [rows, *[p.filter(pl.col("dataset") == (name or p["dataset"])) for p in packed]]
+    )
     corrected = rows.filter(pl.col("protocol") == "corrected")
     real, generated = (
         corrected.filter(pl.col("generated") == is_made) for is_made in (False, True)
@@ -68,6 +74,21 @@ def _runs(store: Store) -> pl.DataFrame:
     return store.derived(key, lambda: _read(records))
 
 
+def _archived(store: Store, path: Path) -> pl.DataFrame:
+    """The rows of an archive, as `_runs` has a store's."""
+    archive = Archive(path)
+    key = of_values(["evidence", METRICS, WHOSE, store.digests.of_file(path)])
+    records = (archive.record(place) for place in archive.runs["place"])
+    return store.derived(key, lambda: _read([r for r in records if _counts(r.info)]))
+
+
+def _most(rows: pl.DataFrame) -> str | None:
+    """The dataset with most rows, None of none."""
+    if not len(rows):
+        return None
+    return rows.group_by("dataset").len().sort("len", "dataset", descending=True)["dataset"][0]
+
+
 def _counts(info: dict[str, Any]) -> bool:
     origin = info["provenance"]
     known = info["recommender"] in RECOMMENDERS and info["protocol"] in PROTOCOLS
@@ -78,10 +99,9 @@ def _read(records: Sequence[Record]) -> pl.DataFrame:
     rows = []
     for record in records:
         info = record.info
-        path = record.folder / "users.parquet"
         names = [f"{m}@{k}" for m in ("hitrate", "recall", "ndcg") for k in info["k"]]
         kept = [name for name in names if name in METRICS]
-        means = list(pl.read_parquet(path, columns=kept).mean().row(0)) if kept else []
+        means = record.means(kept)
         if (told := _popularity(info)) is not None:
             kept, means = [*kept, POPULARITY], [*means, told]
         run = {
@@ -115,9 +135,9 @@ def _label(info: dict[str, Any]) -> str:
 
 
 def _listening(rows: pl.DataFrame) -> Listening:
-    if not len(rows):
+    name = _most(rows)
+    if name is None:
         return Listening()
-    name = rows.group_by("dataset").len().sort("len", "dataset", descending=True)["dataset"][0]
     mine = rows.filter(pl.col("dataset") == name)
     stand_in = pl.col("label").str.starts_with("sim:")
     heard = mine.filter(~stand_in)["backend"].unique()  # a stand-in gives way to the model itself

@@ -51,6 +51,11 @@ class Record:
         """One metric's per-user values [U]."""
         return self.users[metric].to_numpy()
 
+    def means(self, metrics: Sequence[str]) -> list[float]:
+        """Means over users; of users.parquet these columns alone are read."""
+        frame = pl.read_parquet(self.folder / "users.parquet", columns=list(metrics))
+        return list(frame.mean().row(0)) if metrics else []
+
     def chance(self, metric: str) -> float:
         """The mean over users of the metric's expected value under a random ranking."""
         return float(self.users[f"chance:{metric}"].mean())  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from archives import Run, write_archive
 from worlds import random_parts, write_own
 
 from mrs.published import claims
@@ -155,3 +156,20 @@ def test_runs_on_the_tables_own_data_are_known_by_name_and_split(store: Store):
     rows = own_data(store).filter(pl.col("metric") == "recall@50")
     assert rows.select("protocol", "mean").rows() == [("corrected", 0.2), ("published", 0.3)]
     assert gather(store).own.equals(own_data(store))
+
+
+def test_an_archive_adds_to_the_store(store: Store, tmp_path: Path):
+    assert gather(store, [tmp_path / "absent.parquet"]).generated.name == ""
+    runs = [
+        Run("demo:n_users=2", "knn", "muq", "cold", [1, 3]),
+        Run("demo:n_users=2", "knn", "muq", "hot", [0, 1]),
+    ]
+    (tmp_path / "packed").mkdir()
+    path = write_archive(tmp_path / "packed/a.parquet", runs, {"muq": 0.7}).path
+    alone = gather(store, [path]).generated
+    cells = alone.cells.filter(pl.col("metric") == "ndcg@20").select("label", "scenario", "mean")
+    assert alone.name == "demo:n_users=2"  # ndcg 1 / log2(1 + rank): 1 and 1 / 2
+    assert cells.rows() == [("sim:MuQ", "cold", 0.75), ("sim:MuQ", "hot", 0.5)]
+    surrogate(store, 0.3)
+    both = gather(store, [path]).generated
+    assert (both.name, recall(both.cells)) == ("demo", [("sim:MuQ", 0.3, 1)])  # worlds do not mix
