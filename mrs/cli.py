@@ -17,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-data_app = typer.Typer(help="Look at a dataset folder.", no_args_is_help=True)
+data_app = typer.Typer(help="Fetch datasets, look at dataset folders.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
 DatasetOption = Annotated[str, typer.Option(help="a folder, `demo`, or `demo:seed=1,n_users=400`")]
@@ -315,6 +315,25 @@ def weights(
 
 
 @data_app.command()
+def fetch(
+    name: Annotated[str | None, typer.Argument(help="a public dataset; default: list them")] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="folder of the files; default: data/downloads/NAME")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="files to fetch instead, such as 'id_mfcc*'; repeat it")
+    ] = None,
+) -> None:
+    """Fetch a public dataset's files; says the licence first, continues what was interrupted."""
+    from mrs.data.sources import fetch_dataset, overview
+
+    if name is None:
+        print(overview())
+        return
+    print(f"the files of {name} are in {fetch_dataset(name, into, only or [])}")
+
+
+@data_app.command()
 def reduce(
     layout: Annotated[str, typer.Argument(help="music4all-onion or yambda-50m")],
     source: Annotated[Path, typer.Argument(help="the folder of the published files")],
@@ -342,6 +361,28 @@ def reduce(
 
 
 @data_app.command()
+def embeddings(
+    dataset: Annotated[str, typer.Argument(help="a folder or a name")],
+    files: Annotated[list[Path], typer.Argument(help="feature files, id_NAME.tsv.bz2")],
+) -> None:
+    """Add Music4All-Onion's public feature files to a dataset, as embeddings/onion_NAME.npy."""
+    from mrs.data.dataset import open_dataset
+    from mrs.data.onion_features import add_features
+
+    opened = open_dataset(dataset)
+    for file in files:
+        added = add_features(opened, file)
+        n_skipped = len(added.skipped)
+        if n_skipped:
+            print(
+                f"mrs: {n_skipped} of {added.n_tracks} tracks have no row in {file}, see "
+                f"{added.path.with_suffix('.skipped.csv')}; their rows are copies of other tracks'",
+                file=sys.stderr,
+            )
+        print(f"{added.path}: {added.n_tracks - n_skipped} of {added.n_tracks} tracks")
+
+
+@data_app.command()
 def verify(dataset: Annotated[str, typer.Argument(help="a folder or a name")]) -> None:
     """Check every file of a dataset."""
     from mrs.data.dataset import open_dataset
@@ -355,11 +396,16 @@ def verify(dataset: Annotated[str, typer.Argument(help="a folder or a name")]) -
 def describe(dataset: Annotated[str, typer.Argument(help="a folder or a name")]) -> None:
     """Print a dataset's card: origin, licence, splits beside published counts, backends."""
     from mrs.data import describe as card
+    from mrs.data.cards import card_of
     from mrs.data.dataset import open_dataset
 
     opened = open_dataset(dataset)
     for fact, value in card.facts(opened).iter_rows():
         print(f"{fact}: {value}")
+    if known := card_of(opened):
+        print("\nwhat should be known of it, and where that is from")
+        for about, text, source in known.table().iter_rows():
+            print(f"{about}: {text} [{source}]")
     _print_splits(opened)
     _print_table(card.backend_table(opened))
 

@@ -1,5 +1,6 @@
 """The command line as a user calls it."""
 
+import bz2
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from sounds import write_sounding, write_tone
 from worlds import random_parts, write_authors, write_own
@@ -144,6 +146,7 @@ def test_data_reduce(mrs: Call, tmp_path: Path) -> None:
     done = mrs("data", "reduce", "yambda-50m", "raw", "yambda", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     described = mrs("data", "describe", "yambda", cwd=tmp_path)
+    assert "\nlicence: Apache-2.0. [huggingface.co/datasets/yandex/yambda]\n" in described.stdout
     assert "split catalogue" in described.stdout
     assert "cold validation" in described.stdout
     for words in (
@@ -153,6 +156,32 @@ def test_data_reduce(mrs: Call, tmp_path: Path) -> None:
         done = mrs("data", "reduce", *words, cwd=tmp_path)
         assert done.returncode == 2
         assert "write music4all-onion, or yambda-50m" in done.stderr
+
+
+def test_data_embeddings(mrs: Call, folder: Path) -> None:
+    ids = pl.read_parquet(folder / "own" / "tracks.parquet")["track_id"].to_list()
+    lines = ["id\tf0\tf1", *(f"{name}\t{name / 7}\t1" for name in ids[1:])]
+    (folder / "id_musicnn.tsv.bz2").write_bytes(bz2.compress("\n".join(lines).encode()))
+    done = mrs("data", "embeddings", "own", "id_musicnn.tsv.bz2", cwd=folder)
+    assert done.returncode == 0
+    n = len(ids)
+    path = "own/embeddings/onion_musicnn_tags.npy"
+    assert done.stdout == f"{path}: {n - 1} of {n} tracks\n"
+    assert f"mrs: 1 of {n} tracks have no row in id_musicnn.tsv.bz2, see" in done.stderr
+    assert "onion_musicnn_tags" in mrs("data", "describe", "own", cwd=folder).stdout
+    again = mrs("data", "embeddings", "own", "id_musicnn.tsv.bz2", cwd=folder)
+    assert again.returncode == 2
+    assert f"{path}: is there already" in again.stderr
+
+
+def test_data_fetch(mrs: Call, tmp_path: Path) -> None:
+    listed = mrs("data", "fetch", cwd=tmp_path)
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert "yambda-50m: Yambda-50m, https" in listed.stdout
+    done = mrs("data", "fetch", "music4all", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("mrs: dataset 'music4all' cannot be fetched")
+    assert not list(tmp_path.iterdir())
 
 
 def test_bad_vectors_end_in_one_line(mrs: Call, folder: Path) -> None:

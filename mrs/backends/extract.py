@@ -5,12 +5,8 @@ the list of skipped tracks (`NAME.skipped.csv`). Until all shards are there they
 `embeddings/.NAME.parts`, each renamed into place when it is whole and named by a digest of all that
 decides its content: what is killed continues, what has changed is computed again.
 
-A dataset's vectors have one row a track, also for a track that could not be heard. Its row is a
-copy of another track's, drawn by a fixed seed among those that were heard, as in the study's
-shuffled controls: it tells nothing about the track, and norms and cosines stay those of the model.
-A row of zeros would stand outside of the cloud of the vectors; their mean would be nearest to every
-listener's profile, so that a few skipped tracks would head everyone's list. The card counts and
-lists these rows, and the list of skipped tracks names each one's stand-in.
+The row of a track that could not be heard is a copy of another track's, see
+`mrs.data.stand_ins`.
 """
 
 import json
@@ -32,6 +28,7 @@ from mrs.backends import weights
 from mrs.backends.audio import Reason, UnheardError
 from mrs.backends.base import Backend, Model
 from mrs.backends.sources import Source, source_of
+from mrs.data import stand_ins
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.digests import Digests, of_values, write_atomically
 from mrs.errors import InputError
@@ -39,11 +36,6 @@ from mrs.workers import run_on_workers
 
 LARGEST_SHARD, FEWEST_SHARDS = 32, 64  # a shard's tracks are what a kill can cost each worker
 BATCH_SECONDS = 240  # of audio in memory at a time
-STAND_IN_SEED = 0
-STAND_IN_RULE = (
-    "the row of a skipped track is a copy of another track's, drawn with seed "
-    f"{STAND_IN_SEED} among those that were heard"
-)
 STOPS = (InputError, MemoryError)  # of a model: not the fault of a single track
 Skip = tuple[int, str, str]  # position, reason, detail
 LIBRARIES = ("numpy", "torch", "librosa", "soundfile", "soxr", "transformers")
@@ -181,7 +173,7 @@ def _inputs(backend: Backend, place: Path) -> dict[str, Any]:
 
 def _finished(path: Path, inputs: dict[str, Any], dataset: Dataset) -> Extracted | None:
     """An earlier extraction with the same inputs, if it is there and untouched."""
-    card, report = path.with_suffix(".json"), path.with_suffix(".skipped.csv")
+    card, report = path.with_suffix(".json"), stand_ins.report_file(path)
     if not (path.is_file() and card.is_file() and report.is_file()):
         return None
     details = json.loads(card.read_text(encoding="utf-8"))
@@ -334,38 +326,34 @@ def _assemble(dataset: Dataset, source: Source, shards: list[Shard], path: Path)
             f"{source.name(row) or 'without a file'}, is {reason}: {detail}"
         )
     rows = [row for row, _, _ in skipped]
-    stand_ins = np.random.default_rng(STAND_IN_SEED).choice(heard, len(rows))
-    _write_vectors(_part(path), shards, width, dict(zip(rows, stand_ins.tolist(), strict=True)))
+    drawn = stand_ins.draw(heard, rows)
+    _write_vectors(_part(path), shards, width, drawn)
     columns = {
         "row": pl.Series(rows, dtype=pl.Int64),
         "track_id": dataset.tracks["track_id"][rows],
         "audio": pl.Series([source.name(row) for row in rows], dtype=pl.String),
         "reason": pl.Series([reason for _, reason, _ in skipped], dtype=pl.String),
         "detail": pl.Series([detail for _, _, detail in skipped], dtype=pl.String),
-        "stand_in": pl.Series(stand_ins, dtype=pl.Int64),
+        "stand_in": pl.Series(drawn.values(), dtype=pl.Int64),
     }
     frame = pl.DataFrame(columns)
-    write_atomically(path.with_suffix(".skipped.csv"), frame.write_csv())
+    write_atomically(stand_ins.report_file(path), frame.write_csv())
     return Extracted(path, n, frame)
 
 
-def _write_vectors(part: Path, shards: list[Shard], width: int, stand_ins: dict[int, int]) -> None:
+def _write_vectors(part: Path, shards: list[Shard], width: int, drawn: dict[int, int]) -> None:
     """Write the shards' vectors as a .npy file, one shard in memory at a time."""
     header = {"descr": "<f4", "fortran_order": False, "shape": (shards[-1].stop, width)}
     with part.open("wb+") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        begin, size = file.tell(), 4 * width
+        begin = file.tell()
         for shard in shards:
             block = np.zeros((shard.stop - shard.start, width), "<f4")
             with np.load(shard.path, allow_pickle=False) as stored:
                 if len(stored["positions"]):
                     block[stored["positions"] - shard.start] = stored["vectors"]
             file.write(block.tobytes())
-        for row, stand_in in stand_ins.items():
-            file.seek(begin + stand_in * size)
-            content = file.read(size)
-            file.seek(begin + row * size)
-            file.write(content)
+        stand_ins.fill(file, begin, width, drawn)
 
 
 def _write_card(
@@ -373,15 +361,9 @@ def _write_card(
 ) -> None:
     part = _part(extracted.path)
     width = np.load(part, mmap_mode="r").shape[1]
-    skipped = {
-        "count": len(extracted.skipped),
-        "rule": STAND_IN_RULE,
-        "report": extracted.path.with_suffix(".skipped.csv").name,
-        "rows": extracted.skipped["row"].to_list(),
-    }
     card = describe(backend, place) | {
         "embedding_size": width,
-        "skipped": skipped,
+        "skipped": stand_ins.on_card(extracted.path, extracted.skipped),
         "inputs": inputs,
         "sha256": Digests().of_file(part),
     }

@@ -6,18 +6,16 @@ file's checksum is the pinned one, or that of `SHA256SUMS` in the folder, which 
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mrs.backends.base import Backend, Model, WeightFile
+from mrs.data import download
 from mrs.data.digests import Digests, write_atomically
 from mrs.errors import InputError
 
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).resolve().parents[2] / ".cache" / "assets"  # what `make` fetches
 SUMS = "SHA256SUMS"
-BLOCK = 1 << 20  # bytes
 # Where checkpoints keep the tensors when they keep more.
 NESTED = ("state_dict", "model_state_dict", "model", "params")
 
@@ -200,52 +197,10 @@ def _fetch_package(file: WeightFile, target: Path) -> None:
 
 
 def _fetch_address(file: WeightFile, target: Path) -> None:
-    """Download a file under a temporary name, continuing there; check it, then rename it."""
-    path, part = target / file.name, target / f"{file.name}.part"
-    try:
-        expected = file.sha256 or _host_checksum(file.url)
-        begin = part.stat().st_size if part.is_file() else 0
-        request = urllib.request.Request(file.url, headers={"Range": f"bytes={begin}-"})
-        with urllib.request.urlopen(request) as reply:
-            with part.open("ab" if reply.status == 206 else "wb") as out:
-                shutil.copyfileobj(reply, out, BLOCK)
-            if reply.length:  # what was announced and did not come
-                raise ConnectionError("the reply ended early")
-    except urllib.error.HTTPError as error:
-        if error.code != 416:  # 416: nothing is left to fetch
-            raise InputError(
-                f"{file.url}: cannot be fetched (status {error.code}); put it there by hand: {path}"
-            ) from error
-    except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
-        raise InputError(
-            f"{file.url}: cannot be fetched ({getattr(error, 'reason', error)}); run the command "
-            f"again to continue, or put the file there by hand: {path}"
-        ) from error
-    found = Digests().of_file(part)
-    if expected and found != expected:
-        part.unlink()
-        raise InputError(f"{file.url}: what came has another sha256 than {expected[:12]}...")
+    """Download a file, held to the pinned checksum or else to the host's, which is recorded."""
+    checksum = f"sha256:{file.sha256}" if file.sha256 else download.stated(file.url).checksum
+    download.fetch(file.url, target / file.name, checksum)
     if not file.sha256:
-        sums = _recorded(target) | {file.name: found}
+        sums = _recorded(target) | {file.name: Digests().of_file(target / file.name)}
         rows = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
         write_atomically(target / SUMS, rows)
-    part.replace(path)
-
-
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirection: the checksum stands in the first reply."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-def _host_checksum(url: str) -> str | None:
-    """The sha256 that a model hub states for a large file, None where it states none."""
-    opener = urllib.request.build_opener(_Stay)
-    try:
-        with opener.open(urllib.request.Request(url, method="HEAD")) as reply:
-            stated = reply.headers.get("X-Linked-ETag", "")
-    except urllib.error.HTTPError as error:
-        stated = error.headers.get("X-Linked-ETag", "") if error.code < 400 else ""
-    stated = stated.strip('"')
-    return stated if len(stated) == 64 else None

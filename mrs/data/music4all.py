@@ -4,16 +4,15 @@ The logs are record 15394646 of Zenodo (version 2, CC BY 4.0); Music4All itself,
 and titles, is sent by its authors on request.
 """
 
-import bz2
 import io
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import polars as pl
 
+from mrs.data.packed import packed_lines
 from mrs.data.reduced import primary_artists, refuse_existing, scratch, write_folder
 from mrs.errors import InputError
 
@@ -91,7 +90,14 @@ def read_listening(path: Path, start: datetime, end: datetime) -> Iterator[pl.Da
     or truncated file, other columns, or a row that is no play.
     """
     n_rows = 0
-    for text in _blocks(path):
+    blocks = packed_lines(path, BLOCK)
+    header = next(blocks).decode(errors="replace").split()
+    if header != COLUMNS:
+        raise InputError(
+            f"{path}: begins with {' '.join(header)[:60]!r}, not {' '.join(COLUMNS)!r}; "
+            "put the listening log of Music4All-Onion there"
+        )
+    for text in blocks:
         try:
             frame = pl.read_csv(
                 io.BytesIO(text),
@@ -117,37 +123,6 @@ def read_listening(path: Path, start: datetime, end: datetime) -> Iterator[pl.Da
         yield frame.filter(pl.col("timestamp") >= start, pl.col("timestamp") < end)
     if not n_rows:
         raise InputError(f"{path}: has no rows; download it again")
-
-
-def _counted(path: Path) -> AbstractContextManager[BinaryIO]:
-    """The file, open; how much of it has been read goes to stderr, with the time that is left."""
-    from rich.console import Console
-    from rich.progress import open as open_counted
-
-    return open_counted(path, "rb", description=path.name, console=Console(stderr=True))
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    """The text after the header in blocks of whole lines."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; download it from Zenodo record 15394646")
-    try:
-        with _counted(path) as packed, bz2.open(packed) as file:
-            header = file.readline().decode().split()
-            if header != COLUMNS:
-                raise InputError(
-                    f"{path}: begins with {' '.join(header)[:60]!r}, not {' '.join(COLUMNS)!r}; "
-                    "put the listening log of Music4All-Onion there"
-                )
-            rest = b""
-            while block := file.read(BLOCK):
-                whole, newline, rest = (rest + block).rpartition(b"\n")
-                if whole:
-                    yield whole + newline
-            if rest:
-                yield rest
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a whole bz2 file ({error}); download it again") from error
 
 
 def read_information(path: Path) -> pl.DataFrame:

@@ -56,7 +56,7 @@ class Task:
 def source_digest() -> str:
     """A digest of this package's modules and data files."""
     folder = Path(mrs.__file__).parent
-    return digest(path for path in folder.rglob("*") if path.suffix in {".py", ".csv"})
+    return digest(path for path in folder.rglob("*") if path.suffix in {".py", ".csv", ".yaml"})
 
 
 def digest(files: Iterable[Path]) -> str:

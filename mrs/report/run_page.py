@@ -140,8 +140,13 @@ class RunPage:
         return distribution_figure(values, chance, self.primary)
 
     def examples(self) -> list[tuple[str, pl.DataFrame]]:
-        """For each demo listener a caption and a table: what they played most, what is proposed."""
-        tables = []
+        """For each demo listener a caption and a table: what they played most, what is proposed.
+
+        Of real listeners nothing is shown, whatever a record holds.
+        """
+        tables: list[tuple[str, pl.DataFrame]] = []
+        if not self.results.dataset.generated:
+            return tables
         for example in self.info["examples"]:
             history = [f"{t['artist']}: {t['title']}" for t in example["history"]]
             top = [f"{t['artist']}: {t['title']}" for t in example["top"]]

@@ -133,7 +133,8 @@ def score(ranker: Ranker, spec: RunSpec) -> tuple[pl.DataFrame, list[dict[str, A
     """Rank the candidates for every test user and score the lists.
 
     Returns the frame of a record's users.parquet, and the top lists of a few listeners of a
-    generated world (none for real ones).
+    generated world. Of real listeners there are none, and they are known by their row in the
+    split, never by the id that their data has for them.
     """
     dataset, split = ranker.dataset, ranker.split
     users, candidates, truth, seen = ranker.asked(spec.scenario)
@@ -147,7 +148,7 @@ def score(ranker: Ranker, spec: RunSpec) -> tuple[pl.DataFrame, list[dict[str, A
     ranks = np.split((rank + 1).astype(np.uint32), np.searchsorted(row, np.arange(1, len(users))))
     frame = pl.DataFrame(
         {
-            "user_id": split.users[users],
+            "user_id": split.users[users] if dataset.generated else users,
             "n_relevant": n_relevant.astype(np.int32),
             "n_candidates": n_candidates.astype(np.int32),
             "hit_ranks": pl.Series([r.tolist() for r in ranks], dtype=pl.List(pl.UInt32)),
@@ -155,8 +156,9 @@ def score(ranker: Ranker, spec: RunSpec) -> tuple[pl.DataFrame, list[dict[str, A
         | evaluate(judged, METRICS, spec.k)
         | {f"chance:{name}": values for name, values in by_chance.items()}
     )
-    examples = _examples(dataset, split, users, candidates, lists, judged.hits)
-    return frame, examples if dataset.generated else []
+    if not dataset.generated:
+        return frame, []
+    return frame, _examples(dataset, split, users, candidates, lists, judged.hits)
 
 
 def _examples(

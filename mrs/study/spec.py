@@ -180,6 +180,8 @@ def run_key(spec: RunSpec, dataset: Dataset, digests: Digests) -> str:
         "split_content": dataset.split_digest(spec.split, digests),
     }
     values |= versions_of(spec)
+    if not dataset.generated:
+        values["listeners"] = "rows"  # records from before kept the ids of the data
     if spec.backend:
         values["vectors"] = dataset.vector_digest(spec.backend, digests)
     if "truth" in RECOMMENDERS[spec.recommender].needs:

@@ -24,8 +24,9 @@ class Record:
 
     `info` is run.json: the parameters, n_users, n_candidates, seconds, memory, convergence,
     provenance, versions, the command that makes it again. `users` has a row a test user:
-    user_id, n_relevant, n_candidates, hit_ranks (ranks of the hits, from 1), a column a metric
-    and list length ("ndcg@50") and its chance level ("chance:ndcg@50").
+    user_id (of real listeners their row in the split, no id), n_relevant, n_candidates, hit_ranks
+    (ranks of the hits, from 1), a column a metric and list length ("ndcg@50") and its chance level
+    ("chance:ndcg@50").
     """
 
     key: str

@@ -17,7 +17,8 @@ from sounds import Counting, Slow, Stub, card_of, tone, write_sounding
 from mrs.backends import extract as module
 from mrs.backends.audio import decode
 from mrs.backends.base import Model
-from mrs.backends.extract import STAND_IN_RULE, extract
+from mrs.backends.extract import extract
+from mrs.data import stand_ins
 from mrs.data.checks import open_vectors
 from mrs.data.dataset import open_dataset
 from mrs.data.digests import Digests
@@ -98,7 +99,7 @@ def test_tracks_that_cannot_be_heard(tmp_path: Path, inline: list) -> None:
     skipped = card_of(done.path)["skipped"]
     assert skipped == {
         "count": 4,
-        "rule": STAND_IN_RULE,
+        "rule": stand_ins.RULE,
         "report": "mule.skipped.csv",
         "rows": list(BAD),
     }

@@ -1,13 +1,11 @@
 import hashlib
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 import torch
+from hosts import CONTENT, Host
 from safetensors.torch import save_file
 from sounds import Stub
 from torch import nn
@@ -17,7 +15,6 @@ from mrs.backends.base import Backend, WeightFile
 from mrs.backends.weights import fetch, load_state, read_tensors, require
 from mrs.errors import InputError
 
-CONTENT = bytes(range(256)) * 40
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
@@ -63,100 +60,42 @@ def test_places_where_weights_are_found(places: Path, place: str) -> None:
         require(backend, folder)
 
 
-class Host(BaseHTTPRequestHandler):
-    """A host that can continue; `broken` times it closes the connection half-way."""
-
-    broken = 0
-    stated = ""
-    ranges: ClassVar[list[str]] = []
-
-    def do_HEAD(self) -> None:
-        self.send_response(302)
-        if self.stated:
-            self.send_header("X-Linked-ETag", f'"{self.stated}"')
-        self.end_headers()
-
-    def do_GET(self) -> None:
-        if self.path == "/none":
-            self.send_error(404)
-            return
-        asked = self.headers["Range"]
-        self.ranges.append(asked)
-        begin = int(asked.removeprefix("bytes=").rstrip("-"))
-        if begin >= len(CONTENT):
-            self.send_error(416)
-            return
-        content = CONTENT[begin:]
-        self.send_response(206 if begin else 200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if Host.broken:
-            Host.broken -= 1
-            content = content[: len(content) // 2]
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(Host, "ranges", [])
-    monkeypatch.setattr(Host, "stated", "")
-    monkeypatch.setattr(Host, "broken", 0)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Host)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
 def test_fetched_with_its_licence_named(
-    places: Path, host: str, capsys: pytest.CaptureFixture[str]
+    places: Path, host: Host, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    backend = needing(WeightFile("model.bin", f"{host}/model.bin", DIGEST))
+    backend = needing(WeightFile("model.bin", f"{host.address}/model.bin", DIGEST))
     assert fetch(backend) == places / "weights" / "mule"
     assert (places / "weights" / "mule" / "model.bin").read_bytes() == CONTENT
     assert "weights under none" in capsys.readouterr().err
     fetch(backend)
-    assert len(Host.ranges) == 1  # what is there is not fetched
+    assert len(host.seen) == 1  # what is there is not fetched
 
 
-def test_an_interrupted_download_continues(
-    places: Path, host: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    backend = needing(WeightFile("model.bin", f"{host}/model.bin", DIGEST))
-    Host.broken = 1
+def test_an_interrupted_download_continues(places: Path, host: Host) -> None:
+    backend = needing(WeightFile("sub/model.bin", f"{host.address}/model.bin", DIGEST))
+    host.broken = 1
     with pytest.raises(InputError, match="ended early"):
         fetch(backend)
-    assert not (places / "weights" / "mule" / "model.bin").exists()
+    assert not (places / "weights" / "mule" / "sub" / "model.bin").exists()
     fetch(backend)
-    assert Host.ranges == ["bytes=0-", f"bytes={len(CONTENT) // 2}-"]
-    assert (places / "weights" / "mule" / "model.bin").read_bytes() == CONTENT
+    assert host.asked == [None, f"bytes={len(CONTENT) // 2}-"]
+    assert (places / "weights" / "mule" / "sub" / "model.bin").read_bytes() == CONTENT
 
 
-def test_a_part_that_was_whole(places: Path, host: str) -> None:
-    folder = places / "weights" / "mule"
-    folder.mkdir(parents=True)
-    (folder / "model.bin.part").write_bytes(CONTENT)
-    fetch(needing(WeightFile("model.bin", f"{host}/model.bin", DIGEST)))
-    assert (folder / "model.bin").read_bytes() == CONTENT
-
-
-def test_another_file_is_refused(places: Path, host: str) -> None:
-    with pytest.raises(InputError, match="another sha256"):
-        fetch(needing(WeightFile("model.bin", f"{host}/model.bin", "0" * 64)))
-    Host.stated = "1" * 64
-    with pytest.raises(InputError, match="another sha256"):
-        fetch(needing(WeightFile("model.bin", f"{host}/model.bin")))
+def test_another_file_is_refused(places: Path, host: Host) -> None:
+    with pytest.raises(InputError, match="came has sha256 .*, not 000000000000"):
+        fetch(needing(WeightFile("model.bin", f"{host.address}/model.bin", "0" * 64)))
+    host.stated["/model.bin"] = "1" * 64
+    with pytest.raises(InputError, match="came has sha256 .*, not 111111111111"):
+        fetch(needing(WeightFile("model.bin", f"{host.address}/model.bin")))
     assert not list((places / "weights" / "mule").iterdir())
 
 
-def test_the_hosts_checksum_is_held_from_then_on(places: Path, host: str) -> None:
-    backend = needing(WeightFile("model.bin", f"{host}/model.bin"))
-    Host.stated = DIGEST
+@pytest.mark.parametrize("stated", [True, False])
+def test_the_first_checksum_is_held_from_then_on(places: Path, host: Host, stated: bool) -> None:
+    backend = needing(WeightFile("model.bin", f"{host.address}/model.bin"))
+    if stated:
+        host.stated["/model.bin"] = DIGEST
     folder = fetch(backend)
     assert (folder / "SHA256SUMS").read_text() == f"{DIGEST}  model.bin\n"
     (folder / "model.bin").write_bytes(b"other")
@@ -164,9 +103,9 @@ def test_the_hosts_checksum_is_held_from_then_on(places: Path, host: str) -> Non
         require(backend)
 
 
-def test_hosts_that_do_not_have_it(host: str) -> None:
-    with pytest.raises(InputError, match=r"/none: cannot be fetched \(status 404\)"):
-        fetch(needing(WeightFile("model.bin", f"{host}/none", DIGEST)))
+def test_hosts_that_do_not_have_it(host: Host) -> None:
+    with pytest.raises(InputError, match=r"/none: cannot be fetched \(status 404"):
+        fetch(needing(WeightFile("model.bin", f"{host.address}/none", DIGEST)))
     with pytest.raises(InputError, match=r"cannot be fetched .* run the command again"):
         fetch(needing(WeightFile("model.bin", "http://127.0.0.1:9/model.bin", DIGEST)))
 

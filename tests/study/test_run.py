@@ -1,5 +1,6 @@
 """One run against an independent computation, in both layouts."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ def by_hand(parts: dict, score: dict, scenario: str, k: int) -> dict[str, dict[i
     test = parts[f"{scenario}_test"]
     pool = set(parts["train" if scenario == "hot" else "cold_test"]["track_id"])
     out: dict[str, dict[int, float]] = {"hitrate": {}, "recall": {}, "ndcg": {}}
+    row = {user: i for i, user in enumerate(sorted(history))}  # what a record of real ones holds
     for user in test["user_id"].unique():
         truth = set(test.filter(pl.col("user_id") == user)["track_id"])
         rest = pool - history[user] if scenario == "hot" else pool
@@ -33,9 +35,9 @@ def by_hand(parts: dict, score: dict, scenario: str, k: int) -> dict[str, dict[i
         hits = [track in truth for track in top]
         gain = sum(hit / np.log2(rank + 2) for rank, hit in enumerate(hits))
         ideal = sum(1 / np.log2(rank + 2) for rank in range(min(k, len(truth))))
-        out["hitrate"][user] = float(any(hits))
-        out["recall"][user] = sum(hits) / len(truth)
-        out["ndcg"][user] = gain / ideal
+        out["hitrate"][row[user]] = float(any(hits))
+        out["recall"][row[user]] = sum(hits) / len(truth)
+        out["ndcg"][row[user]] = gain / ideal
     return out
 
 
@@ -186,9 +188,29 @@ def test_a_fit_serves_all_scenarios_and_the_store_is_read(own: Path, tmp_path: P
     assert (records[0].folder / "run.json").stat().st_mtime_ns == stamp
 
 
-def test_real_data_shows_no_single_listener(own: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("origin", ["real", "generated"])
+def test_a_store_names_no_real_listener(own: Path, tmp_path: Path, origin: str) -> None:
+    for path in (own / "splits" / "mine").glob("*.parquet"):
+        frame = pl.read_parquet(path)
+        names = pl.format("somebody-{}", pl.col("user_id").cast(pl.String).str.zfill(6))
+        frame.with_columns(user_id=names).write_parquet(path)
+    (own / "dataset.json").write_text(json.dumps({"name": "own", "origin": origin}))
     spec, dataset = knn(own)
-    assert run(spec, Store(tmp_path / "store"), dataset).info["examples"] == []  # type: ignore[arg-type]
+    record = run(spec, Store(tmp_path / "store"), dataset)  # type: ignore[arg-type]
+    split = dataset.split()  # type: ignore[attr-defined]
+    tested = np.unique(split.hot_test.user)
+    named = any(
+        b"somebody-" in path.read_bytes()
+        for path in (tmp_path / "store").rglob("*")
+        if path.is_file()
+    )
+    if origin == "real":
+        assert record.users["user_id"].to_list() == tested.tolist()
+        assert record.info["examples"] == []
+        assert not named
+    else:  # so that the test would see a name
+        assert record.users["user_id"].to_list() == split.users[tested].tolist()
+        assert named
 
 
 def test_no_test_rows(own: Path, tmp_path: Path) -> None:

@@ -1,0 +1,180 @@
+"""The public feature files of Music4All-Onion as vectors of a dataset folder.
+
+A file `id_NAME.tsv.bz2` of the record has a track's id and one number a column in each row. Its
+vectors go to `embeddings/onion_NAME.npy`, of origin "file". `id_musicnn` holds 50 tag activations
+and not MusiCNN's 200 values, so that it is called `onion_musicnn_tags`.
+"""
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from mrs.data import stand_ins
+from mrs.data.dataset import Dataset
+from mrs.data.digests import Digests, replacing, write_atomically
+from mrs.data.download import require_space
+from mrs.data.packed import packed_lines
+from mrs.errors import InputError
+
+BLOCK = 32 << 20  # bytes of text looked at together: the largest file has about 10 GB
+NAMES = {"musicnn": "musicnn_tags"}  # where the file's own name means something else here
+ORDER = "trackid_sorted.csv"
+SOURCE = "Music4All-Onion, zenodo.org/records/15394646"
+
+
+@dataclass(frozen=True)
+class Added:
+    """Vectors that were written: the file, of how many tracks, and the tracks without a row.
+
+    `skipped` has a row each: row, track_id, reason, stand_in (a row).
+    """
+
+    path: Path
+    n_tracks: int
+    skipped: pl.DataFrame
+
+
+def backend_name(path: Path) -> str:
+    """What the vectors of a feature file are called. Raises `InputError` for another file."""
+    name = path.name.removeprefix("id_").removesuffix(".tsv.bz2")
+    if path.name != f"id_{name}.tsv.bz2":
+        raise InputError(f"{path}: is no feature file; name one of the record, id_NAME.tsv.bz2")
+    return f"onion_{NAMES.get(name, name)}"
+
+
+def add_features(dataset: Dataset, path: Path) -> Added:
+    """Write a feature file's rows of the dataset's tracks into its folder, with their card.
+
+    Tracks without a row have a stand-in and are listed beside the vectors. The file is read in
+    blocks. In the authors' layout, whose tracks are numbers, their `trackid_sorted.csv` (idx,
+    trackid) in the folder says which number is which id. Raises `InputError`, and leaves no vectors
+    then.
+    """
+    name = backend_name(path)
+    target = dataset.folder / "embeddings" / f"{name}.npy"
+    if target.exists():
+        raise InputError(f"{target}: is there already; move it away to read it anew")
+    ids = _ids(dataset)
+    try:
+        with replacing(target) as temporary:
+            width, skipped = _write(path, ids, temporary)
+            digest = Digests().of_file(temporary)
+            frame = skipped.with_columns(
+                track_id=dataset.tracks["track_id"][skipped["row"].to_list()]
+            ).select("row", "track_id", pl.lit("no row in the file").alias("reason"), "stand_in")
+            write_atomically(stand_ins.report_file(target), frame.write_csv())
+            card = {
+                "backend": name,
+                "origin": "file",
+                "embedding_size": width,
+                "source": f"{path.name} of {SOURCE}",
+                "source_sha256": Digests().of_file(path),
+                "licence": "CC BY 4.0",
+                "skipped": stand_ins.on_card(target, frame),
+                "sha256": digest,
+            }
+            write_atomically(target.with_suffix(".json"), json.dumps(card, indent=2) + "\n")
+    except OSError as error:
+        raise InputError(
+            f"{target}: cannot be written ({error.strerror or error}); make room or mend the "
+            "folder's permissions"
+        ) from error
+    return Added(target, len(ids), frame)
+
+
+def _ids(dataset: Dataset) -> pl.Series:
+    """Music4All's id of each track, null where it is not known."""
+    ids = dataset.tracks["track_id"]
+    if dataset.info.get("layout") != "authors":
+        return ids.cast(pl.String)
+    path = dataset.folder / ORDER
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no such file; put the authors' table of idx and trackid there, which says "
+            "which number is which track"
+        )
+    try:
+        order = pl.read_csv(path, schema_overrides={"idx": pl.Int64, "trackid": pl.String})
+        known = pl.DataFrame({"idx": ids.cast(pl.Int64)}).join(
+            order.select("idx", "trackid"), on="idx", how="left", maintain_order="left"
+        )
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: no table of idx and trackid ({reason})") from error
+    if len(known) != len(ids):
+        raise InputError(f"{path}: an idx stands there twice; keep one row")
+    return known["trackid"]
+
+
+def _write(path: Path, ids: pl.Series, target: Path) -> tuple[int, pl.DataFrame]:
+    """Write the rows of the ids as .npy; returns their width and the rows that have none."""
+    row_of = {name: row for row, name in enumerate(ids.to_list()) if name is not None}
+    lines = packed_lines(path, BLOCK)
+    columns = next(lines).decode(errors="replace").rstrip("\r\n").split("\t")
+    if columns[0] != "id" or len(columns) < 2:
+        raise InputError(f"{path}: begins with {columns[0][:40]!r}, not with id and features")
+    width = len(columns) - 1
+    require_space(target.parent, 4 * width * len(ids))
+    have = np.zeros(len(ids), dtype=bool)
+    with target.open("wb+") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (len(ids), width)}
+        np.lib.format.write_array_header_1_0(file, header)
+        begin = file.tell()
+        file.truncate(begin + 4 * width * len(ids))
+        for start, names, values in _rows(path, lines, width, row_of):
+            for i, name in enumerate(names):
+                row = row_of[name]
+                if have[row]:
+                    raise InputError(
+                        f"{path}: id {name} stands there twice, again after row {start}; "
+                        "download it again"
+                    )
+                have[row] = True
+                file.seek(begin + 4 * width * row)
+                file.write(values[i].tobytes())
+        if not have.any():
+            raise InputError(
+                f"{path}: none of its ids is a track of the dataset, which begin with {ids[0]}"
+            )
+        skipped = np.flatnonzero(~have).tolist()
+        drawn = stand_ins.draw(np.flatnonzero(have).tolist(), skipped)
+        stand_ins.fill(file, begin, width, drawn)
+    return width, pl.DataFrame({"row": drawn.keys(), "stand_in": drawn.values()}, _LISTED)
+
+
+_LISTED: dict[str, Any] = {"row": pl.Int64, "stand_in": pl.Int64}
+
+
+def _rows(
+    path: Path, lines: Iterator[bytes], width: int, wanted: dict[str, int]
+) -> Iterator[tuple[int, list[str], np.ndarray]]:
+    """The rows of the wanted ids, a block at a time: its first row, ids, float32 [n x width]."""
+    features = [f"f{column}" for column in range(width)]
+    schema: dict[str, Any] = {"id": pl.String} | dict.fromkeys(features, pl.Float32)
+    chosen = pl.Series(list(wanted), dtype=pl.String)
+    start = 0
+    for text in lines:
+        try:
+            frame = pl.read_csv(
+                io.BytesIO(text), separator="\t", has_header=False, schema=schema, quote_char=None
+            )
+        except pl.exceptions.PolarsError as error:
+            reason = str(error).splitlines()[0][:120]
+            raise InputError(
+                f"{path}: after row {start}: not an id and {width} numbers ({reason}); name a file "
+                "of numbers, or download it again"
+            ) from error
+        mine = frame.with_row_index("row", start).filter(pl.col("id").is_in(chosen.implode()))
+        values = mine.select(features).to_numpy()
+        wrong = ~np.isfinite(values).all(axis=1)
+        if wrong.any():
+            at = int(mine["row"][int(np.argmax(wrong))])
+            raise InputError(f"{path}: row {at}: a value is missing or not finite")
+        yield start, mine["id"].to_list(), np.ascontiguousarray(values, dtype="<f4")
+        start += len(frame)
