@@ -25,7 +25,11 @@ from mrs.study.store import Record, stacked
 from mrs.study.study import Variant
 
 TITLE = "What an artist's catalogue says of a new track"
-STUDIES = ("coldstart", "coldstart-backends")  # study files beside the default study's
+STUDIES = (
+    "coldstart",
+    "coldstart-backends",
+    "artist-variance",
+)  # study files beside the default study's
 MAIN = PRIMARY["cold"]
 METRICS = (MAIN, MAIN.replace("ndcg", "recall"))
 SLICES = {

@@ -252,7 +252,8 @@ class _Book:
         store = self.results.store
         inputs = [store.digests.of_file(path) for path in files]
         parameters = {
-            name: path.as_posix() for name, path in zip(("study", "backends"), files, strict=False)
+            name: path.as_posix()
+            for name, path in zip(("study", "backends", "worlds"), files, strict=False)
         }
         page = Page(
             "coldstart",

@@ -6,7 +6,7 @@ seed. The runs come with the project in `studies/deviations.parquet`; they are m
 
     python -m mrs.study.effects
 
-which computes what the store lacks and packs the archive anew.
+which computes what neither the store nor the archive has and packs the archive anew.
 """
 
 from collections import defaultdict
@@ -23,6 +23,7 @@ from mrs.data.dataset import Dataset, open_dataset
 from mrs.evaluation.bootstrap import difference
 from mrs.published.deviation_table import DeviationRow, deviations
 from mrs.recommenders import RECOMMENDERS
+from mrs.recommenders.coldstart.base import ColdStart
 from mrs.study.archive import open_archive, pack
 from mrs.study.costs import seconds_by_recommender, seconds_of
 from mrs.study.grid import by_fit, run_fits
@@ -37,6 +38,7 @@ COMMAND = "python -m mrs.study.effects"
 
 BACKENDS = ("musicfm", "encodecmae")  # surrogates on a low and a high rung
 SEEDS = (0, 1, 2)
+CATALOGUE = "catalogue"  # the split of the cold-start models; others take the default one
 LONGER_LISTS = {"cold": "ndcg@50"}  # what stood under the name of the primary metric
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -88,6 +90,7 @@ def pairs(study: Study, dataset: Dataset) -> list[Pair]:
     for row in deviations():
         for name in row.recommenders:
             kind = RECOMMENDERS[name]
+            split = CATALOGUE if issubclass(kind, ColdStart) else None
             for scenario in kind.scenarios:
                 if row.measured == "list length" and scenario not in LONGER_LISTS:
                     continue
@@ -100,6 +103,7 @@ def pairs(study: Study, dataset: Dataset) -> list[Pair]:
                                 scenario=scenario,
                                 backend=backend,
                                 settings=settings.get(name, {}) | row.settings,
+                                split=split,
                                 seed=seed,
                                 protocol=protocol,
                             )
@@ -264,16 +268,18 @@ def main(
     dataset: Annotated[str, typer.Option(help="a generated world")] = DATASET,
     compute: Annotated[bool, typer.Option(help="or pack what the store has")] = True,
 ) -> None:
-    """Compute the runs that the store lacks and pack all of them."""
+    """Compute the runs that neither the store nor the archive has and pack all of them."""
     study, runs, world = load_study(STUDY), Store(store), open_dataset(dataset)
-    asked = _specs(pairs(study, world))
-    keys = {spec: run_key(spec, world, runs.digests) for spec in asked}
+    asked, packed_before = _specs(pairs(study, world)), open_archive(archive)
+
+    def read(spec: RunSpec) -> Record | None:
+        known = packed_before.read(spec, world) if packed_before else None
+        return runs.read(run_key(spec, world, runs.digests)) or known
+
     if compute:
-        lacking = by_fit(spec for spec in asked if not runs.has(keys[spec]))
+        lacking = by_fit(spec for spec in asked if read(spec) is None)
         run_fits(lacking, runs, workers=workers, threads=study.threads)
-    found = [
-        (spec, record, world) for spec in asked if (record := runs.read(keys[spec])) is not None
-    ]
+    found = [(spec, record, world) for spec in asked if (record := read(spec)) is not None]
     packed = pack(found, archive, command=COMMAND)
     typer.echo(f"{packed.about['n_runs']} of {len(asked)} runs are in {archive}")
 

@@ -83,6 +83,25 @@ def compute(studies: Sequence[Study], store: Store, workers: int) -> list[Result
     return found
 
 
+def compute_and_pack(
+    study: Study, worlds: Sequence[Study], store: Store, workers: int, command: str
+) -> None:
+    """Compute what the store lacks of a study in several worlds and pack its archive.
+
+    `command` makes the archive again. Raises `InputError` where the study names no archive.
+    """
+    if study.archive is None:
+        raise InputError(f"study {study.title!r}: names no archive; write `archive: NAME.parquet`")
+    runs: list[tuple[RunSpec, Record, Dataset]] = []
+    for results in compute(worlds, store, workers):
+        for spec in dict.fromkeys(results.specs()):
+            record = results.record(spec)
+            assert record is not None  # `compute` has made every record
+            runs.append((spec, record, results.dataset))
+    about = pack(runs, study.archive, command=command).about
+    print(f"{study.archive}: {about['n_runs']} runs, {about['seconds']:.0f} s of fitting")
+
+
 def main(
     workers: Annotated[int, typer.Option(help="worker processes")] = 1,
     store: Annotated[Path, typer.Option(help="the run store")] = Path("results"),
@@ -92,21 +111,10 @@ def main(
     """Compute what the store lacks of both studies and pack their archives."""
     for name, n_worlds in STUDIES.items():
         study = load_study(folder / f"{name}.yaml")
-        if study.archive is None:
-            raise InputError(
-                f"{folder / name}.yaml: names no archive; write `archive: {name}.parquet`"
-            )
-        runs: list[tuple[RunSpec, Record, Dataset]] = []
         worlds = in_worlds(study, min(n_worlds, at_most or n_worlds))
         if name == "worlds":
             worlds.append(study.model_copy(update={"dataset": DEFAULT}))
-        for results in compute(worlds, Store(store), workers):
-            for spec in dict.fromkeys(results.specs()):
-                record = results.record(spec)
-                assert record is not None  # `compute` has made every record
-                runs.append((spec, record, results.dataset))
-        about = pack(runs, study.archive, command=COMMAND).about
-        print(f"{study.archive}: {about['n_runs']} runs, {about['seconds']:.0f} s of fitting")
+        compute_and_pack(study, worlds, Store(store), workers, COMMAND)
 
 
 if __name__ == "__main__":

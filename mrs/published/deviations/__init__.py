@@ -1,8 +1,9 @@
 """Recommenders as published: each departure of the public code as a variant of the clean one.
 
-Written anew from a description of the code of arXiv 2409.08987 and 2604.23077; `DEVIATIONS` is in
-the order of the book's table. A protocol is "corrected", "published" (all deviations that concern
-the recommender, but for those that stand alone) or "published:NAME" (that one alone).
+Written anew from a description of the code of arXiv 2409.08987, 2604.23077 and 2604.07090;
+`DEVIATIONS` is in the order of the book's table. A protocol is "corrected", "published" (all
+deviations that concern the recommender, but for those that stand alone) or "published:NAME" (that
+one alone).
 """
 
 from functools import lru_cache
@@ -13,6 +14,7 @@ from mrs.published.deviations import (
     bert4rec,
     bimodal,
     cold,
+    coldstart,
     content,
     elsa,
     evaluation,
@@ -38,6 +40,7 @@ _MODULES = (
     hybrid,
     elsa,
     bert4rec,
+    coldstart,
     extraction,
 )
 DEVIATIONS: dict[str, Deviation] = {

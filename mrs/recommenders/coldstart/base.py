@@ -174,7 +174,7 @@ def validation_tracks(split: Split) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """A linear estimate of factors from content: `weight` [c x d] and `bias` [d].
+    """A linear estimate from content: `weight` [c x d] and `bias` [d].
 
     It stands in for an artist's mean where an artist has no (other) train track.
     """
@@ -183,31 +183,50 @@ class Estimate:
     bias: np.ndarray
 
     @classmethod
-    def fit(cls, content: np.ndarray, factors: np.ndarray) -> "Estimate":
-        """Ridge regression of factors [n x d] on content [n x c], with a penalty of c.
+    def fit(cls, content: np.ndarray, factors: np.ndarray, means: np.ndarray) -> "Estimate":
+        """Ridge regression of factors [n x d] on content [n x c], as far spread as means [m x d].
 
-        Content has entries of mean square one, so that c is as if each direction had been seen at
-        as many tracks as there are directions. Without content it is the mean.
+        The penalty is c: content has entries of mean square one, so that c is as if each direction
+        had been seen at as many tracks as there are directions. Without content it is the mean.
+
+        A regression varies less than what it predicts, the less the weaker content is, and a score
+        is a dot product: short factors would leave such tracks in the middle of every list, below
+        and above those that are placed by their artist. So the estimates are stretched about the
+        mean factor until their root mean square distance from it is that of `means`, which are the
+        artists' means that they stand in for; where there are none they stay as they are.
         """
         middle, bias = content.mean(axis=0), factors.mean(axis=0)
         centred = content - middle
         gram = (centred.T @ centred).astype(np.float64)
         gram[np.diag_indices_from(gram)] += max(content.shape[1], 1)
-        weight = np.linalg.solve(gram, centred.T @ (factors - bias)).astype(np.float32)
+        weight = np.linalg.solve(gram, centred.T @ (factors - bias))
+        spread, wanted = np.square(centred @ weight).sum(), np.square(means - bias).sum()
+        if spread > 0 and len(means):
+            weight *= np.sqrt((wanted / len(means)) / (spread / len(content)))
+        weight = weight.astype(np.float32)
         return cls(weight, bias - middle @ weight)
 
     def __call__(self, content: np.ndarray) -> np.ndarray:
-        """Estimated factors [M x d] of content [M x c]."""
+        """Estimates [M x d] from content [M x c]."""
         return content @ self.weight + self.bias
 
 
 class ColdStartModule(TrainedModule):
-    """What is trained to place new tracks; held-out tracks decide when to stop."""
+    """What is trained to place new tracks; held-out tracks decide when to stop.
+
+    `catalogues` and `estimate` are of the tracks that are learned from.
+    """
 
     def __init__(self, material: Material, settings: "TrainedColdStart", seed: int) -> None:
         super().__init__()
         self.material, self.settings = material, settings
         self.generator = np.random.default_rng(seed)
+        trained, factors = material.trained, material.factors
+        self.catalogues = Catalogues(material.artist, trained)
+        targets = factors[trained]
+        several = trained[self.catalogues.n_others(trained) > 0]
+        means = self.catalogues.other_means(factors, several, targets.mean(axis=0))
+        self.estimate = Estimate.fit(material.content[trained], targets, means)
 
     @abstractmethod
     def new_tracks(self, content: np.ndarray, artists: np.ndarray) -> np.ndarray:

@@ -19,7 +19,6 @@ from mrs.recommenders.coldstart.base import (
     arrays_of,
     network_of,
 )
-from mrs.recommenders.coldstart.catalogues import Catalogues
 from mrs.recommenders.content import Components
 
 
@@ -91,9 +90,6 @@ class ContentModule(ColdStartModule):
 
     def __init__(self, material: Material, settings: "ContentMap", seed: int) -> None:
         super().__init__(material, settings, seed)
-        trained = material.trained
-        self.estimate = Estimate.fit(material.content[trained], material.factors[trained])
-        self.catalogues = Catalogues(material.artist, trained)
         inputs = material.content
         if settings.use_artist:
             everyone, estimate = np.arange(len(inputs)), self.estimate(inputs)
@@ -120,8 +116,12 @@ class ContentModule(ColdStartModule):
 
 @dataclass(frozen=True)
 class ContentMap(TrainedColdStart):
-    """What the models of content share: the artist's mean, and how a module becomes a fit."""
+    """What the models of content share: the artist's mean, and how a module becomes a fit.
 
+    Version 2: what stands in for a missing mean is as far spread as means are.
+    """
+
+    version: ClassVar[int] = 2
     fitted_kind: ClassVar[type[FittedContentMap]]
 
     use_artist: bool = False

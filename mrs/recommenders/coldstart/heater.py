@@ -91,15 +91,18 @@ class HeaterModule(ContentModule):
         distinct, place = tracks.unique(return_inverse=True)  # many are there more than once
         content = functional.embedding(place, network.experts_on(self.inputs[distinct]))
         factors = self.tracks[tracks]
-        drawn = self.generator.random((len(tracks), 1)) < self.settings.dropout
-        replaced = torch.from_numpy(drawn).to(self.device)
         of_users = network.user_tower(self.users[batch.users.to(self.device)]).repeat(2, 1)
-        of_tracks = network.track_tower(torch.where(replaced, content, factors))
+        of_tracks = network.track_tower(self.replaced(factors, content))
         scores = (of_users * of_tracks).sum(dim=1)
         wanted = torch.zeros_like(scores)
         wanted[:n_pairs] = 1
         apart = functional.mse_loss(content, factors, reduction="sum")
         return functional.mse_loss(scores, wanted) + self.settings.alpha * apart
+
+    def replaced(self, factors: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
+        """Tracks' factors [B x d], a row each by what content says with probability `dropout`."""
+        drawn = self.generator.random((len(factors), 1)) < self.settings.dropout
+        return torch.where(torch.from_numpy(drawn).to(self.device), content, factors)
 
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
         """Both sides' factors after their towers."""

@@ -5,7 +5,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from recommenders.conformance import N_COLD, N_WARM, checkerboard, colours, pairs
+from recommenders.coldstart.material import with_artists
+from recommenders.conformance import N_COLD, N_WARM, colours, pairs
 
 from mrs.data.splits import Split
 from mrs.published.deviations import DEVIATIONS, backbone_of, recommender_of
@@ -21,7 +22,9 @@ FEW = {
     "negatives": "users",
     "dropout": 0.0,
     "max_length": 18,
+    "n_heads": 2,
 }
+OWN = {"heater": {"dropout": 0.5}}  # of what: that of rows, not of a network's units
 FITTED = [
     (of, name)
     for name, found in DEVIATIONS.items()
@@ -32,8 +35,8 @@ TOGETHER = [(of, "") for of in dict.fromkeys(of for of, _ in FITTED)]
 
 
 def world() -> Split:
-    """The checkerboard with the left-out pairs as validation, and one unplayed track in front."""
-    split = checkerboard()
+    """The checkerboard with artists, left-out pairs as validation, an unplayed track in front."""
+    split = with_artists()
     return replace(
         split,
         val=split.hot_test,
@@ -56,6 +59,7 @@ def fit(of: str, protocol: str, seed: int = 0) -> Fitted:
         for key in found.forced
     }
     settings = {key: FEW[key] for key in kind().settings() if key in FEW and key not in forced}
+    settings |= OWN.get(of, {})
     recommender = recommender_of(of, settings, protocol)
     backbone = None
     if "backbone" in kind.needs:
@@ -69,7 +73,8 @@ def scores(fitted: Fitted, of: str) -> list[np.ndarray]:
     split = world()
     found = [fitted.users() @ fitted.items().T]
     if "cold" in RECOMMENDERS[of].scenarios:
-        found.append(fitted.users() @ fitted.encode(vectors(split)[split.cold]).T)
+        new = fitted.encode(vectors(split)[split.cold], split.artists[split.cold])
+        found.append(fitted.users() @ new.T)
     return found
 
 

@@ -28,6 +28,7 @@ class World:
     """A dataset of which a key takes names and digests alone."""
 
     spec = name = "world"
+    knows_artists = True
     folder = Path("world")
 
     def backends(self) -> list[str]:
@@ -52,11 +53,11 @@ class World:
         return "the truth"
 
 
-def key(recommender: str, protocol: str = "corrected", scenario: str = "hot") -> str:
+def key(recommender: str, protocol: str = "corrected", scenario: str = "") -> str:
     spec = make_spec(
         World(),  # type: ignore[arg-type]
         recommender=recommender,
-        scenario=scenario,
+        scenario=scenario or RECOMMENDERS[recommender].scenarios[0],
         backend="mert",
         seed=1,
         protocol=protocol,

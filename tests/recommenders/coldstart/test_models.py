@@ -19,11 +19,13 @@ from mrs.errors import InputError
 from mrs.recommenders import make_recommender
 from mrs.recommenders.coldstart.acarec import ACARec
 from mrs.recommenders.coldstart.artist_mean import ArtistMean
-from mrs.recommenders.coldstart.base import ColdStart, Material, TrainedColdStart
+from mrs.recommenders.coldstart.base import ColdStart, Estimate, Material, TrainedColdStart
+from mrs.recommenders.coldstart.catalogues import Catalogues
 from mrs.recommenders.coldstart.clcrec import CLCRec
 from mrs.recommenders.coldstart.deepmusic import DeepMusic
 from mrs.recommenders.coldstart.gar import GAR
 from mrs.recommenders.coldstart.heater import Heater
+from mrs.recommenders.content import Components
 
 ACAREC = ACARec(**SMALL, hidden_size=8, n_heads=2)
 CONTENT = (
@@ -195,3 +197,42 @@ def test_held_out_tracks_are_those_of_the_split() -> None:
     users[0, 0], users[3, 1] = 1, -1  # user 0 ranks it first, user 3 second
     found = material.held.ndcg(users, np.eye(2, dtype=np.float32))
     assert found == pytest.approx((1 + 1 / np.log2(3)) / 2)
+
+
+def test_the_estimate_is_a_ridge_regression_as_far_spread_as_artists_means() -> None:
+    """Content (1, -1, 2, -2), penalty 1: weight 10 / 11 for factors that equal it, before.
+
+    Means 7 and -7 lie 36 and 64 in the square from the mean factor 1, content 2.5 from 0: the
+    weight is sqrt(50 / 2.5).
+    """
+    content = np.array([[1], [-1], [2], [-2]], dtype=np.float32)
+    factors, nothing = content + 1, np.empty((0, 1), dtype=np.float32)
+    plain = Estimate.fit(content, factors, nothing)
+    assert plain.weight == pytest.approx(10 / 11)
+    assert plain(content + 3)[:, 0] == pytest.approx(1 + (content[:, 0] + 3) * 10 / 11)
+    means = np.array([[7], [-7]], dtype=np.float32)
+    stretched = Estimate.fit(content, factors, means)
+    assert stretched.weight == pytest.approx(20**0.5)
+    assert stretched.bias == pytest.approx(1)
+    deaf = Estimate.fit(content[:, :0], factors, means)
+    assert deaf(content[:, :0])[:, 0] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("recommender", [replace(CONTENT[0], use_artist=True), ACAREC], ids=ids)
+def test_tracks_of_unknown_artists_stand_as_far_out_as_the_others(
+    recommender: TrainedColdStart,
+) -> None:
+    """Noise is heard at a tenth of its strength: a plain regression would be a fraction."""
+    split = with_artists()
+    noise = np.random.default_rng(1).normal(0, 1, (len(split.tracks), 5)).astype(np.float32)
+    read = sounds(np.arange(len(noise)), split) * 0.1 + noise
+    fitted = replace(recommender, max_epochs=1).fit(
+        split, read[split.warm], backbone=backbone(split), seed=0
+    )
+    trained = Material.of(split, read[split.warm], split.artists, backbone(split), seed=0).trained
+    catalogues, factors = Catalogues(split.artists[split.warm], trained), fitted.factors
+    content = Components(fitted.mean, fitted.scale, fitted.rotation)(read[split.warm])[trained]
+    middle = factors[trained].mean(axis=0)
+    means = catalogues.other_means(factors, trained, middle)
+    found = Estimate(fitted.weight, fitted.bias)(content)
+    assert np.square(found - middle).mean() == pytest.approx(np.square(means - middle).mean(), 1e-4)

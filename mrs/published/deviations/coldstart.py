@@ -1,0 +1,140 @@
+"""The cold-start models as released (arXiv 2604.07090, models/ of its code).
+
+That code does not run as it is; each variant follows one of its lines, with the rest as it should
+be.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from mrs.data.splits import Split
+from mrs.published.deviations.base import Deviation
+from mrs.recommenders.base import Fitted
+from mrs.recommenders.coldstart.acarec import ACARec, ACARecModule, FittedACARec
+from mrs.recommenders.coldstart.base import Material
+from mrs.recommenders.coldstart.gar import GAR, GARModule
+from mrs.recommenders.coldstart.heater import Heater, HeaterModule
+from mrs.recommenders.content import Components
+from mrs.recommenders.elsa import FittedFactors
+
+
+class TargetsTrainable(ACARec):
+    """The factors of train tracks are parameters: the loss also falls where targets move.
+
+    Listeners stay where they are.
+    """
+
+    def module(self, material: Material, seed: int) -> ACARecModule:
+        """A module that owns its targets."""
+        return MovingTargets(material, self, seed)
+
+    def fitted(
+        self, module: ACARecModule, components: Components, fields: dict[str, Any]
+    ) -> FittedACARec:
+        """Catalogues are read as the factors were left."""
+        moved = module.targets.detach().numpy().copy()
+        both = {"factors": moved, "item_factors": moved}
+        return super().fitted(module, components, fields | both)
+
+
+class MovingTargets(ACARecModule):
+    """Targets start at the backbone's factors; nothing detaches them."""
+
+    def __init__(self, material: Material, settings: ACARec, seed: int) -> None:
+        super().__init__(material, settings, seed)
+        start = self.targets.clone()
+        del self.targets
+        self.targets = nn.Parameter(start)
+
+
+class UnorderedFactors(ACARec):
+    """Content by the number of a track's first appearance in train, factors as they are stored.
+
+    How the backbone's rows were stored is not public. Here they are in the order of the split's
+    tracks, and train is read in its order, by listener and then by time, so that listeners keep
+    their own rows.
+    """
+
+    def fit(
+        self,
+        split: Split,
+        vectors: np.ndarray | None = None,
+        *,
+        backbone: Fitted | None = None,
+        seed: int,
+    ) -> Fitted:
+        """Fit to factors of other tracks."""
+        base = self.checked(split, backbone)
+        items = base.items()[first_appearance(split)]
+        other = FittedFactors(base.history, base.converged, base.curve, base.users(), items)
+        return super().fit(split, vectors, backbone=other, seed=seed)
+
+
+def first_appearance(split: Split) -> np.ndarray:
+    """The number of each train track [N] in the order in which train names them."""
+    _, first = np.unique(split.column[split.train.track], return_index=True)
+    return np.argsort(np.argsort(first))
+
+
+class FrozenDiscriminator(GAR):
+    """The discriminator's map of tracks stays the identity that it starts as."""
+
+    def module(self, material: Material, seed: int) -> GARModule:
+        """A module that does not train it."""
+        made = super().module(material, seed)
+        made.network.of_tracks.requires_grad_(False)
+        return made
+
+
+class FixedBlend(Heater):
+    """A track's factor is always mixed with its content's, by a constant share."""
+
+    def module(self, material: Material, seed: int) -> HeaterModule:
+        """A module that mixes."""
+        return Blending(material, self, seed)
+
+
+class Blending(HeaterModule):
+    """`dropout` of the content's factor and the rest of the track's own, in every row."""
+
+    def replaced(self, factors: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
+        """The blend [B x d]."""
+        return torch.lerp(factors, content, self.settings.dropout)
+
+
+DEVIATIONS = (
+    Deviation(
+        "unordered_factors",
+        "content and factors of different tracks stand in one row",
+        of=("acarec",),
+        mixin=UnorderedFactors,
+        alone=True,  # what it does depends on an order that is not public
+    ),
+    Deviation(
+        "targets_trainable",
+        "the factors of train tracks are trained with the network",
+        of=("acarec",),
+        mixin=TargetsTrainable,
+    ),
+    Deviation(
+        "gar_discriminator",
+        "the discriminator's map of tracks is never trained",
+        of=("gar",),
+        mixin=FrozenDiscriminator,
+    ),
+    Deviation(
+        "heater_blend",
+        "a constant blend of content and factor in place of a random replacement",
+        of=("heater",),
+        mixin=FixedBlend,
+    ),
+    Deviation(
+        "clcrec_samples",
+        "content replaces a track's row with probability 0.5 whatever was tuned",
+        of=("clcrec",),
+        forced={"sample_rate": 0.5},
+    ),
+)
