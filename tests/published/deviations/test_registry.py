@@ -29,6 +29,7 @@ class World:
 
     spec = name = "world"
     knows_artists = True
+    generated = True
     folder = Path("world")
 
     def backends(self) -> list[str]:
