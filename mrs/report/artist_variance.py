@@ -89,9 +89,9 @@ class ArtistVariancePage:
             )
             lines.append(f"- {methods}: {' and '.join(ends)}.")
         lines.append(
-            "\nNothing but these parameters of the generator differs between the worlds, and "
-            "the ratio goes with them. How much an artist's catalogue adds in a generated world is "
-            "a property of the generator, and no finding about artists or music."
+            "\nNothing but these parameters of the generator and what is drawn with them differs "
+            "between the worlds. How much an artist's catalogue adds in a generated world is a "
+            "property of the generator, and no finding about artists or music."
         )
         return "\n".join(lines)
 
