@@ -25,7 +25,7 @@ BLOCK = 64 << 20  # bytes of text looked at together: the whole is 9 GB
 SPLITS: dict[str, dict[str, Any]] = {
     # arXiv 2604.23077: a year, then February 2019.
     "temporal": {
-        "rule": "temporal",
+        "rule": "played",
         "train_start": "2018-02-01",
         "test_start": "2019-02-01",
         "test_end": "2019-03-01",
@@ -43,11 +43,19 @@ SPLITS: dict[str, dict[str, Any]] = {
         "min_core": 5,
         "cold_validation_start": "2018-08-01",
     },
+    # arXiv 2409.08987: a year, then what is left of the log, about a month.
+    "paper-2024": {
+        "rule": "known",
+        "train_start": "2019-02-20",
+        "test_start": "2020-02-20",
+        "validation_share": 0.5,
+        "seed": 42,
+    },
 }
 
 
 def reduce_onion(source: Path, folder: Path) -> Path:
-    """Write the plays that the two splits need as a dataset folder; returns it.
+    """Write the plays that the three splits need as a dataset folder; returns it.
 
     `source` holds `LISTENING` as it is published and, where known, `INFORMATION`. Without the
     latter the tracks have no artists. The log is read a block at a time and the plays in the window
@@ -55,9 +63,7 @@ def reduce_onion(source: Path, folder: Path) -> Path:
     goes into decompression; progress goes to stderr. Raises `InputError`.
     """
     refuse_existing(folder)
-    rules = SPLITS.values()
-    start = min(datetime.fromisoformat(rule["train_start"]) for rule in rules)
-    end = max(datetime.fromisoformat(rule["test_end"]) for rule in rules)
+    start = min(datetime.fromisoformat(rule["train_start"]) for rule in SPLITS.values())
     known = read_information(source / INFORMATION) if (source / INFORMATION).is_file() else None
     info = {
         "name": "music4all-onion",
@@ -65,12 +71,12 @@ def reduce_onion(source: Path, folder: Path) -> Path:
         "origin": "real",
         "licence": "CC BY 4.0 (listening logs)",
         "redistribution": "the logs with attribution; Music4All's audio and names not at all",
-        "description": f"Plays from {start:%Y-%m-%d} to {end:%Y-%m-%d} of the public logs.",
+        "description": f"Plays from {start:%Y-%m-%d} on of the public logs.",
         "splits": SPLITS,
     }
     with scratch(folder) as parts:
         named, numbered = [], True
-        for part, plays in enumerate(read_listening(source / LISTENING, start, end)):
+        for part, plays in enumerate(read_listening(source / LISTENING, start)):
             plays.write_parquet(parts / f"{part:06}.parquet")
             named.append(plays["track_id"].unique())
             numbered &= not plays["user_id"].cast(pl.Int64, strict=False).has_nulls()
@@ -83,8 +89,8 @@ def reduce_onion(source: Path, folder: Path) -> Path:
         return write_folder(folder, tracks, listens, info)
 
 
-def read_listening(path: Path, start: datetime, end: datetime) -> Iterator[pl.DataFrame]:
-    """The plays in [start, end) of a tab separated, bz2 compressed log, a frame a block.
+def read_listening(path: Path, start: datetime) -> Iterator[pl.DataFrame]:
+    """The plays from `start` on of a tab separated, bz2 compressed log, a frame a block.
 
     Columns user_id and track_id (text), timestamp (microseconds). Raises `InputError` for a missing
     or truncated file, other columns, or a row that is no play.
@@ -120,7 +126,7 @@ def read_listening(path: Path, start: datetime, end: datetime) -> Iterator[pl.Da
                 "download it again"
             )
         n_rows += len(frame)
-        yield frame.filter(pl.col("timestamp") >= start, pl.col("timestamp") < end)
+        yield frame.filter(pl.col("timestamp") >= start)
     if not n_rows:
         raise InputError(f"{path}: has no rows; download it again")
 

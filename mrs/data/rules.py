@@ -1,4 +1,4 @@
-"""The catalogue rule, and split rules by name.
+"""The rules of the papers' own splits besides the temporal one, and split rules by name.
 
 A catalogue split is the temporal one with new tracks of two kinds: those of cold validation, by
 which a fit is stopped, and those of cold test. It is that of arXiv 2604.07090, whose new tracks
@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from mrs.data.splits import Plays, TemporalRule, core, divide, parts_of_window
+from mrs.data.splits import Plays, TemporalRule, core, divide, parts_of_window, temporal_split
 from mrs.errors import InputError
 
 
@@ -98,7 +98,44 @@ def _drawn(new: pl.DataFrame, rule: CatalogueRule) -> pl.DataFrame:
     return tracks[np.sort(order[:n_held])]
 
 
-RULES: dict[str, type[TemporalRule]] = {rule.name: rule for rule in (TemporalRule, CatalogueRule)}
+@dataclass(frozen=True)
+class PlayedRule(TemporalRule):
+    """`TemporalRule` with the new tracks of the test period alone as cold candidates.
+
+    So the authors of arXiv 2604.23077 rank their 589: the tracks of the cold test pairs. For plays
+    of a longer time than the split's window, whose other tracks are no candidates.
+    """
+
+    name: ClassVar[str] = "played"
+
+    def cut(self, plays: Plays) -> dict[str, pl.DataFrame]:
+        """Cut plays by the rule into what `to_split` takes."""
+        parts = temporal_split(plays, self)
+        return parts | {"cold": parts["cold_test"].select("track_id").unique()}
+
+
+@dataclass(frozen=True)
+class KnownRule(PlayedRule):
+    """`TemporalRule` without new tracks, which leave the test before users are drawn.
+
+    With a `validation_share` of 0.5 it is the split of arXiv 2409.08987 (1_train_test_split.py).
+    """
+
+    name: ClassVar[str] = "known"
+
+    def cut(self, plays: Plays) -> dict[str, pl.DataFrame]:
+        """Cut plays by the rule into what `to_split` takes."""
+        plays = plays.lazy()
+        in_train = pl.col("timestamp") < self.test_start
+        if self.train_start is not None:
+            in_train &= pl.col("timestamp") >= self.train_start
+        known = plays.filter(in_train).select("track_id").unique()
+        return super().cut(plays.join(known, on="track_id", how="semi"))
+
+
+RULES: dict[str, type[TemporalRule]] = {
+    rule.name: rule for rule in (TemporalRule, PlayedRule, KnownRule, CatalogueRule)
+}
 
 
 def parse_rule(where: str, values: Any) -> TemporalRule:

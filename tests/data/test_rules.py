@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import polars as pl
 import pytest
 
-from mrs.data.rules import CatalogueRule, parse_rule
+from mrs.data.rules import CatalogueRule, KnownRule, PlayedRule, parse_rule
 from mrs.data.splits import Split, TemporalRule, to_split
 from mrs.errors import InputError
 
@@ -164,7 +164,10 @@ def test_rules_by_name() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"rule": "random"}, "unknown split rule 'random'; known: temporal, catalogue"),
+        (
+            {"rule": "random"},
+            "unknown split rule 'random'; known: temporal, played, known, catalogue",
+        ),
         ({"cold_validation_share": 1}, "0 to below 1"),
         ({"cold_validation_share": "few"}, "write it as 0.3"),
         ({"cold_validation_start": "2018-09-01"}, "must lie before test_start"),
@@ -178,3 +181,42 @@ def test_mistakes(values: dict, message: str) -> None:
         parse_rule("x", {"rule": "catalogue", "test_start": "2018-09-01", **values})
     with pytest.raises(InputError, match="unknown split rule"):
         CatalogueRule.parse("x", {"rule": "temporal", "test_start": "2018-09-01"})
+
+
+# "new" is played after the cut, "gone" before the window and "later" after it.
+LONG = plays(
+    *OLD,
+    ("a", "gone", -400),
+    ("a", "new", 3),
+    ("z", "alone", 3),  # no train user: not a candidate
+    ("b", "later", 40),
+    ("b", "third", -80),
+    ("a", "third", 4),
+    ("c", "third", 4),
+)
+WINDOW = {"train_start": CUT - timedelta(days=100), "test_end": CUT + timedelta(days=30)}
+
+
+def test_cold_candidates_are_the_tracks_of_the_cold_test() -> None:
+    rule = PlayedRule(CUT, validation_share=0.0, **WINDOW)  # type: ignore[arg-type]
+    parts, temporal = rule.cut(LONG), TemporalRule(CUT, validation_share=0.0, **WINDOW).cut(LONG)  # type: ignore[arg-type]
+    assert parts["cold"]["track_id"].to_list() == ["new"]
+    for part in ("train", "val", "hot_test", "cold_test"):
+        assert parts[part].sort(pl.all()).equals(temporal[part].sort(pl.all()))
+
+
+def test_without_new_tracks_every_test_user_may_validate() -> None:
+    """Ann has a new track and Cid has none; each share of one half takes one of the two."""
+    parts = KnownRule(CUT, validation_share=0.5, **WINDOW).cut(LONG)  # type: ignore[arg-type]
+    assert not len(parts["cold_test"])
+    assert not len(parts["cold"])
+    assert pairs(parts["train"]) == {(u, t) for u in "abc" for t in ("old", "too")} | {
+        ("b", "third")
+    }
+    assert pairs(parts["val"]) | pairs(parts["hot_test"]) == {("a", "third"), ("c", "third")}
+    assert len(parts["val"]) == len(parts["hot_test"]) == 1
+    users = {
+        seed: KnownRule(CUT, validation_share=0.5, seed=seed, **WINDOW).cut(LONG)
+        for seed in range(9)
+    }  # type: ignore[arg-type]
+    assert {one["val"]["user_id"].item() for one in users.values()} == {"a", "c"}
