@@ -117,3 +117,11 @@ def test_without_an_archive(tmp_path: Path) -> None:
 
 def test_no_number_is_typed() -> None:
     assert not in_module(Path(artist_variance.__file__))
+
+
+def test_the_committed_archive_is_whole() -> None:
+    page = open_page(STUDY)
+    assert page is not None
+    assert len(page.ratios) == len(RATIOS) * len(SHARES)
+    assert (page.ratios["low"] <= page.ratios["ratio"]).all()
+    assert page.ratios["low"].min() > 0
