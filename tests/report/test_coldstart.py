@@ -79,6 +79,7 @@ def plant(spec: RunSpec, place: int, store: Store, key: str) -> None:
         schema_overrides={"hit_ranks": pl.List(pl.UInt32)},
     )
     info = {
+        "recommender": spec.recommender,
         "k": list(spec.k),
         "n_users": n,
         "machine": "a machine",
