@@ -82,10 +82,14 @@ class Claim:
         return f"python -m mrs claims {self.id}"
 
     @property
+    def run(self) -> str:
+        """The command that would test it, given what is wanted; empty where there is none."""
+        return f"python -m mrs grid --study {self.study}" if self.study else ""
+
+    @property
     def test(self) -> str:
         """What would make it testable; empty where nothing is known."""
-        run = f"python -m mrs grid --study {self.study}" if self.study else ""
-        return ", then ".join(part for part in (self.wanted, run) if part)
+        return ", then ".join(part for part in (self.wanted, self.run) if part)
 
 
 @dataclass(frozen=True)

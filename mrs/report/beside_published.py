@@ -106,19 +106,20 @@ def on_own_data(store: Store) -> pl.DataFrame:
 def state_of(rows: pl.DataFrame) -> str:
     """How many published values have a run on the same data, and how many come out again."""
     claim = _claim()
+    wanted = f"{claim.wanted}, then `{claim.run}`"
     values = rows.select(beside_ours.KEY).n_unique()
     found = rows.filter(pl.col("protocol").is_not_null())
     if not len(found):
         return (
             f"No run on that data with the models' own vectors is in the store: none of the "
-            f"{values} values of the base tables has one of ours beside it. It takes {claim.test}."
+            f"{values} values of the base tables has one of ours beside it. It takes {wanted}."
         )
     parts = [
         f"{int(mine['within'].sum())} of {len(mine)} with protocol {protocol}"
         for (protocol,), mine in found.group_by(["protocol"], maintain_order=True)
     ]
     missing = values - found.select(beside_ours.KEY).n_unique()
-    rest = f" {missing} of {values} values have no run: it takes {claim.test}." if missing else ""
+    rest = f" {missing} of {values} values have no run: it takes {wanted}." if missing else ""
     return (
         f"Within tolerance are {' and '.join(parts)}. The tolerance, set beforehand in the claims' "
         f"table (`{claim.id}`), is {claim.tolerance:g} {claim.unit}: {claim.reason}.{rest}"
