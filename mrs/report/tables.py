@@ -26,8 +26,8 @@ def show(
     Text is escaped, numbers stand on the right, null and NaN are empty cells, lists are joined by
     commas. `decimals` holds for all columns of floats, or is a mapping from column to number with
     4 for the rest. `links` maps a column to the column that holds its cells' addresses, which is
-    not shown itself. `block` names a column whose runs of equal values become blocks with a
-    heading (static tables only). `sortable` gives a table with sorting and search; the first one
+    not shown itself. `block` names a column whose equal values become blocks with a heading, in
+    the order in which they come first (static tables only). `sortable` gives a table with sorting and search; the first one
     in a notebook brings its script along (1 MB), nothing is loaded from elsewhere.
     """
     if sortable:
@@ -53,6 +53,8 @@ def static_table(
         lines.append(f"<caption><span>{html.escape(caption)}</span></caption>")
     heads = "".join(f'<th scope="col"{kind[c]}>{html.escape(c)}</th>' for c in shown)
     lines.append(f"<thead><tr>{heads}</tr></thead><tbody>")
+    if block and len(df):
+        df = pl.concat(df.partition_by(block, maintain_order=True))
     before = None
     for row in df.iter_rows(named=True):
         if block and row[block] != before:

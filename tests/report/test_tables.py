@@ -63,6 +63,13 @@ def test_static_table() -> None:
     ]
 
 
+def test_rows_of_a_block_stand_together() -> None:
+    frame = pl.DataFrame({"x": ["a", "b", "c"], "block": ["two", "one", "two"]})
+    text = static_table(frame, block="block")
+    assert Rows(text).rows == [["x"], ["two"], ["a"], ["c"], ["one"], ["b"]]
+    assert Rows(static_table(frame[:0], block="block")).rows == [["x"]]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
