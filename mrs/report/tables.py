@@ -27,8 +27,9 @@ def show(
     commas. `decimals` holds for all columns of floats, or is a mapping from column to number with
     4 for the rest. `links` maps a column to the column that holds its cells' addresses, which is
     not shown itself. `block` names a column whose equal values become blocks with a heading, in
-    the order in which they come first (static tables only). `sortable` gives a table with sorting and search; the first one
-    in a notebook brings its script along (1 MB), nothing is loaded from elsewhere.
+    the order in which they come first (static tables only). `sortable` gives a table with sorting
+    and search; the first one in a notebook brings its script along (1 MB), nothing is loaded from
+    elsewhere.
     """
     if sortable:
         _sortable(df, caption, decimals, links or {})
