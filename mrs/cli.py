@@ -292,12 +292,9 @@ def extract(
     chosen = make_backend(backend, dict(_assignment(text) for text in set_ or []))
     done = extract_vectors(open_dataset(dataset), chosen, weights, workers)
     n_skipped = len(done.skipped)
-    if n_skipped:
-        print(
-            f"mrs: skipped {n_skipped} of {done.n_tracks} tracks ({done.reasons()}), see "
-            f"{done.path.with_suffix('.skipped.csv')}; their rows are copies of other tracks'",
-            file=sys.stderr,
-        )
+    _warn_of_stand_ins(
+        f"skipped {n_skipped} of {done.n_tracks} tracks ({done.reasons()})", n_skipped, done.path
+    )
     print(f"{done.path}: {done.n_tracks - n_skipped} of {done.n_tracks} tracks heard")
 
 
@@ -373,12 +370,9 @@ def embeddings(
     for file in files:
         added = add_features(opened, file)
         n_skipped = len(added.skipped)
-        if n_skipped:
-            print(
-                f"mrs: {n_skipped} of {added.n_tracks} tracks have no row in {file}, see "
-                f"{added.path.with_suffix('.skipped.csv')}; their rows are copies of other tracks'",
-                file=sys.stderr,
-            )
+        _warn_of_stand_ins(
+            f"{n_skipped} of {added.n_tracks} tracks have no row in {file}", n_skipped, added.path
+        )
         print(f"{added.path}: {added.n_tracks - n_skipped} of {added.n_tracks} tracks")
 
 
@@ -408,6 +402,17 @@ def describe(dataset: Annotated[str, typer.Argument(help="a folder or a name")])
             print(f"{about}: {text} [{source}]")
     _print_splits(opened)
     _print_table(card.backend_table(opened))
+
+
+def _warn_of_stand_ins(what: str, n_skipped: int, vectors: Path) -> None:
+    """Say on stderr that tracks have another's row, where some do."""
+    from mrs.data.stand_ins import report_file
+
+    if n_skipped:
+        print(
+            f"mrs: {what}, see {report_file(vectors)}; their rows are copies of other tracks'",
+            file=sys.stderr,
+        )
 
 
 def _print_splits(opened: Any) -> None:

@@ -25,11 +25,7 @@ from mrs.study.store import Record, stacked
 from mrs.study.study import Variant
 
 TITLE = "What an artist's catalogue says of a new track"
-STUDIES = (
-    "coldstart",
-    "coldstart-backends",
-    "artist-variance",
-)  # study files beside the default study's
+STUDIES = ("coldstart", "coldstart-backends", "artist-variance")  # files beside the default one
 MAIN = PRIMARY["cold"]
 METRICS = (MAIN, MAIN.replace("ndcg", "recall"))
 SLICES = {

@@ -2,8 +2,9 @@
 
 import importlib.metadata
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -197,7 +198,7 @@ class _Book:
     def recommenders(self) -> tuple[Page, ...]:
         """A page a recommender, then where their hyper-parameters come from."""
         path = tuning_file(self.common["study"])
-        record = (self.results.store.digests.of_file(path),) if path.is_file() else ()
+        record = self.digests([path])
         title = "Hyper-parameters and their search"
         search = Page(
             path="hyperparameters",
@@ -239,8 +240,7 @@ class _Book:
 
     def validity(self) -> Page:
         """Other generated worlds, read from the archives beside the study file."""
-        digests = self.results.store.digests
-        inputs = tuple(digests.of_file(path) for path in self.worlds)
+        inputs = self.digests(self.worlds)
         title = "Can this protocol tell better vectors from worse?"
         parameters = {"study": self.common["study"]}
         return Page("validity", title, "validity", title, parameters, inputs)
@@ -250,8 +250,6 @@ class _Book:
         files = beside(self.common["study"], STUDIES)
         if not files:
             return []
-        store = self.results.store
-        inputs = [store.digests.of_file(path) for path in files]
         parameters = {
             name: path.as_posix()
             for name, path in zip(("study", "backends", "worlds"), files, strict=False)
@@ -262,7 +260,7 @@ class _Book:
             "coldstart",
             TITLE,
             parameters | {"store": self.common["store"]},
-            tuple(inputs),
+            self.digests(files),
         )
         return [Part("New tracks from their artist's catalogue", (page,))]
 
@@ -320,15 +318,18 @@ class _Book:
 
     def deviations(self) -> Page:
         """What the published code does otherwise; its runs come with the project."""
-        of_file = self.results.store.digests.of_file
-        inputs = tuple(of_file(path) for path in (effects.STUDY, effects.ARCHIVE) if path.exists())
+        inputs = self.digests([effects.STUDY, effects.ARCHIVE])
         title = "Deviations and their effects"
         return Page("deviations", title, "deviations", inputs=inputs)
 
     def live(self) -> tuple[str, ...]:
         """The values of today that `make audit` leaves in the store."""
-        path = self.results.store.folder / LIVE
-        return (self.results.store.digests.of_file(path),) if path.exists() else ()
+        return self.digests([self.results.store.folder / LIVE])
+
+    def digests(self, files: Iterable[Path]) -> tuple[str, ...]:
+        """What those of the files hold that are there."""
+        of_file = self.results.store.digests.of_file
+        return tuple(of_file(path) for path in files if path.is_file())
 
     def published(self) -> Page:
         """The published tables, beside what the store holds of the same data."""
@@ -339,9 +340,7 @@ class _Book:
     def claims(self) -> Page:
         """The papers' claims against all that the store holds, of this study or another."""
         title, parameters = "Which claims hold?", {"store": self.common["store"]}
-        of_file = self.results.store.digests.of_file
-        packed = (of_file(path) for path in ARCHIVES if path.exists())
-        inputs = (self.everything(), *self.live(), *packed)
+        inputs = (self.everything(), *self.live(), *self.digests(ARCHIVES))
         return Page("claims", title, "claims", parameters=parameters, inputs=inputs)
 
     def everything(self) -> str:

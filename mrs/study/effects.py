@@ -31,8 +31,7 @@ from mrs.study.spec import PRIMARY, RunSpec, make_spec, run_key
 from mrs.study.store import Record, Store
 from mrs.study.study import Study, load_study
 
-STUDY = Path("studies/deviations.yaml")  # whose hyper-parameters are used
-DATASET = "demo:n_users=300,n_tracks=400,n_artists=50,n_cold=60"
+STUDY = Path("studies/deviations.yaml")  # whose world and hyper-parameters are used
 ARCHIVE = Path("studies/deviations.parquet")
 COMMAND = "python -m mrs.study.effects"
 
@@ -227,12 +226,12 @@ class Measured:
     def __init__(
         self,
         archive: str | Path = ARCHIVE,
-        dataset: str = DATASET,
+        dataset: str | None = None,
         study: str | Path = STUDY,
     ) -> None:
         self.study_path = Path(study)
         self.study = load_study(study)
-        self.dataset = open_dataset(dataset)
+        self.dataset = open_dataset(dataset or self.study.dataset)
         self.archive = open_archive(Path(archive))
         self.pairs = pairs(self.study, self.dataset)
 
@@ -265,16 +264,17 @@ def main(
     workers: Annotated[int | None, typer.Option(help="fits side by side")] = None,
     store: Annotated[Path, typer.Option(help="the run store")] = Path("results"),
     archive: Annotated[Path, typer.Option(help="where the runs are packed")] = ARCHIVE,
-    dataset: Annotated[str, typer.Option(help="a generated world")] = DATASET,
+    dataset: Annotated[str | None, typer.Option(help="another generated world")] = None,
     compute: Annotated[bool, typer.Option(help="or pack what the store has")] = True,
 ) -> None:
     """Compute the runs that neither the store nor the archive has and pack all of them."""
-    study, runs, world = load_study(STUDY), Store(store), open_dataset(dataset)
+    study, runs = load_study(STUDY), Store(store)
+    world = open_dataset(dataset or study.dataset)
     asked, packed_before = _specs(pairs(study, world)), open_archive(archive)
 
     def read(spec: RunSpec) -> Record | None:
-        known = packed_before.read(spec, world) if packed_before else None
-        return runs.read(run_key(spec, world, runs.digests)) or known
+        known = runs.read(run_key(spec, world, runs.digests))
+        return known or (packed_before.read(spec, world) if packed_before else None)
 
     if compute:
         lacking = by_fit(spec for spec in asked if read(spec) is None)

@@ -35,18 +35,15 @@ def gather(store: Store, archives: Sequence[Path] = ()) -> Evidence:
     settings likewise, of equals the ones nearest to the defaults; other settings are variants.
     """
     rows = _runs(store)
-    packed = [_archived(store, path) for path in archives if path.is_file()]
-    name = _most(rows.filter(pl.col("generated")))
-    rows = pl.concat(
-        [rows, *[p.filter(pl.col("dataset") == (name or p["dataset"])) for p in packed]]
-    )
-    corrected = rows.filter(pl.col("protocol") == "corrected")
+    is_corrected = pl.col("protocol") == "corrected"
     real, generated = (
-        corrected.filter(pl.col("generated") == is_made) for is_made in (False, True)
+        rows.filter(is_corrected, pl.col("generated") == is_made) for is_made in (False, True)
     )
-    return Evidence(
-        store.folder, data_home(), _listening(real), _listening(generated), _own_data(rows)
-    )
+    packed = [_archived(store, path).filter(is_corrected) for path in archives if path.is_file()]
+    if name := _most(generated):
+        packed = [more.filter(pl.col("dataset") == name) for more in packed]
+    made = _listening(pl.concat([generated, *packed]))
+    return Evidence(store.folder, data_home(), _listening(real), made, _own_data(rows))
 
 
 def own_data(store: Store) -> pl.DataFrame:

@@ -43,14 +43,18 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return Store(tmp_path / "store")
 
 
+def verdict(store: Store) -> str:
+    (claim,) = claims.find("p2-values")
+    return judge(claim, gather(store)).verdict
+
+
 def test_without_a_run_the_command_is_named(store: Store) -> None:
     plant(store, 0, name="another")
     rows = beside_published.on_own_data(store)
     text = beside_published.state_of(rows)
     assert f"none of the {len(rows)} values" in text
     assert "python -m mrs grid --study studies/music4all-onion.yaml" in text
-    (claim,) = claims.find("p2-values")
-    assert judge(claim, gather(store)).verdict == NOT_TESTABLE
+    assert verdict(store) == NOT_TESTABLE
 
 
 def test_every_value_with_its_difference_and_verdict(store: Store) -> None:
@@ -67,14 +71,12 @@ def test_every_value_with_its_difference_and_verdict(store: Store) -> None:
     text = beside_published.state_of(rows)
     assert f"{n - len(wrong)} of {n} with protocol corrected" in text
     assert "p2-values" in text
-    (claim,) = claims.find("p2-values")
-    assert judge(claim, gather(store)).verdict == REPRODUCED
+    assert verdict(store) == REPRODUCED
 
 
 def test_many_values_off_change_the_verdict(store: Store) -> None:
     plant(store, 80)
-    (claim,) = claims.find("p2-values")
-    assert judge(claim, gather(store)).verdict == PARTLY
+    assert verdict(store) == PARTLY
 
 
 def test_ours_and_theirs_have_columns_of_their_own(
