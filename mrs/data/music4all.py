@@ -1,7 +1,7 @@
-"""Music4All-Onion: its listening logs, with the artists of Music4All where they are at hand.
+"""Music4All-Onion: its listening logs, with Music4All's artists and genres where they are at hand.
 
-The logs are record 15394646 of Zenodo (version 2, CC BY 4.0); Music4All itself, which names artists
-and titles, is sent by its authors on request.
+The logs are record 15394646 of Zenodo (version 2, CC BY 4.0); Music4All itself, which names
+artists, titles, genres and tags, is sent by its authors on request.
 """
 
 import io
@@ -18,6 +18,8 @@ from mrs.errors import InputError
 
 LISTENING = "userid_trackid_timestamp.tsv.bz2"
 INFORMATION = "id_information.csv"
+GENRES = "id_genres.csv"
+TAGS = "id_tags.csv"
 COLUMNS = ["user_id", "track_id", "timestamp"]
 TIME = "%Y-%m-%d %H:%M:%S"
 BLOCK = 64 << 20  # bytes of text looked at together: the whole is 9 GB
@@ -57,20 +59,22 @@ SPLITS: dict[str, dict[str, Any]] = {
 def reduce_onion(source: Path, folder: Path) -> Path:
     """Write the plays that the three splits need as a dataset folder; returns it.
 
-    `source` holds `LISTENING` as it is published and, where known, `INFORMATION`. Without the
-    latter the tracks have no artists. The log is read a block at a time and the plays in the window
-    are kept in files, in the log's order, so that memory does not grow with it. Most of the time
-    goes into decompression; progress goes to stderr. Raises `InputError`.
+    `source` holds `LISTENING` as it is published and, where known, `INFORMATION`, `GENRES` and
+    `TAGS`, without which the tracks have no artists, genres or tags. The log is read a block at a
+    time and the plays in the window are kept in files, in the log's order, so that memory does not
+    grow with it. Most of the time goes into decompression; progress goes to stderr. Raises
+    `InputError`.
     """
     refuse_existing(folder)
     start = min(datetime.fromisoformat(rule["train_start"]) for rule in SPLITS.values())
-    known = read_information(source / INFORMATION) if (source / INFORMATION).is_file() else None
+    readers = {INFORMATION: read_information, GENRES: read_genres, TAGS: read_tags}
+    known = [read(source / name) for name, read in readers.items() if (source / name).is_file()]
     info = {
         "name": "music4all-onion",
         "title": "Music4All-Onion",
         "origin": "real",
         "licence": "CC BY 4.0 (listening logs)",
-        "redistribution": "the logs with attribution; Music4All's audio and names not at all",
+        "redistribution": "the logs with attribution; nothing of Music4All's own",
         "description": f"Plays from {start:%Y-%m-%d} on of the public logs.",
         "splits": SPLITS,
     }
@@ -84,8 +88,8 @@ def reduce_onion(source: Path, folder: Path) -> Path:
         if numbered:
             listens = listens.with_columns(pl.col("user_id").cast(pl.Int64))
         tracks = pl.concat(named).unique().sort().to_frame()
-        if known is not None:
-            tracks = tracks.join(known, on="track_id", how="left", maintain_order="left")
+        for columns in known:
+            tracks = tracks.join(columns, on="track_id", how="left", maintain_order="left")
         return write_folder(folder, tracks, listens, info)
 
 
@@ -134,25 +138,52 @@ def read_listening(path: Path, start: datetime) -> Iterator[pl.DataFrame]:
 def read_information(path: Path) -> pl.DataFrame:
     """Music4All's names (track_id, artist_id, artist, title); an artist is known by its name.
 
-    The file is tab separated with the columns id, artist, song, album_name. A track with no artist
-    has null. Raises `InputError`.
+    A track with no artist has null. Raises `InputError`.
     """
+    artist = pl.col("artist").str.strip_chars().replace("", None)
+    return primary_artists(
+        _read_table(path, "artist", "song").select(
+            "track_id",
+            artist.rank("dense").cast(pl.Int64).alias("artist_id"),
+            artist,
+            pl.col("song").alias("title"),
+        )
+    )
+
+
+def read_genres(path: Path) -> pl.DataFrame:
+    """Music4All's genres (track_id, genre): of a track with several, the one named first.
+
+    Raises `InputError`.
+    """
+    genre = _labels("genres").list.first().alias("genre")
+    return _read_table(path, "genres").select("track_id", genre).unique("track_id", keep="first")
+
+
+def read_tags(path: Path) -> pl.DataFrame:
+    """Music4All's tags (track_id, tags: a list of text). Raises `InputError`."""
+    table = _read_table(path, "tags").select("track_id", _labels("tags"))
+    return table.unique("track_id", keep="first")
+
+
+def _labels(column: str) -> pl.Expr:
+    """The labels of a comma separated list; null where it is empty."""
+    labels = pl.col(column).str.split(",").list.eval(pl.element().str.strip_chars())
+    labels = labels.list.filter(pl.element() != "")
+    return pl.when(labels.list.len() > 0).then(labels)
+
+
+def _read_table(path: Path, *columns: str) -> pl.DataFrame:
+    """Columns of a tab separated file of Music4All as text, and its `id` as track_id."""
     try:
         frame = pl.read_csv(path, separator="\t", quote_char=None, infer_schema=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: not readable ({reason}); put Music4All's file there") from error
-    missing = [name for name in ("id", "artist", "song") if name not in frame.columns]
+    missing = [name for name in ("id", *columns) if name not in frame.columns]
     if missing:
         raise InputError(
             f"{path}: no column {', '.join(missing)}; it has {', '.join(frame.columns)}: "
             "put Music4All's tab separated file there"
         )
-    artist = pl.col("artist").str.strip_chars().replace("", None)
-    named = frame.select(
-        pl.col("id").alias("track_id"),
-        artist.rank("dense").cast(pl.Int64).alias("artist_id"),
-        artist,
-        pl.col("song").alias("title"),
-    )
-    return primary_artists(named)
+    return frame.select(pl.col("id").alias("track_id"), *columns)

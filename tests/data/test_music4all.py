@@ -11,6 +11,7 @@ import pytest
 from mrs.data import music4all
 from mrs.data.dataset import open_dataset
 from mrs.errors import InputError
+from mrs.evaluation.mir import read_labels
 
 CUT = datetime(2018, 9, 1)
 
@@ -36,6 +37,8 @@ def generated_rows(seed: int = 0) -> list[Row]:
 
 
 ARTISTS = {"Old0": "One", "Old1": "One", "Old2": "Two", "New1": "One", "Aug1": "Two", "NewX": ""}
+GENRES = {"Old0": "rock, indie rock", "Old1": "pop", "Old2": "", "New1": " jazz ,", "Absent": "ska"}
+TAGS = {"Old0": "guitar,80s,", "Old1": "female vocalists", "New1": ""}
 
 
 def write(folder: Path, rows: list[Row], information: bool = True, *, sort: bool = True) -> Path:
@@ -52,6 +55,12 @@ def write(folder: Path, rows: list[Row], information: bool = True, *, sort: bool
         lines = ["id\tartist\tsong\talbum_name"]
         lines += [f'{track}\t{name}\t"{track}" song\tAn album' for track, name in ARTISTS.items()]
         (folder / music4all.INFORMATION).write_text("\n".join(lines) + "\n")
+        for name, column, labels in (
+            (music4all.GENRES, "genres", GENRES),
+            (music4all.TAGS, "tags", TAGS),
+        ):
+            lines = [f"id\t{column}", *(f"{track}\t{text}" for track, text in labels.items())]
+            (folder / name).write_text("\n".join(lines) + "\n")
     return folder
 
 
@@ -130,6 +139,38 @@ def test_a_user_of_very_many_plays(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert split.train.count.sum() == n
 
 
+def test_genres_and_tags(tmp_path: Path) -> None:
+    raw = write(tmp_path / "raw", generated_rows())
+    tracks = open_dataset(music4all.reduce_onion(raw, tmp_path / "onion")).tracks
+    genres = dict(tracks.select("track_id", "genre").iter_rows())
+    assert {track: genre for track, genre in genres.items() if genre is not None} == {
+        "Old0": "rock",
+        "Old1": "pop",
+        "New1": "jazz",
+    }
+    tags = dict(tracks.select("track_id", "tags").iter_rows())
+    assert {track: some for track, some in tags.items() if some is not None} == {
+        "Old0": ["guitar", "80s"],
+        "Old1": ["female vocalists"],
+    }
+    labels = {label.task: label for label in read_labels(tracks)}
+    assert labels["genre"].names == ("jazz", "pop", "rock")
+    assert labels["genre"].known.sum() == 3
+    assert labels["tags"].names == ("80s", "female vocalists", "guitar")
+    assert labels["tags"].values.sum() == 3
+    assert labels["tags"].known.sum() == 2
+
+
+def test_genres_alone(tmp_path: Path) -> None:
+    """Each file of Music4All counts by itself."""
+    raw = write(tmp_path / "raw", generated_rows())
+    for name in (music4all.INFORMATION, music4all.TAGS):
+        (raw / name).unlink()
+    dataset = open_dataset(music4all.reduce_onion(raw, tmp_path / "onion"))
+    assert dataset.tracks.columns == ["track_id", "genre"]
+    assert not dataset.knows_artists
+
+
 def test_without_names_there_are_no_artists(tmp_path: Path) -> None:
     raw = write(tmp_path / "raw", generated_rows(), information=False)
     dataset = open_dataset(music4all.reduce_onion(raw, tmp_path / "onion"))
@@ -189,6 +230,10 @@ def test_truncated_and_foreign_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no column id, artist, song; it has id,artist,song"):
         music4all.reduce_onion(raw, tmp_path / "onion")
     (raw / music4all.INFORMATION).unlink()
+    (raw / music4all.GENRES).write_text("id\tgenre\nOld0\trock\n")
+    with pytest.raises(InputError, match="id_genres.csv: no column genres; it has id, genre: "):
+        music4all.reduce_onion(raw, tmp_path / "onion")
+    (raw / music4all.GENRES).unlink()
     music4all.reduce_onion(raw, tmp_path / "onion")
     with pytest.raises(InputError, match="is there already"):
         music4all.reduce_onion(raw, tmp_path / "onion")
