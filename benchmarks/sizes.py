@@ -7,8 +7,6 @@ import numpy as np
 
 from mrs.data.splits import Split
 
-VALIDATION_SHARE = 0.3
-
 
 def pairs_of(plays: np.ndarray) -> np.ndarray:
     """The distinct pairs, user * 2**20 + track, ascending."""
@@ -36,7 +34,13 @@ def core_of(pairs: np.ndarray, k: int) -> np.ndarray:
 
 
 def expected(
-    plays: np.ndarray, cut: int, *, least: int = 1, late: int | None = None, share: float = 0.0
+    plays: np.ndarray,
+    cut: int,
+    *,
+    least: int = 1,
+    late: int | None = None,
+    share: float = 0.0,
+    validation_share: float = 0.3,
 ) -> dict[str, int]:
     """Sizes of a split of the plays at `cut`, with a core of `least` pairs.
 
@@ -69,7 +73,7 @@ def expected(
     }
     if not share:
         with_hot, with_cold = users_of(test[is_hot]), users_of(test[~is_hot])
-        n_val = int(VALIDATION_SHARE * len(np.setdiff1d(with_hot, with_cold)))
+        n_val = int(validation_share * len(np.setdiff1d(with_hot, with_cold)))
         late_pairs = np.isin(heard % 2**20, held) & np.isin(heard >> 20, users)
         found |= {
             "hot test users": len(with_hot) - n_val,
