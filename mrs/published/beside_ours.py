@@ -13,20 +13,28 @@ from mrs.published.claims import OWN_CELLS
 CLAIM = "p2-values"
 K = 50  # at which every published value was computed
 HALF_DIGIT = 0.00005  # four digits are printed
-KEY = ["scenario", "recommender", "backend", "vectors", "metric"]
+CELL = ["scenario", "recommender", "backend", "vectors", "metric"]
+KEY = [*CELL, "variant"]
 
 
 def published() -> pl.DataFrame:
-    """The values of the base tables: `KEY`, published, ± (95 % half-width over runs)."""
-    rows = results.tables().filter(pl.col("variant") == "base", pl.col("k_computed") == K)
-    return rows.select(
-        "scenario",
-        "recommender",
-        "backend",
-        pl.col("embeddings").alias("vectors"),
-        "metric",
-        pl.col("mean").alias("published"),
-        pl.col("ci95").alias("±"),
+    """The values of the tables: `KEY`, published, ± (95 % half-width over runs).
+
+    The variant is "base", or "100" for the second tables of the projections, of runs of 100 epochs.
+    """
+    return (
+        results.tables()
+        .filter(pl.col("k_computed") == K)
+        .select(
+            "scenario",
+            "recommender",
+            "backend",
+            pl.col("embeddings").alias("vectors"),
+            "metric",
+            "variant",
+            pl.col("mean").alias("published"),
+            pl.col("ci95").alias("±"),
+        )
     )
 
 
@@ -35,7 +43,7 @@ def beside(own: pl.DataFrame, tolerance: float) -> pl.DataFrame:
     within.
 
     `own` has the columns `OWN_CELLS`. A value that nothing was computed for has one row, with
-    nulls from `protocol` on.
+    nulls from `protocol` on. Both variants of a value stand beside the same runs.
     """
     metric = pl.col("metric").str.split("@").list
     ours = own.cast(OWN_CELLS).filter(metric.last() == str(K))  # type: ignore[arg-type]
@@ -49,7 +57,7 @@ def beside(own: pl.DataFrame, tolerance: float) -> pl.DataFrame:
         pl.col("mean").alias("here"),
         "runs",
     )
-    both = published().join(ours, on=KEY, how="left", maintain_order="left")
+    both = published().join(ours, on=CELL, how="left", maintain_order="left")
     difference = pl.col("here") - pl.col("published")
     near = difference.abs() <= tolerance * pl.col("published") + HALF_DIGIT
     return both.with_columns(difference=difference, within=near)

@@ -185,9 +185,9 @@ def best_printed(claim: Claim, _: Evidence) -> Finding:
 
 
 def values_again(claim: Claim, evidence: Evidence) -> Finding:
-    """Published values that corrected runs on the same data come near to."""
+    """Values of the base tables that corrected runs on the same data come near to."""
     rows = beside_ours.beside(evidence.own, claim.tolerance)
-    rows = rows.filter(pl.col("protocol") == "corrected")
+    rows = rows.filter(pl.col("protocol") == "corrected", pl.col("variant") == "base")
     if len(rows) < claim.arguments["fewest"]:
         return missing(f"{len(rows)} of the published values have a run on the same data")
     n, share = int(rows["within"].sum()), claim.arguments["share"]

@@ -36,6 +36,17 @@ def test_what_is_within_tolerance() -> None:
         assert row["runs"] == 3
 
 
+def test_both_variants_stand_beside_the_same_run() -> None:
+    """Printed hot recall of MULE, content: 0.0165 after 100 epochs (cell 6 of the notebook)."""
+    mule = {"recommender": "bimodal_content", "backend": "mule", "label": "MULE"}
+    found = beside(ours("recall@50", 0.0165, **mule)).sort("variant")
+    assert found["variant"].to_list() == ["100", "base"]
+    assert found["here"].to_list() == [0.0165, 0.0165]
+    assert found["published"][0] == 0.0165
+    assert found["within"][0]
+    assert found["published"][1] == 0.0138
+
+
 def test_only_the_same_value_stands_beside() -> None:
     published = beside_ours.published()
     chosen = {"scenario": "cold", "recommender": "hybrid", "backend": "mert", "metric": "ndcg"}
