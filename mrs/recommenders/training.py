@@ -2,11 +2,14 @@
 
 import copy
 import logging
+import sys
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from time import monotonic
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +23,7 @@ from mrs.evaluation.ranking import factor_scores, top_k
 from mrs.recommenders.base import History
 
 VALIDATION_K = 50
+TELL_AFTER = 60.0  # seconds without a line on how far training is
 
 
 class TrainedModule(torch.nn.Module):
@@ -75,6 +79,9 @@ class Patience(Protocol):
     """How long to train: what every trained recommender's settings hold."""
 
     @property
+    def label(self) -> str: ...  # noqa: D102
+
+    @property
     def max_epochs(self) -> int: ...  # noqa: D102
 
     @property
@@ -121,15 +128,46 @@ class _Watch:
         return self.converged
 
 
+class _Progress:
+    """Says on stderr how far a long training is, and how long it takes at most."""
+
+    def __init__(self, label: str, max_epochs: int) -> None:
+        self.label, self.max_epochs = label, max_epochs
+        self.started = self.told = monotonic()
+        self.epochs = self.batch = self.n_batches = 0
+
+    def after_batch(self) -> None:
+        """Count a batch; say so where nothing was said for `TELL_AFTER` seconds."""
+        self.batch += 1
+        now = monotonic()
+        if now - self.told < TELL_AFTER:
+            return
+        self.told = now
+        spent = now - self.started
+        text = f"{self.label}: epoch {self.epochs + 1} of at most {self.max_epochs}"
+        text += f", batch {self.batch}"
+        if self.n_batches:
+            done = self.epochs + self.batch / self.n_batches
+            left = timedelta(seconds=round(spent / done * (self.max_epochs - done)))
+            text += f" of {self.n_batches}, at most {left} left"
+        else:
+            text += f", {spent / self.batch:.2g} s a batch"
+        print(text, file=sys.stderr, flush=True)
+
+    def after_epoch(self) -> None:
+        """Count an epoch."""
+        self.epochs, self.batch, self.n_batches = self.epochs + 1, 0, self.batch
+
+
 def train(
-    module: TrainedModule, split: Split, *, max_epochs: int, patience: int, seed: int
+    module: TrainedModule, split: Split, *, label: str, max_epochs: int, patience: int, seed: int
 ) -> Outcome:
     """Train a module and leave it in its best state, in evaluation mode, on the CPU.
 
     Stops when `validate`, the NDCG@50 of the validation pairs, has not risen for `patience`
     epochs; that is what `converged` says. Where there are no such pairs the training loss is
     watched. `seed` draws dropout; the module's other draws come from its own generator. Runs on a
-    GPU where there is one.
+    GPU where there is one. What takes minutes says under its `label` how far it is, on stderr.
     """
     import lightning  # seconds to import: only where something is trained
 
@@ -140,6 +178,7 @@ def train(
             super().__init__()
             self.module = module
             self.watch = _Watch(module, split, patience)
+            self.progress = _Progress(label, max_epochs)
             self.losses: list[torch.Tensor] = []
 
         def configure_optimizers(self) -> Any:
@@ -153,9 +192,13 @@ def train(
             self.losses.append(loss.detach())
             return loss
 
+        def on_train_batch_end(self, *_: Any) -> None:
+            self.progress.after_batch()
+
         def on_train_epoch_end(self) -> None:
             mean = float(torch.stack(self.losses).mean())
             self.losses.clear()
+            self.progress.after_epoch()
             if self.watch.epoch_is_the_last(mean):
                 self.trainer.should_stop = True
 
@@ -185,7 +228,12 @@ def fit_module(
 ) -> dict[str, Any]:
     """Train a module and return what `FittedFactors` holds, by name. See `train`."""
     outcome = train(
-        module, split, max_epochs=settings.max_epochs, patience=settings.patience, seed=seed
+        module,
+        split,
+        label=settings.label,
+        max_epochs=settings.max_epochs,
+        patience=settings.patience,
+        seed=seed,
     )
     with torch.no_grad():
         users, items = module.factors()

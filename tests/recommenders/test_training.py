@@ -7,6 +7,7 @@ import torch
 from recommenders.conformance import N_USERS, N_WARM, checkerboard, pairs
 
 from mrs.data.splits import Split
+from mrs.recommenders import training
 from mrs.recommenders.training import TrainedModule, train, truth_of, validation_ndcg
 
 
@@ -44,7 +45,7 @@ def validated() -> Split:
 
 def test_the_best_state_is_restored_and_patience_counts() -> None:
     module = Scripted([5.0] * 20, [False, False, True] + [False] * 17)
-    outcome = train(module, validated(), max_epochs=20, patience=4, seed=0)
+    outcome = train(module, validated(), label="Scripted", max_epochs=20, patience=4, seed=0)
     assert outcome.converged
     assert len(outcome.curve) == 3 + 4
     assert float(module.weight.detach()) == pytest.approx(3)
@@ -53,27 +54,36 @@ def test_the_best_state_is_restored_and_patience_counts() -> None:
 
 
 def test_the_last_epoch_means_not_converged() -> None:
-    outcome = train(Scripted([1.0] * 3, [True] * 3), validated(), max_epochs=3, patience=9, seed=0)
+    outcome = train(
+        Scripted([1.0] * 3, [True] * 3),
+        validated(),
+        label="Scripted",
+        max_epochs=3,
+        patience=9,
+        seed=0,
+    )
     assert (outcome.converged, len(outcome.curve)) == (False, 3)
 
 
 def test_without_validation_pairs_the_loss_is_watched() -> None:
     losses = [3.0, 2.0, 9.0, 9.0, 9.0, 9.0]
     module = Scripted(losses, [True] * 6)
-    outcome = train(module, checkerboard(), max_epochs=6, patience=2, seed=0)
+    outcome = train(module, checkerboard(), label="Scripted", max_epochs=6, patience=2, seed=0)
     assert (outcome.converged, len(outcome.curve)) == (True, 4)
     assert float(module.weight.detach()) == pytest.approx(2)
 
 
 def test_a_loss_that_is_no_number_stops() -> None:
     module = Scripted([1.0, float("nan"), 1.0], [True] * 3)
-    outcome = train(module, checkerboard(), max_epochs=3, patience=5, seed=0)
+    outcome = train(module, checkerboard(), label="Scripted", max_epochs=3, patience=5, seed=0)
     assert (outcome.converged, len(outcome.curve)) == (False, 2)
 
 
 def test_training_leaves_the_processor_as_it_was() -> None:
     before = torch.random.get_rng_state()
-    train(Scripted([1.0], [True]), checkerboard(), max_epochs=1, patience=1, seed=0)
+    train(
+        Scripted([1.0], [True]), checkerboard(), label="Scripted", max_epochs=1, patience=1, seed=0
+    )
     assert np.float32(1e-40) * np.float32(1) != 0
     assert torch.equal(torch.random.get_rng_state(), before)
 
@@ -88,3 +98,24 @@ def test_validation_ndcg() -> None:
     assert validation_ndcg(split, users, items) == pytest.approx(1 / np.log2(3))
     truth, tested = truth_of(split.val, split)
     assert (truth.toarray().tolist(), tested.tolist()) == ([[1.0] + [0.0] * 15], [1])
+
+
+def test_what_takes_minutes_says_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """Two batches an epoch, twenty seconds a batch each: a line after three."""
+    seconds = iter(range(0, 1000, 20))
+    monkeypatch.setattr(training, "monotonic", lambda: next(seconds))
+    module = Scripted([1.0] * 5, [True] * 5)
+    train(module, checkerboard(), label="Scripted", max_epochs=5, patience=9, seed=0)
+    assert capsys.readouterr().err.splitlines() == [
+        "Scripted: epoch 2 of at most 5, batch 1 of 2, at most 0:02:20 left",
+        "Scripted: epoch 3 of at most 5, batch 2 of 2, at most 0:01:20 left",
+        "Scripted: epoch 5 of at most 5, batch 1 of 2, at most 0:00:20 left",
+    ]
+
+
+def test_what_takes_seconds_says_nothing(capsys: pytest.CaptureFixture) -> None:
+    module = Scripted([1.0] * 2, [True] * 2)
+    train(module, checkerboard(), label="Scripted", max_epochs=2, patience=9, seed=0)
+    assert capsys.readouterr().err == ""
