@@ -7,7 +7,9 @@ from worlds import random_parts, write_own
 
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.study import costs
+from mrs.study.archive import pack
 from mrs.study.results import Results
+from mrs.study.run import run
 from mrs.study.spec import RunSpec, make_spec
 from mrs.study.store import Store
 from mrs.study.study import Study
@@ -89,3 +91,28 @@ def test_the_estimate_of_a_study(dataset: Dataset, tmp_path: Path) -> None:
     known = costs.estimate(results, fits)
     assert known.seconds - known.scaled == pytest.approx(201)
     assert costs.estimate(results, []) == costs.Estimate(0, 0, 0, 0)
+
+
+def test_epochs_are_the_archives_and_seconds_are_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three fits of at most 20 epochs of ELSA; the one that is timed has a few epochs alone."""
+    monkeypatch.setenv("MRS_DATA", str(tmp_path / "data"))
+    world = open_dataset("demo:n_users=60,n_tracks=90,n_artists=20,n_cold=20")
+    store, path = Store(tmp_path / "store"), tmp_path / "some.parquet"
+    runs = []
+    for seed in range(3):
+        one = make_spec(
+            world, recommender="elsa", scenario="hot", settings={"max_epochs": 20}, seed=seed
+        )
+        runs.append((one, run(one, store, world), world))
+    pack(runs, path, command="none")
+    (row,) = costs.measure([path, tmp_path / "absent.parquet"]).iter_rows(named=True)
+    n_epochs = sorted(len(record.info["curve"]) for _, record, _ in runs)
+    assert n_epochs[1] > costs.EPOCHS
+    assert (row["recommender"], row["epochs"], row["runs"]) == ("elsa", n_epochs[1], 3)
+    assert row["share"] == pytest.approx(n_epochs[1] / 20, rel=1e-2)
+    split = world.split()
+    assert row["units"] == row["size"] == len(split.users) * len(split.warm)
+    assert row["epoch_seconds"] > 0
+    assert row["rank_seconds"] > 0
