@@ -89,6 +89,7 @@ def grid(
     estimate: Annotated[bool, typer.Option("--estimate", help="only say what is missing")] = False,
 ) -> None:
     """Compute the runs of a study that the store lacks."""
+    from mrs.recommenders import RECOMMENDERS
     from mrs.study.costs import estimate as estimate_of
     from mrs.study.grid import make_plan, run_grid
     from mrs.study.results import Results
@@ -106,6 +107,8 @@ def grid(
             f"about {_duration(cost.seconds)} of one worker, {_duration(cost.seconds / n)} with "
             f"{n}; {cost.memory / 1e9:.1f} GB of memory a worker"
         )
+        for name, seconds in cost.by_recommender.items():
+            print(f"  {RECOMMENDERS[name].label}: {_duration(seconds)}")
         if cost.scaled:
             print(
                 f"of it {_duration(cost.scaled)} scaled from the generated world's runs on a "
@@ -443,7 +446,7 @@ def _duration(seconds: float) -> str:
     for unit, size in (("hours", 3600), ("minutes", 60)):
         if seconds >= size:
             return f"{seconds / size:.2g} {unit}"
-    return f"{seconds:.2g} seconds"
+    return f"{seconds:.2g} seconds" if seconds >= 1 else "less than a second"
 
 
 def _integers(text: str) -> list[int]:

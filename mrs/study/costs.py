@@ -81,19 +81,25 @@ def seconds_of(
 class Estimate:
     """What fits take: one worker's seconds, those of them that are scaled, and a worker's bytes.
 
-    `unknown` counts fits of recommenders that nothing is known of.
+    `by_recommender` are the seconds of each, the longest first; `unknown` counts fits of those that
+    nothing is known of.
     """
 
-    seconds: float
+    by_recommender: dict[str, float]
     scaled: float
     unknown: int
     memory: float
+
+    @property
+    def seconds(self) -> float:
+        """Of all fits."""
+        return sum(self.by_recommender.values())
 
 
 def estimate(results: Results, fits: Sequence[Sequence[RunSpec]]) -> Estimate:
     """What a study's fits take: by the store's records on its dataset, or else scaled."""
     if not fits:
-        return Estimate(0, 0, 0, 0)
+        return Estimate({}, 0, 0, 0)
     dataset = results.dataset
     split = dataset.split(results.study.split)
     records = (r for r in results.store.records() if r.info["dataset"]["name"] == dataset.name)
@@ -103,8 +109,12 @@ def estimate(results: Results, fits: Sequence[Sequence[RunSpec]]) -> Estimate:
     scaled = [
         s for s, spec in zip(costs, first, strict=True) if s and spec.recommender not in known
     ]
+    totals: dict[str, float] = defaultdict(float)
+    for spec, cost in zip(first, costs, strict=True):
+        if cost is not None:
+            totals[spec.recommender] += cost
     return Estimate(
-        seconds=sum(cost for cost in costs if cost is not None),
+        by_recommender=dict(sorted(totals.items(), key=lambda item: -item[1])),
         scaled=sum(scaled),
         unknown=costs.count(None),
         memory=memory(first, dataset, split),

@@ -90,7 +90,9 @@ def test_the_estimate_of_a_study(dataset: Dataset, tmp_path: Path) -> None:
     results.store.write("c", info | elsewhere, users)
     known = costs.estimate(results, fits)
     assert known.seconds - known.scaled == pytest.approx(201)
-    assert costs.estimate(results, []) == costs.Estimate(0, 0, 0, 0)
+    assert list(known.by_recommender) == ["elsa", "popularity"]
+    assert known.by_recommender["elsa"] == 201
+    assert costs.estimate(results, []) == costs.Estimate({}, 0, 0, 0)
 
 
 def test_epochs_are_the_archives_and_seconds_are_measured(
