@@ -112,7 +112,7 @@ def grid(
         if cost.scaled:
             print(
                 f"of it {_duration(cost.scaled)} scaled from the generated world's runs on a "
-                "processor: rough, too much for fits that stop early, and less on a GPU"
+                "processor: rough, and less on a GPU"
             )
         if cost.unknown:
             print(f"and {cost.unknown} fits of recommenders that nothing is known of")
@@ -445,8 +445,9 @@ def _print_table(table: Any, title: str = "") -> None:
 def _duration(seconds: float) -> str:
     for unit, size in (("hours", 3600), ("minutes", 60)):
         if seconds >= size:
-            return f"{seconds / size:.2g} {unit}"
-    return f"{seconds:.2g} seconds" if seconds >= 1 else "less than a second"
+            n = seconds / size
+            return f"{n:.0f} {unit}" if n >= 10 else f"{n:.2g} {unit}"
+    return f"{seconds:.0f} seconds" if seconds >= 1 else "less than a second"
 
 
 def _integers(text: str) -> list[int]:

@@ -1,10 +1,10 @@
 """How long fits take and how much memory they need, before anything is run.
 
 Times are those of earlier runs of the same recommender. Where a store has none they are scaled
-from the generated world, `data/costs.csv`, in proportion to what an epoch passes through and to
-the most epochs that are allowed: rough. How many epochs a fit takes is what the archives say that
-come with the project, and too much where those were cut short; an epoch's seconds are measured
-anew, since archived runs had other work beside them. On a free machine, in minutes:
+from the generated world, `data/costs.csv`, in proportion to what an epoch passes through: rough.
+After how many epochs a fit is best is what the archives say that come with the project; those of
+the fit's own patience come on top. An epoch's seconds are measured anew, since archived runs had
+other work beside them. On a free machine, in minutes:
 
     python -m mrs.study.costs
 """
@@ -42,7 +42,6 @@ COLUMNS = (
     "recommender",
     "epoch_seconds",
     "epochs",
-    "share",
     "units",
     "rank_seconds",
     "size",
@@ -132,8 +131,9 @@ class Scaled:
         row = _costs().get(spec.recommender)
         if row is None:
             return None
-        most = dict(spec.settings).get("max_epochs")
-        epochs = row["epochs"] if most is None else most * row["share"]
+        settings = dict(spec.settings)
+        epochs = row["epochs"] + settings.get("patience", 0)
+        epochs = min(epochs, settings.get("max_epochs", epochs))
         fitted = row["epoch_seconds"] * epochs * _units(spec.recommender, self.split) / row["units"]
         size = len(self.split.users) * len(self.split.warm)
         return float(fitted + row["rank_seconds"] * size / row["size"])
@@ -170,10 +170,10 @@ def _units(recommender: str, split: Split) -> int:
 def measure(archives: Sequence[Path] = ARCHIVES) -> pl.DataFrame:
     """One row a recommender, as `data/costs.csv` holds them.
 
-    Columns: recommender, epoch_seconds (of one thread), epochs, share (of the most that were
-    allowed), units (what an epoch passes through), rank_seconds, size (listeners x train tracks),
-    runs. Epochs and share are medians over `runs` archived ones; the run whose epoch took the
-    median time is computed again, a few epochs long, for the seconds.
+    Columns: recommender, epoch_seconds (of one thread), epochs (to the best one), units (what an
+    epoch passes through), rank_seconds, size (listeners x train tracks), runs. Epochs are the
+    median over `runs` archived ones, of which those cut short were best at the end; the run whose
+    epoch took the median time is computed again, a few epochs long, for the seconds.
     """
     rows = []
     for path in archives:
@@ -183,12 +183,12 @@ def measure(archives: Sequence[Path] = ARCHIVES) -> pl.DataFrame:
         runs = archive.runs.filter(pl.col("recommender").is_in(list(RECOMMENDERS)))
         for recommender, place in runs.select("recommender", "place").iter_rows():
             info = archive.record(place).info
-            epochs = max(len(info["curve"]), 1)
-            share = epochs / info["settings"].get("max_epochs", epochs)
-            seconds = info["seconds"]["fit"] / epochs
-            rows.append((recommender, str(path), place, epochs, share, seconds))
+            n_epochs = max(len(info["curve"]), 1)
+            after_best = info["settings"].get("patience", 0) if info["converged"] else 0
+            seconds = info["seconds"]["fit"] / n_epochs
+            rows.append((recommender, str(path), place, n_epochs - after_best, seconds))
     table = pl.DataFrame(
-        rows, orient="row", schema=["recommender", "path", "place", "epochs", "share", "seconds"]
+        rows, orient="row", schema=["recommender", "path", "place", "epochs", "seconds"]
     ).sort("recommender", "seconds")
     found = []
     for (recommender,), mine in table.group_by(["recommender"], maintain_order=True):
@@ -196,7 +196,7 @@ def measure(archives: Sequence[Path] = ARCHIVES) -> pl.DataFrame:
         print(recommender, file=sys.stderr)
         found.append(
             {"recommender": recommender}
-            | mine.select(pl.col("epochs", "share").median()).row(0, named=True)
+            | mine.select(pl.col("epochs").median()).row(0, named=True)
             | _timed(Archive(median["path"]).record(median["place"]).info)
             | {"runs": len(mine)}
         )
