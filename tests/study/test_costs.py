@@ -55,6 +55,24 @@ def test_times_scale_with_what_an_epoch_passes_through(
     assert scaled(spec(dataset, "als")) is None
 
 
+def test_rows_that_every_batch_moves_cost_time(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"epoch_seconds": 0.0, "epochs": 3.0, "units": 10.0, "rank_seconds": 0.0, "size": 1.0}
+    monkeypatch.setattr(costs, "_costs", lambda: {"clcrec": row})
+    split = dataset.split()
+    rows = len(split.users) + len(split.warm)
+    clcrec = make_spec(
+        dataset,
+        recommender="clcrec",
+        scenario="cold",
+        backend="mert",
+        settings={"batch_size": 7, "max_epochs": 50, "patience": 2},
+    )
+    wanted = 5 * len(split.train) / 7 * rows * costs.A_ROW
+    assert costs.Scaled(split)(clcrec) == pytest.approx(wanted)
+
+
 def test_memory_grows_with_what_is_trained(dataset: Dataset) -> None:
     split = dataset.split()
     base = costs.LIBRARIES + costs.BLOCK + costs.A_PAIR * len(split.train)
