@@ -3,8 +3,9 @@
 Times are those of earlier runs of the same recommender. Where a store has none they are scaled
 from the generated world, `data/costs.csv`, in proportion to what an epoch passes through: rough.
 After how many epochs a fit is best is what the archives say that come with the project; those of
-the fit's own patience come on top. An epoch's seconds are measured anew, since archived runs had
-other work beside them. On a free machine, in minutes:
+the fit's own patience come on top. An epoch's seconds are measured anew with the classes' own
+settings, as studies of real data have them: archived runs train less and had other work beside
+them. On a free machine, in minutes:
 
     python -m mrs.study.costs
 """
@@ -181,8 +182,9 @@ def measure(archives: Sequence[Path] = ARCHIVES) -> pl.DataFrame:
 
     Columns: recommender, epoch_seconds (of one thread), epochs (to the best one), units (what an
     epoch passes through), rank_seconds, size (listeners x train tracks), runs. Epochs are the
-    median over `runs` archived ones, of which those cut short were best at the end; the run whose
-    epoch took the median time is computed again, a few epochs long, for the seconds.
+    median over `runs` archived ones, of which those cut short were best at the end. The seconds are
+    those of a fit of a few epochs with the class's own settings, on the vectors of the run whose
+    epoch took the median time.
     """
     rows = []
     for path in archives:
@@ -213,14 +215,12 @@ def measure(archives: Sequence[Path] = ARCHIVES) -> pl.DataFrame:
 
 
 def _timed(info: Mapping[str, Any]) -> dict[str, float]:
-    """Seconds of an archived run's epoch and ranking, and what it passes through, measured now."""
+    """Seconds of an epoch and a ranking like an archived run's, and what an epoch covers."""
     import lightning  # noqa: F401 - takes seconds, which are not the first fit's
 
     dataset = open_dataset(info["dataset"]["spec"])
     split = dataset.split(info["split"])
-    settings = dict(info["settings"])
-    if "max_epochs" in settings:
-        settings["max_epochs"] = min(settings["max_epochs"], EPOCHS)
+    settings = {"max_epochs": EPOCHS} if "max_epochs" in info["settings"] else {}
     spec = make_spec(
         dataset,
         recommender=info["recommender"],
