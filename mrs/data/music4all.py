@@ -20,6 +20,7 @@ LISTENING = "userid_trackid_timestamp.tsv.bz2"
 INFORMATION = "id_information.csv"
 GENRES = "id_genres.csv"
 TAGS = "id_tags.csv"
+AUDIO = "audios"  # folder of a file a track, named by its id
 COLUMNS = ["user_id", "track_id", "timestamp"]
 TIME = "%Y-%m-%d %H:%M:%S"
 BLOCK = 64 << 20  # bytes of text looked at together: the whole is 9 GB
@@ -59,16 +60,21 @@ SPLITS: dict[str, dict[str, Any]] = {
 def reduce_onion(source: Path, folder: Path) -> Path:
     """Write the plays that the three splits need as a dataset folder; returns it.
 
-    `source` holds `LISTENING` as it is published and, where known, `INFORMATION`, `GENRES` and
-    `TAGS`, without which the tracks have no artists, genres or tags. The log is read a block at a
-    time and the plays in the window are kept in files, in the log's order, so that memory does not
-    grow with it. Most of the time goes into decompression; progress goes to stderr. Raises
-    `InputError`.
+    `source` holds `LISTENING` as it is published and, of Music4All, what is known of `INFORMATION`,
+    `GENRES`, `TAGS` and `AUDIO`: without them the tracks have no artists, genres, tags or audio
+    files. The log is read a block at a time and the plays in the window are kept in files, in the
+    log's order, so that memory does not grow with it. Most of the time goes into decompression;
+    progress goes to stderr. Raises `InputError`.
     """
     refuse_existing(folder)
     start = min(datetime.fromisoformat(rule["train_start"]) for rule in SPLITS.values())
-    readers = {INFORMATION: read_information, GENRES: read_genres, TAGS: read_tags}
-    known = [read(source / name) for name, read in readers.items() if (source / name).is_file()]
+    readers = {
+        INFORMATION: read_information,
+        GENRES: read_genres,
+        TAGS: read_tags,
+        AUDIO: read_audio,
+    }
+    known = [read(source / name) for name, read in readers.items() if (source / name).exists()]
     info = {
         "name": "music4all-onion",
         "title": "Music4All-Onion",
@@ -164,6 +170,15 @@ def read_tags(path: Path) -> pl.DataFrame:
     """Music4All's tags (track_id, tags: a list of text). Raises `InputError`."""
     table = _read_table(path, "tags").select("track_id", _labels("tags"))
     return table.unique("track_id", keep="first")
+
+
+def read_audio(folder: Path) -> pl.DataFrame:
+    """Where Music4All's audio lies (track_id, audio: an absolute path)."""
+    paths = sorted(path for path in folder.resolve().iterdir() if path.is_file())
+    columns = {"track_id": [path.stem for path in paths], "audio": [str(path) for path in paths]}
+    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String)).unique(
+        "track_id", keep="first"
+    )
 
 
 def _labels(column: str) -> pl.Expr:

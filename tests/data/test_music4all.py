@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import soundfile
 
+from mrs.backends import make_backend
+from mrs.backends.extract import extract
 from mrs.data import music4all
 from mrs.data.dataset import open_dataset
 from mrs.errors import InputError
@@ -159,6 +162,26 @@ def test_genres_and_tags(tmp_path: Path) -> None:
     assert labels["tags"].names == ("80s", "female vocalists", "guitar")
     assert labels["tags"].values.sum() == 3
     assert labels["tags"].known.sum() == 2
+
+
+def test_audio_files_are_named_where_they_lie(tmp_path: Path) -> None:
+    raw = write(tmp_path / "raw", generated_rows())
+    (tmp_path / "disk").mkdir()
+    (raw / "audios").symlink_to(tmp_path / "disk")
+    for name in ("Old0.wav", "NewX.mp3", "Absent.mp3", "Old1"):
+        (tmp_path / "disk" / name).write_bytes(b"")
+    sine = np.sin(np.arange(22_050) / 10).astype(np.float32)
+    soundfile.write(tmp_path / "disk" / "Old0.wav", sine, 22_050)
+    folder = music4all.reduce_onion(raw, tmp_path / "onion")
+    dataset = open_dataset(folder)
+    audio = dict(dataset.tracks.select("track_id", "audio").iter_rows())
+    assert {track: path for track, path in audio.items() if path} == {
+        "Old0": str(tmp_path / "disk" / "Old0.wav"),
+        "Old1": str(tmp_path / "disk" / "Old1"),
+        "NewX": str(tmp_path / "disk" / "NewX.mp3"),
+    }
+    heard = extract(dataset, make_backend("mfcc"), workers=1)
+    assert set(heard.skipped["track_id"]) == set(audio) - {"Old0"}
 
 
 def test_genres_alone(tmp_path: Path) -> None:
