@@ -343,17 +343,15 @@ def _assemble(dataset: Dataset, source: Source, shards: list[Shard], path: Path)
 
 def _write_vectors(part: Path, shards: list[Shard], width: int, drawn: dict[int, int]) -> None:
     """Write the shards' vectors as a .npy file, one shard in memory at a time."""
-    header = {"descr": "<f4", "fortran_order": False, "shape": (shards[-1].stop, width)}
     with part.open("wb+") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        begin = file.tell()
+        rows = stand_ins.RowFile(file, shards[-1].stop, width)
         for shard in shards:
-            block = np.zeros((shard.stop - shard.start, width), "<f4")
+            block = np.zeros((shard.stop - shard.start, width), np.float32)
             with np.load(shard.path, allow_pickle=False) as stored:
                 if len(stored["positions"]):
                     block[stored["positions"] - shard.start] = stored["vectors"]
-            file.write(block.tobytes())
-        stand_ins.fill(file, begin, width, drawn)
+            rows.write(shard.start, block)
+        rows.fill(drawn)
 
 
 def _write_card(

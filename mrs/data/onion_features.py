@@ -123,10 +123,7 @@ def _write(path: Path, ids: pl.Series, target: Path) -> tuple[int, pl.DataFrame]
     require_space(target.parent, 4 * width * len(ids))
     have = np.zeros(len(ids), dtype=bool)
     with target.open("wb+") as file:
-        header = {"descr": "<f4", "fortran_order": False, "shape": (len(ids), width)}
-        np.lib.format.write_array_header_1_0(file, header)
-        begin = file.tell()
-        file.truncate(begin + 4 * width * len(ids))
+        rows = stand_ins.RowFile(file, len(ids), width)
         for start, names, values in _rows(path, lines, width, row_of):
             for i, name in enumerate(names):
                 row = row_of[name]
@@ -136,15 +133,14 @@ def _write(path: Path, ids: pl.Series, target: Path) -> tuple[int, pl.DataFrame]
                         "download it again"
                     )
                 have[row] = True
-                file.seek(begin + 4 * width * row)
-                file.write(values[i].tobytes())
+                rows.write(row, values[i])
         if not have.any():
             raise InputError(
                 f"{path}: none of its ids is a track of the dataset, which begin with {ids[0]}"
             )
         skipped = np.flatnonzero(~have).tolist()
         drawn = stand_ins.draw(np.flatnonzero(have).tolist(), skipped)
-        stand_ins.fill(file, begin, width, drawn)
+        rows.fill(drawn)
     return width, pl.DataFrame({"row": drawn.keys(), "stand_in": drawn.values()}, _LISTED)
 
 
@@ -176,5 +172,5 @@ def _rows(
         if wrong.any():
             at = int(mine["row"][int(np.argmax(wrong))])
             raise InputError(f"{path}: row {at}: a value is missing or not finite")
-        yield start, mine["id"].to_list(), np.ascontiguousarray(values, dtype="<f4")
+        yield start, mine["id"].to_list(), np.ascontiguousarray(values)
         start += len(frame)

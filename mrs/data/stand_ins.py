@@ -28,14 +28,31 @@ def draw(known: Sequence[int], skipped: Sequence[int]) -> dict[int, int]:
     return dict(zip(skipped, drawn.tolist(), strict=True))
 
 
-def fill(file: BinaryIO, begin: int, width: int, stand_ins: dict[int, int]) -> None:
-    """Copy float32 rows of `width` numbers, the first at byte `begin`, to those they stand for."""
-    size = 4 * width
-    for row, stand_in in stand_ins.items():
-        file.seek(begin + stand_in * size)
-        content = file.read(size)
-        file.seek(begin + row * size)
-        file.write(content)
+class RowFile:
+    """Float32 rows written into a .npy file by position: [n x width], of which few are held.
+
+    `file` is open for reading and writing. Rows that are not written are zero.
+    """
+
+    def __init__(self, file: BinaryIO, n: int, width: int) -> None:
+        self.file, self.size = file, 4 * width
+        header = {"descr": "<f4", "fortran_order": False, "shape": (n, width)}
+        np.lib.format.write_array_header_1_0(file, header)
+        self.begin = file.tell()
+        file.truncate(self.begin + self.size * n)
+
+    def write(self, row: int, values: np.ndarray) -> None:
+        """Write one row or more from position `row` on."""
+        self.file.seek(self.begin + self.size * row)
+        self.file.write(values.astype("<f4", copy=False).tobytes())
+
+    def fill(self, stand_ins: dict[int, int]) -> None:
+        """Copy rows to those that they stand for."""
+        for row, stand_in in stand_ins.items():
+            self.file.seek(self.begin + self.size * stand_in)
+            content = self.file.read(self.size)
+            self.file.seek(self.begin + self.size * row)
+            self.file.write(content)
 
 
 def report_file(vectors: Path) -> Path:
