@@ -341,20 +341,24 @@ def reduce(
     protocol: Annotated[
         str, typer.Option(help="published: what counts as a play as in arXiv 2604.07090's code")
     ] = "corrected",
+    events: Annotated[
+        str,
+        typer.Option(help="likes: of yambda-50m, what users liked in place of what they played"),
+    ] = "listens",
 ) -> None:
     """Make a dataset folder of a large public dataset: plays in the window, tracks, artists."""
     from mrs.data.dataset import open_dataset
     from mrs.data.music4all import reduce_onion
     from mrs.data.yambda import reduce_yambda
 
-    if layout == "music4all-onion" and protocol == "corrected":
+    if layout == "yambda-50m":
+        written = reduce_yambda(source, folder, protocol, events)
+    elif layout == "music4all-onion" and (protocol, events) == ("corrected", "listens"):
         written = reduce_onion(source, folder)
-    elif layout == "yambda-50m":
-        written = reduce_yambda(source, folder, protocol)
     else:
         raise InputError(
-            f"{layout} with protocol {protocol}: write music4all-onion, or yambda-50m with "
-            "protocol corrected or published"
+            f"{layout} with protocol {protocol} and {events}: write music4all-onion without "
+            "these, or yambda-50m"
         )
     _print_splits(open_dataset(written))
     print(f"\n{written}: `python -m mrs data describe {written}` shows what it holds")

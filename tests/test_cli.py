@@ -153,10 +153,11 @@ def test_data_reduce(mrs: Call, tmp_path: Path) -> None:
     for words in (
         ["yambda", "raw", "x"],
         ["music4all-onion", "raw", "x", "--protocol", "published"],
+        ["music4all-onion", "raw", "x", "--events", "likes"],
     ):
         done = mrs("data", "reduce", *words, cwd=tmp_path)
         assert done.returncode == 2
-        assert "write music4all-onion, or yambda-50m" in done.stderr
+        assert "write music4all-onion without these, or yambda-50m" in done.stderr
 
 
 def test_data_embeddings(mrs: Call, folder: Path) -> None:

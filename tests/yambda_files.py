@@ -40,6 +40,11 @@ def write(folder: Path, rows: list[Row]) -> Path:
             "track_length_seconds": np.full(len(rows), 200, dtype=np.uint32),
         }
     ).write_parquet(folder / yambda.LISTENS)
+    write_likes(folder, [(u, 1000 + u, u % 2) for u in range(6)] + [(0, CUT + 5, 100)])
+    albums = [(70, 0), (30, 0), (10, 1), (71, 100)]
+    pl.DataFrame(
+        albums, schema={"album_id": pl.UInt32, "item_id": pl.UInt32}, orient="row"
+    ).write_parquet(folder / yambda.ALBUMS)
     # Item 0 has three artists, the first of them 7; 100 is theirs too, 101 another's, 102 no one's.
     mapping = [(7, 0), (3, 0), (1, 1), (9, 0), (7, 100), (8, 101), (4, 77)]
     pl.DataFrame(
@@ -55,3 +60,10 @@ def write(folder: Path, rows: list[Row]) -> Path:
         schema_overrides={"embed": pl.List(pl.Float32), "normalized_embed": pl.List(pl.Float32)},
     ).write_parquet(folder / yambda.EMBEDDINGS)
     return folder
+
+
+def write_likes(folder: Path, rows: list[tuple[int, int, int]]) -> None:
+    """Likes (uid, timestamp, item_id), in any order."""
+    schema = dict.fromkeys(("uid", "timestamp", "item_id"), pl.UInt32)
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    frame.with_columns(is_organic=pl.lit(1, pl.UInt8)).write_parquet(folder / yambda.LIKES)

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from mrs.data.packed import packed_lines
-from mrs.data.reduced import primary_artists, refuse_existing, scratch, write_folder
+from mrs.data.reduced import first_named, refuse_existing, scratch, write_folder
 from mrs.errors import InputError
 
 LISTENING = "userid_trackid_timestamp.tsv.bz2"
@@ -147,7 +147,7 @@ def read_information(path: Path) -> pl.DataFrame:
     A track with no artist has null. Raises `InputError`.
     """
     artist = pl.col("artist").str.strip_chars().replace("", None)
-    return primary_artists(
+    return first_named(
         _read_table(path, "artist", "song").select(
             "track_id",
             artist.rank("dense").cast(pl.Int64).alias("artist_id"),
@@ -163,22 +163,19 @@ def read_genres(path: Path) -> pl.DataFrame:
     Raises `InputError`.
     """
     genre = _labels("genres").list.first().alias("genre")
-    return _read_table(path, "genres").select("track_id", genre).unique("track_id", keep="first")
+    return first_named(_read_table(path, "genres").select("track_id", genre))
 
 
 def read_tags(path: Path) -> pl.DataFrame:
     """Music4All's tags (track_id, tags: a list of text). Raises `InputError`."""
-    table = _read_table(path, "tags").select("track_id", _labels("tags"))
-    return table.unique("track_id", keep="first")
+    return first_named(_read_table(path, "tags").select("track_id", _labels("tags")))
 
 
 def read_audio(folder: Path) -> pl.DataFrame:
     """Where Music4All's audio lies (track_id, audio: an absolute path)."""
     paths = sorted(path for path in folder.resolve().iterdir() if path.is_file())
     columns = {"track_id": [path.stem for path in paths], "audio": [str(path) for path in paths]}
-    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String)).unique(
-        "track_id", keep="first"
-    )
+    return first_named(pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String)))
 
 
 def _labels(column: str) -> pl.Expr:

@@ -13,8 +13,8 @@ import polars as pl
 from mrs.errors import InputError
 
 
-def primary_artists(mapping: pl.DataFrame) -> pl.DataFrame:
-    """One row a track (track_id, artist_id): its first in the mapping, which may name several."""
+def first_named(mapping: pl.DataFrame) -> pl.DataFrame:
+    """One row a track: its first in the mapping, which may name several."""
     return mapping.unique("track_id", keep="first", maintain_order=True)
 
 

@@ -1,4 +1,4 @@
-"""Yambda-50m: listens of a Yandex service, with the published audio vectors and artists.
+"""Yambda-50m: listens or likes of a Yandex service, with the published audio vectors and artists.
 
 huggingface.co/datasets/yandex/yambda, Apache-2.0. Times there count seconds from an origin that is
 not published; here they are written as if it were 1970.
@@ -12,11 +12,13 @@ import numpy as np
 import polars as pl
 
 from mrs.data import checks
-from mrs.data.reduced import primary_artists, refuse_existing, write_folder
+from mrs.data.reduced import first_named, refuse_existing, write_folder
 from mrs.errors import InputError
 
 LISTENS = "flat/50m/listens.parquet"
+LIKES = "flat/50m/likes.parquet"
 ARTISTS = "artist_item_mapping.parquet"
+ALBUMS = "album_item_mapping.parquet"
 EMBEDDINGS = "embeddings.parquet"
 BACKEND = "yambda_audio"
 PART = 1 << 17  # items whose vectors are looked at together
@@ -24,6 +26,8 @@ PART = 1 << 17  # items whose vectors are looked at together
 # What counts as a play, above which `played_ratio_pct`. The column is a percentage; the published
 # code of arXiv 2604.07090 compares it with 0.2, which keeps nearly every play.
 LEAST_PLAYED = {"corrected": 20.0, "published": 0.2}
+RATIO = "played_ratio_pct"
+EVENTS = {"listens": LISTENS, "likes": LIKES}
 TEST_PERIOD = timedelta(weeks=4)
 
 RULE: dict[str, Any] = {
@@ -35,55 +39,66 @@ RULE: dict[str, Any] = {
 }
 
 
-def reduce_yambda(source: Path, folder: Path, protocol: str = "corrected") -> Path:
+def reduce_yambda(
+    source: Path, folder: Path, protocol: str = "corrected", events: str = "listens"
+) -> Path:
     """Write the plays of tracks with an audio vector as a dataset folder; returns it.
 
-    `source` holds `LISTENS`, `ARTISTS` and `EMBEDDINGS` as they are published; the test period is
-    the last four weeks of the listens. A track's artist is the first that the mapping names. Plays
-    and vectors pass through in parts: memory holds the vectors that are kept. Raises `InputError`.
+    `source` holds `LISTENS`, `ARTISTS` and `EMBEDDINGS` as they are published, and maybe `ALBUMS`;
+    the test period is the last four weeks. Of the artists, and albums, of a track the first is kept
+    that the mapping names. With `events` "likes" each of `LIKES` counts as a play, and nothing
+    else. Plays and vectors pass through in parts: memory holds the vectors that are kept. Raises
+    `InputError`.
     """
     refuse_existing(folder)
-    if protocol not in LEAST_PLAYED:
-        known = ", ".join(LEAST_PLAYED)
-        raise InputError(f"protocol {protocol!r} is unknown; known: {known}")
-    path = source / LISTENS
-    kinds = {"uid": "id", "timestamp": "integer", "item_id": "id", "played_ratio_pct": "integer"}
-    plays = checks.scan_frame(path, kinds).select(
+    for what, value, known in (("protocol", protocol, LEAST_PLAYED), ("events", events, EVENTS)):
+        if value not in known:
+            raise InputError(f"{what} {value!r} is unknown; known: {', '.join(known)}")
+    if events == "likes" and protocol != "corrected":
+        raise InputError(f"protocol {protocol} says what a play is; leave it out for likes")
+    path = source / EVENTS[events]
+    kinds = {"uid": "id", "timestamp": "integer", "item_id": "id"}
+    kept, described = pl.lit(True), "Likes"
+    if events == "listens":
+        kinds[RATIO] = "integer"
+        kept = pl.col(RATIO) > LEAST_PLAYED[protocol]
+        described = f"Listens with {RATIO} > {LEAST_PLAYED[protocol]:g}"
+    rows = checks.scan_frame(path, kinds)
+    plays = rows.filter(kept).select(
         pl.col("uid").alias("user_id"),
         pl.col("item_id").alias("track_id"),
         pl.from_epoch("timestamp", "s").cast(pl.Datetime("us")),
-        "played_ratio_pct",
     )
-    listens = plays.filter(pl.col("played_ratio_pct") > LEAST_PLAYED[protocol])
-    listens = listens.drop("played_ratio_pct")
     with checks.readable(path):
-        last = plays.select(pl.col("timestamp").max()).collect(engine="streaming").item()
-        played = listens.select(pl.col("track_id").unique()).collect(engine="streaming")
+        last = rows.select(pl.from_epoch(pl.col("timestamp").max(), "s"))
+        last = last.collect(engine="streaming").item()
+        played = plays.select(pl.col("track_id").unique()).collect(engine="streaming")
     if last is None:
         raise InputError(f"{path}: has no rows; download it again")
     ids, vectors = read_embeddings(source / EMBEDDINGS, played["track_id"])
-    listens = listens.filter(pl.col("track_id").is_in(ids.implode()))
-    mapping = checks.read_frame(source / ARTISTS, {"artist_id": "id", "item_id": "id"})
-    artists = primary_artists(mapping.select(pl.col("item_id").alias("track_id"), "artist_id"))
-    tracks = pl.DataFrame({"track_id": ids}).join(
-        artists, on="track_id", how="left", maintain_order="left"
-    )
-    published = "" if protocol == "corrected" else f"-{protocol}"
+    plays = plays.filter(pl.col("track_id").is_in(ids.implode()))
+    tracks = pl.DataFrame({"track_id": ids})
+    for name, column in ((ARTISTS, "artist_id"), (ALBUMS, "album_id")):
+        if name == ALBUMS and not (source / name).is_file():
+            continue
+        mapping = checks.read_frame(source / name, {column: "id", "item_id": "id"})
+        first = mapping.select(pl.col("item_id").alias("track_id"), column)
+        tracks = tracks.join(first_named(first), on="track_id", how="left", maintain_order="left")
+    variant = "" if protocol == "corrected" else f"-{protocol}"
     info = {
-        "name": f"yambda-50m{published}",
+        "name": "yambda-50m" + variant + ("" if events == "listens" else f"-{events}"),
         "title": "Yambda-50m",
         "origin": "real",
         "licence": "Apache-2.0",
         "redistribution": "with the licence",
         "description": (
-            f"Listens with played_ratio_pct > {LEAST_PLAYED[protocol]:g} of tracks with a "
-            "published audio vector. Times are seconds from an unpublished origin, written as "
-            "from 1970."
+            f"{described} of tracks with a published audio vector. Times are seconds from an "
+            "unpublished origin, written as from 1970."
         ),
         "splits": {"catalogue": RULE | {"test_start": (last - TEST_PERIOD).isoformat()}},
     }
     card = {"origin": "file", "source": f"{EMBEDDINGS} of yandex/yambda, column embed"}
-    return write_folder(folder, tracks, listens, info, {BACKEND: (vectors, card)})
+    return write_folder(folder, tracks, plays, info, {BACKEND: (vectors, card)})
 
 
 def read_embeddings(path: Path, wanted: pl.Series) -> tuple[pl.Series, np.ndarray]:

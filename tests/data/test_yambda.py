@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from yambda_files import CUT, N_NEW, generated_rows, write
+from yambda_files import CUT, DAY, N_NEW, generated_rows, write, write_likes
 
 from mrs.data import yambda
 from mrs.data.dataset import open_dataset
@@ -54,6 +54,33 @@ def test_what_counts_as_a_play(tmp_path: Path) -> None:
     assert dataset.info["splits"]["catalogue"]["test_start"] == "1970-09-30T22:13:20"
     with pytest.raises(InputError, match="protocol 'printed' is unknown"):
         yambda.reduce_yambda(raw, tmp_path / "other", "printed")
+
+
+def test_likes_in_place_of_plays(tmp_path: Path) -> None:
+    """The test period ends with the last like, after 56 days, and has four weeks."""
+    raw = write(tmp_path / "raw", generated_rows())
+    likes = [(u, 28 * DAY - 1 + u, u) for u in range(6)] + [(0, 56 * DAY, 100), (1, 9, 60)]
+    write_likes(raw, likes)
+    dataset = open_dataset(yambda.reduce_yambda(raw, tmp_path / "likes", events="likes"))
+    assert dataset.name == "yambda-50m-likes"
+    listens = pl.read_parquet(dataset.folder / "listens.parquet")
+    kept = sorted((user, item) for user, _, item in likes if item != 60)  # 60 has no vector
+    assert sorted(listens.select("user_id", "track_id").iter_rows()) == kept
+    assert dataset.info["splits"]["catalogue"]["test_start"] == "1970-01-29T00:00:00"
+    assert dataset.vectors(yambda.BACKEND)[:, 0].tolist() == [0, 1, 2, 3, 4, 5, 100]
+    with pytest.raises(InputError, match="leave it out for likes"):
+        yambda.reduce_yambda(raw, tmp_path / "x", "published", "likes")
+    with pytest.raises(InputError, match="events 'dislikes' is unknown; known: listens, likes"):
+        yambda.reduce_yambda(raw, tmp_path / "x", events="dislikes")
+
+
+def test_albums_where_their_file_is_there(tmp_path: Path) -> None:
+    raw = write(tmp_path / "raw", generated_rows())
+    tracks = open_dataset(yambda.reduce_yambda(raw, tmp_path / "with")).tracks
+    album = dict(tracks.select("track_id", "album_id").iter_rows())
+    assert {item: name for item, name in album.items() if name} == {0: 70, 1: 10, 100: 71}
+    (raw / yambda.ALBUMS).unlink()
+    assert "album_id" not in open_dataset(yambda.reduce_yambda(raw, tmp_path / "no")).tracks.columns
 
 
 @pytest.mark.parametrize(
