@@ -136,23 +136,28 @@ def show_on_own_data(store: str) -> None:
         mine = rows.filter(pl.col("protocol").is_not_null(), pl.col("scenario") == scenario)
         if len(mine):
             caption = f"{scenario.capitalize()}, @{K}: {SOURCE}, and computed here on real plays"
+            protocols = mine["protocol"].unique()
+            if len(protocols) == 1:
+                caption += f", protocol {protocols[0]}"
+                mine = mine.drop("protocol")
             show(_labelled(mine), caption, sortable=True)
 
 
 def _labelled(rows: pl.DataFrame) -> pl.DataFrame:
+    """What is told apart, both values, and what follows from them; "100" is beside its model."""
+    names = pl.col("recommender").replace_strict(RECOMMENDER_LABELS)
     return rows.select(
-        pl.col("recommender").replace_strict(RECOMMENDER_LABELS),
+        pl.when(pl.col("variant") == "base").then(names).otherwise(names + ", “100”"),
         pl.col("backend").map_elements(lambda name: label_of(name, "audio"), pl.String),
         "vectors",
         pl.col("metric").replace_strict(METRIC_LABELS),
-        pl.col("variant").alias("published table"),
-        "protocol",
+        pl.col("^protocol$"),  # where several are shown
         "published",
-        "±",
         pl.col("here").alias("here, real plays"),
-        "runs",
         "difference",
         "within",
+        "±",
+        "runs",
     )
 
 
