@@ -1,0 +1,92 @@
+"""Commands from audio to vectors, and to factors of new tracks."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mrs.cli.options import (
+    BackendSettings,
+    WeightsOption,
+    WorkersOption,
+    assignment,
+    warn_of_stand_ins,
+)
+
+MOST_SKIPPED = 5  # skipped files that are named one a line
+
+
+def embed(
+    backend: Annotated[str, typer.Argument(help="mfcc, musicnn ...")],
+    files: Annotated[list[Path], typer.Argument(help="audio files")],
+    out: Annotated[Path, typer.Option(help="the .npy file to write; its card goes beside it")],
+    frames: Annotated[
+        bool, typer.Option("--frames", help="all time frames of all files, stacked in order")
+    ] = False,
+    weights: WeightsOption = None,
+    set_: BackendSettings = None,
+) -> None:
+    """Compute the vectors of audio files: one row a file, in their order."""
+    from mrs.backends import make_backend
+    from mrs.backends.embed import embed_files
+
+    chosen = make_backend(backend, dict(assignment(text) for text in set_ or []))
+    done = embed_files(chosen, files, out, folder=weights, frames=frames)
+    for path, error in list(done.skipped.items())[:MOST_SKIPPED]:
+        print(f"mrs: skipped {path}: {error.reason}: {error.detail}", file=sys.stderr)
+    if len(done.skipped) > MOST_SKIPPED:
+        more = len(done.skipped) - MOST_SKIPPED
+        print(f"mrs: skipped {more} more: see {out.with_suffix('.json')}", file=sys.stderr)
+    print(f"{out}: {len(done.rows)} x {done.rows.shape[1]} of {len(done.counts)} files")
+
+
+def encode(
+    model: Annotated[Path, typer.Option(help="folder of a saved recommender")],
+    vectors: Annotated[Path, typer.Option(help=".npy, one row a new track")],
+    out: Annotated[Path, typer.Option(help="the .npy file to write, one row of factors a track")],
+    artists: Annotated[
+        Path | None, typer.Option(help="CSV with artist_id, one row a track in the same order")
+    ] = None,
+) -> None:
+    """Place new tracks by a saved recommender: their factors, in bounded memory."""
+    from mrs.recommenders.encoding import encode_file, load_fitted
+
+    n_tracks, width, n_unknown = encode_file(load_fitted(model), vectors, artists, out)
+    unknown = f", {n_unknown} of unknown artists" if n_unknown else ""
+    print(f"{out}: {n_tracks} x {width}{unknown}")
+
+
+def extract(
+    dataset: Annotated[
+        str, typer.Option(help="a folder or a name; tracks.parquet names the audio")
+    ],
+    backend: Annotated[str, typer.Option(help="mfcc, musicnn ...")],
+    workers: WorkersOption = None,
+    weights: WeightsOption = None,
+    set_: BackendSettings = None,
+) -> None:
+    """Compute a dataset's vectors from its audio; what was interrupted continues."""
+    from mrs.backends import make_backend
+    from mrs.backends.extract import extract as extract_vectors
+    from mrs.data.dataset import open_dataset
+
+    chosen = make_backend(backend, dict(assignment(text) for text in set_ or []))
+    done = extract_vectors(open_dataset(dataset), chosen, weights, workers)
+    n_skipped = len(done.skipped)
+    warn_of_stand_ins(
+        f"skipped {n_skipped} of {done.n_tracks} tracks ({done.reasons()})", n_skipped, done.path
+    )
+    print(f"{done.path}: {done.n_tracks - n_skipped} of {done.n_tracks} tracks heard")
+
+
+def weights(
+    backend: Annotated[str, typer.Argument(help="mfcc, musicnn ...")],
+    folder: Annotated[Path | None, typer.Option("--to", help="where they go")] = None,
+) -> None:
+    """Fetch a backend's weights; what was interrupted continues."""
+    from mrs.backends import BACKENDS, make_backend
+    from mrs.backends.weights import fetch
+
+    make_backend(backend)  # refuses unknown names
+    print(f"the weights of {backend} are in {fetch(BACKENDS[backend], folder)}")
