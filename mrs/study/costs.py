@@ -52,7 +52,7 @@ EPOCHS = 3  # of a fit that is timed
 
 # A batch of CLCRec moves all of its rows, which on the generated world are too few to be felt:
 # seconds a row of 128 numbers, on one core, its gradient included.
-A_ROW = 3e-7
+A_ROW = 4e-7
 
 LIBRARIES, BLOCK = 0.7e9, 0.25e9  # bytes: a process that has imported all; scores ranked together
 A_PAIR = 60  # bytes of a train pair while the split is made
