@@ -172,7 +172,9 @@ def read_tags(path: Path) -> pl.DataFrame:
 
 
 def read_audio(folder: Path) -> pl.DataFrame:
-    """Where Music4All's audio lies (track_id, audio: an absolute path)."""
+    """Where Music4All's audio lies (track_id, audio: an absolute path). Raises `InputError`."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is no folder; put Music4All's audio files into one")
     paths = sorted(path for path in folder.resolve().iterdir() if path.is_file())
     columns = {"track_id": [path.stem for path in paths], "audio": [str(path) for path in paths]}
     return first_named(pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String)))

@@ -39,15 +39,6 @@ FILE = Path(__file__).parent / "data" / "costs.csv"
 PAIRS = ("shallow", "shallow_ids", "als", "bpr", "clcrec", "heater", "gar")
 TRACKS = ("bimodal_content", "bimodal_collaborative", "bimodal_average", "deepmusic", "acarec")
 
-COLUMNS = (
-    "recommender",
-    "epoch_seconds",
-    "epochs",
-    "units",
-    "rank_seconds",
-    "size",
-    "runs",
-)
 EPOCHS = 3  # of a fit that is timed
 
 # A batch of CLCRec moves all of its rows, which on the generated world are too few to be felt:
@@ -180,7 +171,7 @@ def _units(recommender: str, split: Split) -> int:
 def measure(archives: Sequence[Path] = ARCHIVES) -> pl.DataFrame:
     """One row a recommender, as `data/costs.csv` holds them.
 
-    Columns: recommender, epoch_seconds (of one thread), epochs (to the best one), units (what an
+    Columns: recommender, epochs (to the best one), epoch_seconds (of one thread), units (what an
     epoch passes through), rank_seconds, size (listeners x train tracks), runs. Epochs are the
     median over `runs` archived ones, of which those cut short were best at the end. The seconds are
     those of a fit of a few epochs with the class's own settings, on the vectors of the run whose
@@ -211,7 +202,7 @@ def measure(archives: Sequence[Path] = ARCHIVES) -> pl.DataFrame:
             | _timed(Archive(median["path"]).record(median["place"]).info)
             | {"runs": len(mine)}
         )
-    return pl.DataFrame(found).select(*COLUMNS).with_columns(pl.selectors.float().round_sig_figs(3))
+    return pl.DataFrame(found).with_columns(pl.selectors.float().round_sig_figs(3))
 
 
 def _timed(info: Mapping[str, Any]) -> dict[str, float]:

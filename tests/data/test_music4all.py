@@ -257,6 +257,10 @@ def test_truncated_and_foreign_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="id_genres.csv: no column genres; it has id, genre: "):
         music4all.reduce_onion(raw, tmp_path / "onion")
     (raw / music4all.GENRES).unlink()
+    (raw / music4all.AUDIO).write_bytes(b"")
+    with pytest.raises(InputError, match="audios: is no folder"):
+        music4all.reduce_onion(raw, tmp_path / "onion")
+    (raw / music4all.AUDIO).unlink()
     music4all.reduce_onion(raw, tmp_path / "onion")
     with pytest.raises(InputError, match="is there already"):
         music4all.reduce_onion(raw, tmp_path / "onion")
