@@ -194,7 +194,7 @@ def gain(claim: Claim, side: Listening) -> Finding:
     )
     if -inf in (mine, other):
         return _incomplete(side)
-    if wanted["dataset"] not in side.name:
+    if side.name.removesuffix("-published") != wanted["dataset"]:
         return missing(f"{side.name} is not the data that it is about")
     percent = 100 * (mine / other - 1)
     close = abs(percent - wanted["percent"]) <= claim.tolerance
