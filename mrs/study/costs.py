@@ -37,8 +37,12 @@ FILE = Path(__file__).parent / "data" / "costs.csv"
 
 # What an epoch passes through; of the others the cost is the ranking's, listeners x tracks.
 PAIRS = ("shallow", "shallow_ids", "als", "bpr", "clcrec", "heater", "gar")
+SEQUENCES = ("bert4rec", "bert4rec_ids")
 TRACKS = ("bimodal_content", "bimodal_collaborative", "bimodal_average", "deepmusic", "acarec")
 
+# What a listener's sequence costs besides the softmax, in tracks of it: benchmarks/bert4rec.py (128
+# listeners, full softmax over 55,262 tracks, 3.1 s on two threads) beside an epoch of the demo world.
+ENCODER = 6_600
 EPOCHS = 3  # of a fit that is timed
 
 # A batch of CLCRec moves all of its rows, which on the generated world are too few to be felt:
@@ -165,6 +169,8 @@ def _costs() -> dict[str, dict]:
 def _units(recommender: str, split: Split) -> int:
     if recommender in PAIRS:
         return len(split.train)
+    if recommender in SEQUENCES:
+        return len(split.users) * (ENCODER + len(split.warm))
     return len(split.warm) * (1 if recommender in TRACKS else len(split.users))
 
 

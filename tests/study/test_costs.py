@@ -42,7 +42,8 @@ def test_times_scale_with_what_an_epoch_passes_through(
     """BPR passes through pairs, ELSA through listeners x tracks; both are best after 3 epochs."""
     row = {"epoch_seconds": 2.0, "epochs": 3.0, "units": 10.0}
     row |= {"rank_seconds": 1.0, "size": 100.0}
-    monkeypatch.setattr(costs, "_costs", lambda: {"bpr": row, "elsa": row, "popularity": row})
+    names = ("bpr", "elsa", "popularity", "bert4rec_ids")
+    monkeypatch.setattr(costs, "_costs", lambda: dict.fromkeys(names, row))
     split = dataset.split()
     n_pairs, size = len(split.train), len(split.users) * len(split.warm)
     scaled = costs.Scaled(split)
@@ -52,6 +53,9 @@ def test_times_scale_with_what_an_epoch_passes_through(
     elsa = spec(dataset, "elsa", max_epochs=20, patience=2)
     assert scaled(elsa) == 2 * (3 + 2) * size / 10 + ranking
     assert scaled(spec(dataset, "popularity")) == 2 * 3 * size / 10 + ranking
+    sequences = spec(dataset, "bert4rec_ids", max_epochs=2)
+    units = len(split.users) * (costs.ENCODER + len(split.warm))
+    assert scaled(sequences) == 2 * 2 * units / 10 + ranking
     assert scaled(spec(dataset, "als")) is None
 
 

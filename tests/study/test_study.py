@@ -4,7 +4,8 @@ import pytest
 
 from mrs.errors import InputError
 from mrs.recommenders import make_recommender
-from mrs.study.study import load_study
+from mrs.study.study import Study, load_study
+from mrs.study.worlds import STUDIES as WORLDS
 
 STUDIES = Path(__file__).resolve().parents[2] / "studies"
 
@@ -109,15 +110,28 @@ def test_missing_file(tmp_path: Path) -> None:
         load_study(tmp_path / "none.yaml")
 
 
+def values_of(study: Study) -> set[tuple]:
+    """Recommenders with their hyper-parameters, whatever tells them apart."""
+    return {(variant.name, variant.settings, variant.protocol) for variant in study.recommenders}
+
+
 def test_the_full_demo_has_what_the_default_one_has_and_more() -> None:
-    """Its hyper-parameters are those from before the search, the default one's are not."""
+    """At the same hyper-parameters, so that they share their runs."""
     short, full = (load_study(STUDIES / f"{name}.yaml") for name in ("demo", "demo-full"))
-    assert {v.slug for v in short.recommenders} <= {v.slug for v in full.recommenders}
+    assert values_of(short) < values_of(full)
     assert set(short.seeds) < set(full.seeds)
     for variant in full.recommenders:
         whole = "n_components-none" in variant.slug
         cheap = variant.name == "knn" or variant.name.startswith("bimodal")
         assert len(full.controls(variant)) == (0 if whole else 10 if cheap else 5)
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_other_worlds_have_the_default_ones_hyper_parameters(name: str) -> None:
+    short, other = (load_study(STUDIES / f"{name}.yaml") for name in ("demo", name))
+    whole = ("n_components", None)
+    own = {values for values in values_of(other) if whole not in values[1]}
+    assert own < values_of(short)
 
 
 def test_settings_of_the_yambda_study_are_the_published_ones() -> None:
