@@ -40,8 +40,8 @@ PAIRS = ("shallow", "shallow_ids", "als", "bpr", "clcrec", "heater", "gar")
 SEQUENCES = ("bert4rec", "bert4rec_ids")
 TRACKS = ("bimodal_content", "bimodal_collaborative", "bimodal_average", "deepmusic", "acarec")
 
-# What a listener's sequence costs besides the softmax, in tracks of it: benchmarks/bert4rec.py (128
-# listeners, full softmax over 55,262 tracks, 3.1 s on two threads) beside an epoch of the demo world.
+# What a listener's sequence costs besides the softmax, in tracks of it: by benchmarks/bert4rec.py
+# (128 listeners, full softmax over 55,262 tracks: 3.1 s on two threads) and the demo world's epoch.
 ENCODER = 6_600
 EPOCHS = 3  # of a fit that is timed
 
