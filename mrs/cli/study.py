@@ -87,8 +87,8 @@ def grid(
             print(f"  {RECOMMENDERS[name].label}: {_duration(seconds)}")
         if cost.scaled:
             print(
-                f"of it {_duration(cost.scaled)} scaled from the generated world's runs on a "
-                "processor: rough, and less on a GPU"
+                f"of it {_duration(cost.scaled)} scaled from the generated world's fits on one "
+                "thread: rough, and less with more threads or a GPU"
             )
         if cost.unknown:
             print(f"and {cost.unknown} fits of recommenders that nothing is known of")
