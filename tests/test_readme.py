@@ -20,9 +20,7 @@ ROWS = [
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(
-    900
-)  # MusiCNN hears 2,000 tracks: a minute, and many where other work is beside
+@pytest.mark.timeout(900)  # MusiCNN hears 2,000 tracks: minutes where other work is beside
 def test_numbers_to_expect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MRS_DATA", str(tmp_path / "data"))
     if not at_hand(MusiCNN()):
