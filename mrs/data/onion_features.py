@@ -8,6 +8,7 @@ and not MusiCNN's 200 values, so that it is called `onion_musicnn_tags`.
 import io
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,8 +115,14 @@ def _ids(dataset: Dataset) -> pl.Series:
 
 def _write(path: Path, ids: pl.Series, target: Path) -> tuple[int, pl.DataFrame]:
     """Write the rows of the ids as .npy; returns their width and the rows that have none."""
+    with closing(packed_lines(path, BLOCK)) as lines:  # its progress ends here, on errors too
+        return _write_lines(path, lines, ids, target)
+
+
+def _write_lines(
+    path: Path, lines: Iterator[bytes], ids: pl.Series, target: Path
+) -> tuple[int, pl.DataFrame]:
     row_of = {name: row for row, name in enumerate(ids.to_list()) if name is not None}
-    lines = packed_lines(path, BLOCK)
     columns = next(lines).decode(errors="replace").rstrip("\r\n").split("\t")
     if columns[0] != "id" or len(columns) < 2:
         raise InputError(f"{path}: begins with {columns[0][:40]!r}, not with id and features")

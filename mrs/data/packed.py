@@ -1,13 +1,13 @@
 """Large bz2 compressed tables of text, read a block at a time."""
 
 import bz2
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from mrs.errors import InputError
 
 
-def packed_lines(path: Path, size: int) -> Iterator[bytes]:
+def packed_lines(path: Path, size: int) -> Generator[bytes]:
     """The first line, then the rest in blocks of whole lines, of about `size` bytes of text.
 
     How much has been read goes to stderr, with the time that is left. Raises `InputError` for a
