@@ -10,7 +10,7 @@ from mrs.cli.options import (
     BackendSettings,
     WeightsOption,
     WorkersOption,
-    assignment,
+    assignments,
     warn_of_stand_ins,
 )
 
@@ -31,7 +31,7 @@ def embed(
     from mrs.backends import make_backend
     from mrs.backends.embed import embed_files
 
-    chosen = make_backend(backend, dict(assignment(text) for text in set_ or []))
+    chosen = make_backend(backend, assignments(set_))
     done = embed_files(chosen, files, out, folder=weights, frames=frames)
     for path, error in list(done.skipped.items())[:MOST_SKIPPED]:
         print(f"mrs: skipped {path}: {error.reason}: {error.detail}", file=sys.stderr)
@@ -71,7 +71,7 @@ def extract(
     from mrs.backends.extract import extract as extract_vectors
     from mrs.data.dataset import open_dataset
 
-    chosen = make_backend(backend, dict(assignment(text) for text in set_ or []))
+    chosen = make_backend(backend, assignments(set_))
     done = extract_vectors(open_dataset(dataset), chosen, weights, workers)
     n_skipped = len(done.skipped)
     warn_of_stand_ins(

@@ -20,12 +20,15 @@ BackendSettings = Annotated[
 WorkersOption = Annotated[int | None, typer.Option(help="worker processes; default: one a core")]
 
 
-def assignment(text: str) -> tuple[str, str]:
-    """The name and the value of "name=value". Raises `InputError`."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise InputError(f"--set {text}: write name=value")
-    return name.strip(), value.strip()
+def assignments(texts: list[str] | None) -> dict[str, str]:
+    """The names and values of texts such as "name=value". Raises `InputError`."""
+    values = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"--set {text}: write name=value")
+        values[name.strip()] = value.strip()
+    return values
 
 
 def warn_of_stand_ins(what: str, n_skipped: int, vectors: Path) -> None:

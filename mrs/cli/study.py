@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mrs.cli.options import DatasetOption, StoreOption, StudyOption, WorkersOption, assignment
+from mrs.cli.options import DatasetOption, StoreOption, StudyOption, WorkersOption, assignments
 from mrs.errors import InputError
 
 
@@ -45,7 +45,7 @@ def run(
         recommender=recommender,
         scenario=scenario,
         backend=backend,
-        settings=dict(assignment(text) for text in set_ or []),
+        settings=assignments(set_),
         split=split,
         seed=seed,
         shuffled=shuffled,

@@ -5,7 +5,8 @@ artists, titles, genres and tags, is sent by its authors on request.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -84,9 +85,12 @@ def reduce_onion(source: Path, folder: Path) -> Path:
         "description": f"Plays from {start:%Y-%m-%d} on of the public logs.",
         "splits": SPLITS,
     }
-    with scratch(folder) as parts:
+    with (
+        scratch(folder) as parts,
+        closing(read_listening(source / LISTENING, start)) as blocks,
+    ):
         named, numbered = [], True
-        for part, plays in enumerate(read_listening(source / LISTENING, start)):
+        for part, plays in enumerate(blocks):
             plays.write_parquet(parts / f"{part:06}.parquet")
             named.append(plays["track_id"].unique())
             numbered &= not plays["user_id"].cast(pl.Int64, strict=False).has_nulls()
@@ -99,44 +103,46 @@ def reduce_onion(source: Path, folder: Path) -> Path:
         return write_folder(folder, tracks, listens, info)
 
 
-def read_listening(path: Path, start: datetime) -> Iterator[pl.DataFrame]:
+def read_listening(path: Path, start: datetime) -> Generator[pl.DataFrame]:
     """The plays from `start` on of a tab separated, bz2 compressed log, a frame a block.
 
     Columns user_id and track_id (text), timestamp (microseconds). Raises `InputError` for a missing
     or truncated file, other columns, or a row that is no play.
     """
     n_rows = 0
-    blocks = packed_lines(path, BLOCK)
-    header = next(blocks).decode(errors="replace").split()
-    if header != COLUMNS:
-        raise InputError(
-            f"{path}: begins with {' '.join(header)[:60]!r}, not {' '.join(COLUMNS)!r}; "
-            "put the listening log of Music4All-Onion there"
-        )
-    for text in blocks:
-        try:
-            frame = pl.read_csv(
-                io.BytesIO(text),
-                separator="\t",
-                has_header=False,
-                schema=dict.fromkeys(COLUMNS, pl.String),
-                quote_char=None,
-                missing_columns="insert",
-            )
-        except pl.exceptions.PolarsError as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{path}: after row {n_rows}: {reason}; download it again") from error
-        time = pl.col("timestamp").str.to_datetime(TIME, time_unit="us", strict=False)
-        frame = frame.with_columns(time)
-        wrong = frame.select(pl.any_horizontal(pl.all().is_null())).to_series()
-        if wrong.any():
-            row = n_rows + int(wrong.arg_true()[0])
+    with packed_lines(path, BLOCK) as blocks:
+        header = next(blocks).decode(errors="replace").split()
+        if header != COLUMNS:
             raise InputError(
-                f"{path}: row {row}: is no user, track and time such as 2018-09-01 12:00:00; "
-                "download it again"
+                f"{path}: begins with {' '.join(header)[:60]!r}, not {' '.join(COLUMNS)!r}; "
+                "put the listening log of Music4All-Onion there"
             )
-        n_rows += len(frame)
-        yield frame.filter(pl.col("timestamp") >= start)
+        for text in blocks:
+            try:
+                frame = pl.read_csv(
+                    io.BytesIO(text),
+                    separator="\t",
+                    has_header=False,
+                    schema=dict.fromkeys(COLUMNS, pl.String),
+                    quote_char=None,
+                    missing_columns="insert",
+                )
+            except pl.exceptions.PolarsError as error:
+                reason = str(error).splitlines()[0]
+                raise InputError(
+                    f"{path}: after row {n_rows}: {reason}; download it again"
+                ) from error
+            time = pl.col("timestamp").str.to_datetime(TIME, time_unit="us", strict=False)
+            frame = frame.with_columns(time)
+            wrong = frame.select(pl.any_horizontal(pl.all().is_null())).to_series()
+            if wrong.any():
+                row = n_rows + int(wrong.arg_true()[0])
+                raise InputError(
+                    f"{path}: row {row}: is no user, track and time such as 2018-09-01 12:00:00; "
+                    "download it again"
+                )
+            n_rows += len(frame)
+            yield frame.filter(pl.col("timestamp") >= start)
     if not n_rows:
         raise InputError(f"{path}: has no rows; download it again")
 

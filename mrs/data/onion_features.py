@@ -8,7 +8,6 @@ and not MusiCNN's 200 values, so that it is called `onion_musicnn_tags`.
 import io
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,7 +114,7 @@ def _ids(dataset: Dataset) -> pl.Series:
 
 def _write(path: Path, ids: pl.Series, target: Path) -> tuple[int, pl.DataFrame]:
     """Write the rows of the ids as .npy; returns their width and the rows that have none."""
-    with closing(packed_lines(path, BLOCK)) as lines:  # its progress ends here, on errors too
+    with packed_lines(path, BLOCK) as lines:
         return _write_lines(path, lines, ids, target)
 
 

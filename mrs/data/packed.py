@@ -1,18 +1,25 @@
 """Large bz2 compressed tables of text, read a block at a time."""
 
 import bz2
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from mrs.errors import InputError
 
 
-def packed_lines(path: Path, size: int) -> Generator[bytes]:
+@contextmanager
+def packed_lines(path: Path, size: int) -> Iterator[Iterator[bytes]]:
     """The first line, then the rest in blocks of whole lines, of about `size` bytes of text.
 
-    How much has been read goes to stderr, with the time that is left. Raises `InputError` for a
-    missing, truncated or foreign file.
+    How much has been read goes to stderr, with the time that is left; it ends with the context,
+    whatever ends that. Reading raises `InputError` for a missing, truncated or foreign file.
     """
+    with closing(_lines(path, size)) as lines:
+        yield lines
+
+
+def _lines(path: Path, size: int) -> Generator[bytes]:
     from rich.console import Console
     from rich.progress import open as open_counted
 

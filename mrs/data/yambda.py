@@ -78,9 +78,10 @@ def reduce_yambda(
     ids, vectors = read_embeddings(source / EMBEDDINGS, played["track_id"])
     plays = plays.filter(pl.col("track_id").is_in(ids.implode()))
     tracks = pl.DataFrame({"track_id": ids})
-    for name, column in ((ARTISTS, "artist_id"), (ALBUMS, "album_id")):
-        if name == ALBUMS and not (source / name).is_file():
-            continue
+    columns = {ARTISTS: "artist_id"}
+    if (source / ALBUMS).is_file():
+        columns[ALBUMS] = "album_id"
+    for name, column in columns.items():
         mapping = checks.read_frame(source / name, {column: "id", "item_id": "id"})
         first = mapping.select(pl.col("item_id").alias("track_id"), column)
         tracks = tracks.join(first_named(first), on="track_id", how="left", maintain_order="left")

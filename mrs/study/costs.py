@@ -26,7 +26,7 @@ import polars as pl
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.splits import Split
 from mrs.recommenders import RECOMMENDERS
-from mrs.study.archive import Archive, open_archive
+from mrs.study.archive import open_archive
 from mrs.study.results import Results
 from mrs.study.run import run
 from mrs.study.spec import RunSpec, make_spec
@@ -105,16 +105,13 @@ def estimate(results: Results, fits: Sequence[Sequence[RunSpec]]) -> Estimate:
     known, scale = seconds_by_recommender(records), Scaled(split)
     first = [specs[0] for specs in fits]
     costs = seconds_of(first, known, scale)
-    scaled = [
-        s for s, spec in zip(costs, first, strict=True) if s and spec.recommender not in known
-    ]
     totals: dict[str, float] = defaultdict(float)
     for spec, cost in zip(first, costs, strict=True):
         if cost is not None:
             totals[spec.recommender] += cost
     return Estimate(
         by_recommender=dict(sorted(totals.items(), key=lambda item: -item[1])),
-        scaled=sum(scaled),
+        scaled=sum(seconds for name, seconds in totals.items() if name not in known),
         unknown=costs.count(None),
         memory=memory(first, dataset, split),
     )
@@ -183,32 +180,33 @@ def measure(archives: Sequence[Path] = ARCHIVES) -> pl.DataFrame:
     those of a fit of a few epochs with the class's own settings, on the vectors of the run whose
     epoch took the median time.
     """
-    rows = []
-    for path in archives:
-        archive = open_archive(path)
-        if archive is None:
-            continue
+    infos: dict[str, list[dict]] = defaultdict(list)
+    for archive in filter(None, map(open_archive, archives)):
         runs = archive.runs.filter(pl.col("recommender").is_in(list(RECOMMENDERS)))
         for recommender, place in runs.select("recommender", "place").iter_rows():
-            info = archive.record(place).info
-            n_epochs = max(len(info["curve"]), 1)
-            after_best = info["settings"].get("patience", 0) if info["converged"] else 0
-            seconds = info["seconds"]["fit"] / n_epochs
-            rows.append((recommender, str(path), place, n_epochs - after_best, seconds))
-    table = pl.DataFrame(
-        rows, orient="row", schema=["recommender", "path", "place", "epochs", "seconds"]
-    ).sort("recommender", "seconds")
-    found = []
-    for (recommender,), mine in table.group_by(["recommender"], maintain_order=True):
-        median = mine.row(len(mine) // 2, named=True)
+            infos[recommender].append(archive.record(place).info)
+    rows = []
+    for recommender, mine in sorted(infos.items()):
         print(recommender, file=sys.stderr)
-        found.append(
-            {"recommender": recommender}
-            | mine.select(pl.col("epochs").median()).row(0, named=True)
-            | _timed(Archive(median["path"]).record(median["place"]).info)
+        mine.sort(key=_epoch_seconds)
+        best = [
+            _n_epochs(info) - (info["settings"].get("patience", 0) if info["converged"] else 0)
+            for info in mine
+        ]
+        rows.append(
+            {"recommender": recommender, "epochs": float(np.median(best))}
+            | _timed(mine[len(mine) // 2])
             | {"runs": len(mine)}
         )
-    return pl.DataFrame(found).with_columns(pl.selectors.float().round_sig_figs(3))
+    return pl.DataFrame(rows).with_columns(pl.selectors.float().round_sig_figs(3))
+
+
+def _n_epochs(info: Mapping[str, Any]) -> int:
+    return max(len(info["curve"]), 1)
+
+
+def _epoch_seconds(info: Mapping[str, Any]) -> float:
+    return info["seconds"]["fit"] / _n_epochs(info)
 
 
 def _timed(info: Mapping[str, Any]) -> dict[str, float]:
@@ -229,7 +227,7 @@ def _timed(info: Mapping[str, Any]) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         done = run(spec, Store(name), dataset).info
     return {
-        "epoch_seconds": done["seconds"]["fit"] / max(len(done["curve"]), 1),
+        "epoch_seconds": _epoch_seconds(done),
         "units": _units(spec.recommender, split),
         "rank_seconds": done["seconds"]["rank"],
         "size": len(split.users) * len(split.warm),
