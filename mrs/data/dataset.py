@@ -93,8 +93,19 @@ class Dataset:
 
         Equal scores are ranked in this order, so that no order of ids can gain from ties.
         """
-        seed = int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:8], "little")
-        return np.random.default_rng(seed).permutation(len(self.tracks))
+        return np.random.default_rng(self._name_seed).permutation(len(self.tracks))
+
+    def drawn_tie_order(self, seed: int) -> np.ndarray:
+        """Another permutation of the track positions for each seed of a run [n_tracks].
+
+        It ranks what a recommender cannot but score equally: runs over several seeds then average
+        over orders, and the spread over orders is a part of their spread over seeds.
+        """
+        return np.random.default_rng([self._name_seed, seed]).permutation(len(self.tracks))
+
+    @property
+    def _name_seed(self) -> int:
+        return int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:8], "little")
 
     def backends(self) -> list[str]:
         """The names of the backends with vectors here: the known ones in their order first."""

@@ -30,15 +30,16 @@ class FittedArtistPopularity(FittedPopularity):
 class ArtistPopularity(Recommender):
     """New tracks by the number of distinct train listeners of their artist.
 
-    All tracks of an artist are equal, and so are all whose artist nobody played: such ties are
-    broken by the dataset's fixed order.
+    All tracks of an artist are equal, and so are all whose artist nobody played. The order within
+    such ties is drawn with the run's seed.
     """
 
     name: ClassVar[str] = "artist_popularity"
     label: ClassVar[str] = "Artist popularity"
     needs: ClassVar[frozenset[str]] = frozenset({"artists"})
     scenarios: ClassVar[tuple[str, ...]] = ("cold",)
-    stochastic: ClassVar[bool] = False
+    ties: ClassVar[bool] = True
+    version: ClassVar[int] = 2
 
     def fit(
         self,
@@ -48,7 +49,10 @@ class ArtistPopularity(Recommender):
         backbone: Fitted | None = None,
         seed: int = 0,
     ) -> FittedArtistPopularity:
-        """Count listeners; nothing is drawn. Raises `InputError` where no artist is known."""
+        """Count listeners; the seed draws the order of ties alone.
+
+        Raises `InputError` where no artist is known.
+        """
         by_artist = split.artist_listeners.astype(np.float32)
         assert split.artists is not None  # or the line above has raised
         listeners = _of_artists(by_artist, split.artists[split.warm])

@@ -152,8 +152,10 @@ class Recommender(ABC):
 
     `needs` names what `fit` reads beside the plays: "vectors", "truth" (a generated world's play
     probabilities), "backbone", "artists", "order". `scenarios` are those that it can answer.
-    `stochastic` says whether the seed changes the result. `version` is raised when results
-    change. Recommenders of one `family` share a fit, from which each takes its own by `read_out`.
+    `stochastic` says whether the seed changes the result. `ties` says that many tracks have equal
+    scores by construction; their order is drawn with the seed and not the dataset's fixed one.
+    `version` is raised when results change. Recommenders of one `family` share a fit, from which
+    each takes its own by `read_out`.
     """
 
     name: ClassVar[str]
@@ -161,6 +163,7 @@ class Recommender(ABC):
     needs: ClassVar[frozenset[str]] = frozenset()
     scenarios: ClassVar[tuple[str, ...]] = ("hot", "cold")
     stochastic: ClassVar[bool] = True
+    ties: ClassVar[bool] = False
     version: ClassVar[int] = 1
     family: ClassVar[str] = ""  # its own name where it is empty
 

@@ -65,13 +65,20 @@ def slice_rows(split: Split, scenario: str) -> np.ndarray:
 class Ranker:
     """A fitted recommender's top lists: a scenario is ranked once, and its slices share the lists.
 
-    `vectors` are what the recommender reads of all tracks, None where it reads none.
+    `vectors` are what the recommender reads of all tracks, None where it reads none. Equal scores
+    are ranked in the dataset's fixed order, or in one drawn with `tie_seed` where it is given.
     """
 
     def __init__(
-        self, dataset: Dataset, split: Split, fitted: Fitted, vectors: np.ndarray | None
+        self,
+        dataset: Dataset,
+        split: Split,
+        fitted: Fitted,
+        vectors: np.ndarray | None,
+        tie_seed: int | None = None,
     ) -> None:
         self.dataset, self.split, self.fitted, self.vectors = dataset, split, fitted, vectors
+        self.tie_seed = tie_seed
         self._asked: dict[str, Asked] = {}
         self._ranked: dict[tuple[str, int], tuple[np.ndarray, np.ndarray]] = {}
 
@@ -95,8 +102,19 @@ class Ranker:
                 items = self.fitted.items()[self.split.column[candidates]]
             else:
                 items = self.new_items(candidates)
+            order = None if self.tie_seed is None else self._drawn_order(candidates)
+            if order is not None:
+                items, seen = items[order], None if seen is None else seen[:, order]
             scores = factor_scores(self.fitted.users()[users], items)
             lists = top_k(scores, len(users), len(candidates), depth, seen=seen)
+            if order is not None:
+                lists = np.where(lists >= 0, order.astype(lists.dtype)[lists], -1)
             padding = np.full((len(users), depth - lists.shape[1]), -1, dtype=lists.dtype)
             self._ranked[scenario, depth] = users, np.hstack([lists, padding])
         return self._ranked[scenario, depth]
+
+    def _drawn_order(self, candidates: np.ndarray) -> np.ndarray:
+        """The candidates' columns in an order drawn with `tie_seed` [C]."""
+        assert self.tie_seed is not None
+        rank = np.argsort(self.dataset.drawn_tie_order(self.tie_seed))
+        return np.argsort(rank[candidates])

@@ -82,8 +82,9 @@ def _compute(missing: list[tuple[RunSpec, str]], store: Store, dataset: Dataset)
     rankers: dict[str, Ranker] = {}
     for one, key in missing:
         if one.recommender not in rankers:
-            fitted = _recommender(one).read_out(shared)
-            rankers[one.recommender] = Ranker(dataset, split, fitted, vectors)
+            reader = _recommender(one)
+            fitted, tie_seed = reader.read_out(shared), one.seed if reader.ties else None
+            rankers[one.recommender] = Ranker(dataset, split, fitted, vectors, tie_seed)
         ranker = rankers[one.recommender]
         started = time.perf_counter()
         users, examples = score(ranker, one)

@@ -12,6 +12,7 @@ from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.digests import Digests
 from mrs.errors import InputError
 from mrs.evaluation.track_popularity import spearman
+from mrs.recommenders import RECOMMENDERS
 from mrs.study.ranker import candidates_and_truth, slice_rows
 from mrs.study.results import Results
 from mrs.study.run import run, run_fit
@@ -241,3 +242,38 @@ def test_mistakes(world: Dataset, tmp_path: Path) -> None:
     for scenario, name in (("cold/exploit", "random"), ("cold", "artist_popularity")):
         with pytest.raises(InputError, match="needs each track's artist: add a column artist_id"):
             make_spec(own, recommender=name, scenario=scenario)
+
+
+def test_the_order_of_ties_is_averaged_over_seeds(world: Dataset, tmp_path: Path) -> None:
+    """Over seeds the score is what uniformly random orders within an artist give."""
+    records = [
+        run(spec(world, "cold", "artist_popularity", seed=seed), Store(tmp_path), world)
+        for seed in range(40)
+    ]
+    split = world.split("catalogue")
+    assert split.artists is not None
+    users, candidates, truth, _ = candidates_and_truth(world, split, "cold")
+    listeners = np.append(split.artist_listeners, 0)[split.artists[candidates]]
+    discount = np.zeros(len(candidates))
+    discount[:20] = 1 / np.log2(np.arange(2, 22))
+    share = np.empty(len(candidates))  # the expected discount of each candidate
+    for value in np.unique(listeners):
+        first = int((listeners > value).sum())
+        tied = listeners == value
+        share[tied] = discount[first : first + tied.sum()].mean()
+    n_relevant = np.diff(truth.indptr)
+    expected = (truth @ share / np.cumsum(discount)[np.minimum(n_relevant, 20) - 1]).mean()
+    means = np.array([record.values("ndcg@20").mean() for record in records])
+    assert len(records[0].values("ndcg@20")) == len(users)
+    assert means.std() > 0.001
+    assert abs(means.mean() - expected) < 4 * means.std(ddof=1) / 40**0.5
+    again = run(spec(world, "cold", "artist_popularity", seed=7), Store(tmp_path / "b"), world)
+    assert again.users.equals(records[7].users)
+
+
+def test_only_recommenders_with_ties_by_construction_draw_their_order() -> None:
+    """All others keep the dataset's fixed order, and with it their digits and keys."""
+    assert {name for name, kind in RECOMMENDERS.items() if kind.ties} == {
+        "artist_popularity",
+        "artist_mean",
+    }

@@ -17,7 +17,8 @@ class FittedArtistMean(FittedColdStart):
     def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
         """The artists' means [M x d]; the mean of all train tracks for an artist without one.
 
-        All tracks of such artists tie. Raises `InputError` without artists.
+        All tracks of one artist tie, and so do all of such artists. Raises `InputError` without
+        artists.
         """
         codes = self.codes(artists, len(vectors))
         return self.catalogues.means(self.factors, codes, self.factors.mean(axis=0))
@@ -27,13 +28,16 @@ class FittedArtistMean(FittedColdStart):
 class ArtistMean(ColdStart):
     """A new track's factor is the mean of the backbone's factors of its artist's train tracks.
 
-    Nothing is trained and nothing is heard: the bar for all that learns from artists. Its idea is
-    that of the artist means which the code of arXiv 2604.07090 appends to content.
+    Nothing is trained and no audio is read: the bar for all that learns from artists. Its idea is
+    that of the artist means which the code of arXiv 2604.07090 appends to content. All tracks of
+    an artist are equal; the order within such ties is drawn with the run's seed.
     """
 
     name: ClassVar[str] = "artist_mean"
     label: ClassVar[str] = "Artist mean"
     needs: ClassVar[frozenset[str]] = frozenset({"backbone", "artists"})
+    ties: ClassVar[bool] = True
+    version: ClassVar[int] = 2
 
     def fit(
         self,
@@ -43,7 +47,7 @@ class ArtistMean(ColdStart):
         backbone: Fitted | None = None,
         seed: int = 0,
     ) -> FittedArtistMean:
-        """Take the backbone's factors; the seed is the backbone's."""
+        """Take the backbone's factors; the seed is the backbone's and that of the ties."""
         base = self.checked(split, backbone)
         artists = self.artists(split)
         return FittedArtistMean(
