@@ -1,7 +1,6 @@
-"""Results with the published values of the same names in columns of their own.
+"""Runs on the published tables' own data beside the published values.
 
-Of a study, whatever its data; and of all that a store holds of the published tables' own data, with
-the difference and whether it is within tolerance.
+Only real plays with the models' own vectors qualify: see `mrs.published.beside_ours`.
 """
 
 import polars as pl
@@ -14,88 +13,14 @@ from mrs.published.results import (
     RECOMMENDER_LABELS,
     SCENARIOS,
     SOURCE,
-    real_and_shuffled,
 )
-from mrs.report.summary import summary
+from mrs.report.style import Source
 from mrs.report.tables import show
 from mrs.study.evidence import own_data
-from mrs.study.results import Results
 from mrs.study.store import Store
 
 K = beside_ours.K
-PRINTED = {"hot": "printed and computed @50", "cold": "printed @20, computed @50"}
-
-SCHEMA = {
-    "recommender": pl.String,
-    "backend": pl.String,
-    "metric": pl.String,
-    "here": pl.Float64,
-    "chance": pl.Float64,
-    "shuffled": pl.Float64,
-    "published": pl.Float64,
-    "published ±": pl.Float64,
-    "published shuffled": pl.Float64,
-}
-
-
-def beside_published(results: Results, scenario: str) -> pl.DataFrame:
-    """One row a recommender, backend and metric that the paper's tables have as well.
-
-    Columns as in `SCHEMA`, everything at list length 50; no row for a study without that length.
-    A recommender that the study has several times is compared by its plain variant alone, and the
-    published values are those of the base runs.
-    """
-    cells = {
-        cell.slug: cell
-        for cell in results.cells(scenario)
-        if cell.recommender.slug == cell.recommender.name
-    }
-    published = {
-        (row["recommender"], row["backend"], row["metric"]): row
-        for row in real_and_shuffled().iter_rows(named=True)
-        if row["scenario"] == scenario and row["variant"] == "base" and row["k_computed"] == K
-    }
-    rows = []
-    for row in summary(results, list(cells.values())).iter_rows(named=True):
-        metric, k = row["metric"].split("@")
-        cell = cells[row["slug"]]
-        theirs = published.get((cell.recommender.name, cell.backend or "none", metric))
-        if theirs is None or int(k) != K:
-            continue
-        rows.append(
-            {
-                "recommender": row["recommender"],
-                "backend": row["backend"] or "none",
-                "metric": METRIC_LABELS[metric],
-                "here": row["mean"],
-                "chance": row["chance"],
-                "shuffled": row["shuffled"],
-                "published": theirs["real"],
-                "published ±": theirs["real_ci95"],
-                "published shuffled": theirs["shuffled"],
-            }
-        )
-    return pl.DataFrame(rows, schema=SCHEMA)
-
-
-def caption(results: Results, scenario: str) -> str:
-    """What the table may be read for, and what not."""
-    same = {cell.provenance for cell in results.cells(scenario)} <= {"none", "audio"}
-    ours = "generated listeners" if results.dataset.generated else results.dataset.name
-    vectors = "" if same else " and, where the backend is marked sim:, surrogate vectors"
-    text = (
-        f"Columns headed “published” are from {SOURCE.removeprefix('published, ')}, its base runs, "
-        f"{PRINTED[scenario]}"
-        " (± is the printed 95 % half-width over training runs): real listeners of Music4All-Onion "
-        f"and the models' own vectors. The columns before them are this study's, @{K}, on {ours}"
-        f"{vectors}."
-    )
-    if results.dataset.generated:
-        text += (
-            " They stand beside each other so that both can be seen at once. Listeners, tracks and "
-            "vectors differ, so that nothing follows from comparing them."
-        )
-    return text
+BESIDE = Source("real", "real plays; the column “published” is printed in arXiv 2604.23077")
 
 
 def on_own_data(store: Store) -> pl.DataFrame:
@@ -140,7 +65,7 @@ def show_on_own_data(store: str) -> None:
             if len(protocols) == 1:
                 caption += f", protocol {protocols[0]}"
                 mine = mine.drop("protocol")
-            show(_labelled(mine), caption, sortable=True)
+            show(_labelled(mine), caption, sortable=True, source=BESIDE)
 
 
 def _labelled(rows: pl.DataFrame) -> pl.DataFrame:

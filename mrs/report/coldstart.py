@@ -46,7 +46,7 @@ SOURCES = {
     "gar": "Chen et al. 2022",
     "acarec": "arXiv 2604.07090",
     "oracle": "ceiling, knows the generated probabilities",
-    "oracle_content": "ceiling of what can be heard",
+    "oracle_content": "ceiling of content alone, without plays of the track",
 }
 REFERENCES = ("random", "oracle", "oracle_content")
 READS = {"vectors": "content", "backbone": "a backbone's factors", "artists": "artist"}

@@ -19,7 +19,7 @@ from mrs.published import t_intervals
 from mrs.published.deviation_table import DeviationRow, deviations
 from mrs.recommenders import RECOMMENDERS
 from mrs.report.figures import CHANCE, closed
-from mrs.report.style import WIDTH, palette
+from mrs.report.style import CLOSED_FORM, FACTS, WIDTH, palette
 from mrs.report.tables import show
 from mrs.study.effects import ARCHIVE, COMMAND, Measured
 
@@ -261,9 +261,16 @@ def show_intervals() -> None:
         t_intervals.table(),
         "Intervals with two degrees of freedom, by the number of training runs",
         decimals=3,
+        source=CLOSED_FORM,
     )
 
 
 def show_table(page: DeviationsPage) -> None:
     """Display the deviations table."""
-    show(page.table(), "The deviations", links={"in words": "address"}, block="deviation")
+    show(
+        page.table(),
+        "The deviations",
+        links={"in words": "address"},
+        block="deviation",
+        source=FACTS,
+    )

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Patch
 
 from mrs.report.ideas import Idea, Step
-from mrs.report.style import WIDTH
+from mrs.report.style import DRAWING, WIDTH, mark
 
 TRAINED, PLAIN, COLD, INK = "#cfe3f3", "#ffffff", "#de8f05", "#333333"
 TRAINED_EDGE, PLAIN_EDGE = "#0173b2", "#888888"
@@ -62,7 +62,7 @@ def idea_figure(idea: Idea) -> Figure:
         lane = left["track"] + width - LANE / 2
         axis.plot([lane, lane], [tops[0] - BOX / 2, last], color=COLD, linewidth=3, zorder=1)
     _legend(figure, idea)
-    return figure
+    return mark(figure, DRAWING)
 
 
 def _box(

@@ -216,8 +216,9 @@ IDEAS: dict[str, Idea] = {
     ),
     "als": Idea(
         text="Matrix factorisation: a row for each listener and each track, whose products are to "
-        "be 1 for what was played and 0 for the rest, the latter with less weight. Rows of one "
-        "side are solved for while those of the other stay, in turn.",
+        "be 1 for what was played and 0 for the rest; what was played weighs $\\alpha$ times as "
+        "much (1 by default: all pairs alike). Rows of one side are solved for while those of the "
+        "other stay, in turn.",
         formulas=(
             r"s(u, t) = p_u \cdot q_t",
             r"\begin{aligned} L = & \sum_{u, t} c_{ut} \big(x_{ut} - p_u \cdot q_t\big)^2 \\ & + "
@@ -363,7 +364,9 @@ IDEAS: dict[str, Idea] = {
     ),
     "oracle_content": Idea(
         text="The same for somebody who knows every taste, but of a track only what can be heard, "
-        "neither its scene nor its fame: the ceiling of what content can tell.",
+        "neither its scene nor its fame. In cold it is the ceiling of models that read content "
+        "and no plays of the track. In hot it is no ceiling: content and plays together can exceed "
+        "it.",
         formulas=(
             r"s(u, t) \propto \Pr(\text{listener } u \text{ plays a track with the audible traits"
             r" of } t)",

@@ -183,7 +183,7 @@ class LadderPage:
         return closed(figure)
 
     def good(self) -> pl.DataFrame:
-        """Real against shuffled vectors and chance on the surrogates of the highest rungs.
+        """Surrogates of the highest rungs in order, shuffled, and chance.
 
         A row a recommender and scenario that has controls; means over the `TOP` surrogates, the
         difference with its 95 % interval over users and seeds, paired.
@@ -201,10 +201,10 @@ class LadderPage:
                 {
                     "recommender": climb.recommender,
                     "scenario": climb.scenario,
-                    "real": float(sides[0].mean()),
+                    "in order": float(sides[0].mean()),
                     "shuffled": float(sides[1].mean()),
                     "chance": climb.chance,
-                    "real − shuffled": float(np.ravel(bounds.mean)[0]),
+                    "gain": float(np.ravel(bounds.mean)[0]),
                     "from": float(np.ravel(bounds.low)[0]),
                     "to": float(np.ravel(bounds.high)[0]),
                 }
@@ -221,7 +221,7 @@ class LadderPage:
         return ", ".join(self.climbs[0].backends[-TOP:][::-1])
 
     def good_figure(self, good: pl.DataFrame) -> Figure:
-        """Real, shuffled and chance, a row a recommender, a panel a scenario."""
+        """Surrogates in order and shuffled, a row per recommender, a panel per scenario."""
         names = good["recommender"].unique(maintain_order=True).to_list()[::-1]
         scenarios = good["scenario"].unique(maintain_order=True).to_list()
         figure, axes = plt.subplots(
@@ -241,9 +241,16 @@ class LadderPage:
 
 
 def _gap(axis: Axes, place: int, row: dict) -> None:
-    axis.hlines(place, row["shuffled"], row["real"], color="#bbbbbb", linewidth=1.5)
-    axis.plot(row["real"], place, "o", color=PLAIN, markerfacecolor="white", label="real")
-    axis.plot(row["shuffled"], place, "x", color=SHUFFLED, label="shuffled")
+    axis.hlines(place, row["shuffled"], row["in order"], color="#bbbbbb", linewidth=1.5)
+    axis.plot(
+        row["in order"],
+        place,
+        "o",
+        color=PLAIN,
+        markerfacecolor="white",
+        label="surrogates in order",
+    )
+    axis.plot(row["shuffled"], place, "x", color=SHUFFLED, label="surrogates shuffled")
 
 
 def open_page(study: str, store: str) -> LadderPage:

@@ -35,7 +35,7 @@ from mrs.report.orders import (
     definitions_by_name,
     largest_reversal,
 )
-from mrs.report.style import WIDTH
+from mrs.report.style import WIDTH, Source
 from mrs.report.tables import show
 from mrs.study import classes
 from mrs.study.results import Results, open_results
@@ -65,6 +65,8 @@ class Section:
 
 class MetricsPage(Protocol):
     """What the notebook shows, of a study or of two files."""
+
+    source: Source
 
     def intro(self) -> str:
         """What is compared, in Markdown."""
@@ -218,7 +220,7 @@ class StudyMetrics:
     """The runs of a study."""
 
     def __init__(self, results: Results) -> None:
-        self.results = results
+        self.results, self.source = results, summary.source_of(results)
 
     @cached_property
     def frame(self) -> pl.DataFrame:
@@ -424,6 +426,7 @@ class FileMetrics:
     def __init__(self, ranked: Path, truth: Path, ks: Sequence[int]) -> None:
         self.ranked, self.truth = ranked, truth
         self.found: FileMeans = file_means(ranked, truth, ks)
+        self.source = Source("computed", f"the lists of {ranked.name} against {truth.name}")
 
     @cached_property
     def frame(self) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from mrs.evaluation.correlation import LEAST
 from mrs.published import mir
 from mrs.published.results import SOURCE
 from mrs.report.published import backend_label
+from mrs.report.style import PRINTED_SCORES
 from mrs.report.tables import show
 
 
@@ -23,6 +24,7 @@ def show_scores() -> None:
         "paper trained probes of its own; accuracy and refined accuracy are different measures.",
         sortable=True,
         decimals=2,
+        source=PRINTED_SCORES,
     )
 
 
@@ -37,6 +39,7 @@ def show_beside() -> None:
         "mean of each backend's published NDCG ranks among ten backends over the tables of a "
         f"scenario, 1 = highest ({SOURCE}; cold: printed @20, computed @50).",
         decimals=2,
+        source=PRINTED_SCORES,
     )
     most: int = mir.measures()["backends"].list.len().max()  # type: ignore[assignment]
     display(

@@ -105,7 +105,7 @@ ABOUT = {
     "results-hot": "all recommenders and backends side by side",
     "results-cold": "all recommenders and backends side by side",
     "significance": "every pair of backends; seeds, listeners, power",
-    "ladder": "better vectors, real and shuffled",
+    "ladder": "whether a known order comes out",
     "validity": "other worlds, numbers of users, width, offset",
     "components": "what n_components changes",
     "coldstart": "methods by slice, ablations, popularity, every backend",

@@ -107,7 +107,8 @@ class RecommenderPage:
     def tables(self) -> list[tuple[str, pl.DataFrame]]:
         """A caption and a table for each scenario and block: results, best first.
 
-        Each row has the address of its page; gain is real minus shuffled, from and to its interval.
+        Each row has the address of its page; gain is vectors in order minus shuffled ones, from and
+        to its interval.
         """
         tables = []
         for scenario in self.results.study.scenarios:
@@ -141,16 +142,18 @@ class RecommenderPage:
     def shuffled_text(self) -> str:
         """What the control says and what it does not, with its level in each scenario."""
         columns = "first", "second", "chance"
-        means = self.contrasts.group_by("scenario", "metric", maintain_order=True).agg(
+        means = self.contrasts.group_by("scenario", "metric", "block", maintain_order=True).agg(
             pl.len(), *(pl.col(name).mean() for name in columns)
         )
         levels = [
-            f"{row['scenario'].capitalize()}, {row['metric']}, mean over {row['len']} backends: "
-            f"real {row['first']:.4f}, shuffled {row['second']:.4f}, chance {row['chance']:.4f}."
+            f"{row['scenario'].capitalize()}, {row['metric']}. {summary.BLOCKS[row['block']]}; "
+            f"mean over {row['len']}: in order {row['first']:.4f}, shuffled {row['second']:.4f}, "
+            f"chance {row['chance']:.4f}."
             for row in means.iter_rows(named=True)
         ]
         why = ""
-        for row in means.filter(pl.col("scenario") == "hot").iter_rows(named=True):
+        hot = self.contrasts.filter(pl.col("scenario") == "hot")
+        for row in hot.select(pl.col(columns).mean()).drop_nulls().iter_rows(named=True):
             times = row["second"] / row["chance"]
             why = f" In hot it reaches {times:.1f} times chance: " + (
                 "what the plays alone tell stays, since a vector still names its track. Being "
@@ -159,9 +162,9 @@ class RecommenderPage:
                 else "without the right vectors nothing is left of what it finds."
             )
         return (
-            "The control gives each track the vector of another one. The figure shows real minus "
-            "shuffled with the 95 % bootstrap interval over users and seeds, both drawn together "
-            f"on both sides.{why}\n\n" + "\n".join(f"- {level}" for level in levels)
+            "The control gives each track the vector of another one. The figure shows vectors in "
+            "order minus shuffled ones, with the 95 % interval of the difference over users and "
+            f"seeds.{why}\n\n" + "\n".join(f"- {level}" for level in levels)
         )
 
     def shuffled_figure(self) -> Figure | None:

@@ -5,7 +5,7 @@ from functools import cached_property
 import polars as pl
 from matplotlib.figure import Figure
 
-from mrs.report import beside_published, summary
+from mrs.report import summary
 from mrs.report.figures import closed, interval_figure
 from mrs.report.pages import contents, pages
 from mrs.study.grid import make_plan
@@ -75,14 +75,6 @@ class StudyPage:
             "recommender has no place for new tracks, or the run is missing"
         )
 
-    def beside_published(self, scenario: str) -> pl.DataFrame:
-        """Results with the published values in columns of their own."""
-        return beside_published.beside_published(self.results, scenario)
-
-    def published_caption(self, scenario: str) -> str:
-        """What that table may be read for."""
-        return beside_published.caption(self.results, scenario)
-
     def overview(self) -> str:
         """The first page's opening."""
         return (
@@ -134,8 +126,9 @@ class StudyPage:
             if seeds == 1
             else f"Trained and random rows are means over {seeds} seeds."
         )
+        built_in = f" {summary.BUILT_IN}" if self.results.dataset.generated else ""
         return (
-            f"{SCENARIO_SENTENCES[scenario]}\n\n{self.provenance}\n\n"
+            f"{SCENARIO_SENTENCES[scenario]}\n\n{self.provenance}{built_in}\n\n"
             f"Low and high are the 95 % bootstrap interval over users and seeds; `shuffled` is the "
             f"mean over {self._controls()} runs whose vectors were permuted "
             f"among the tracks, and only the difference to it speaks of content. {draws}"

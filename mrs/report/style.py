@@ -1,17 +1,64 @@
-"""How figures look: sizes, colours, and the mark of surrogate vectors."""
+"""How figures look: sizes, colours, the mark of surrogate vectors, and of what each rests on."""
 
+import html
+import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from cycler import cycler
+from IPython.core.getipython import get_ipython
+from matplotlib.figure import Figure
 
 SURROGATE = "sim:"
 DPI = 144
 COLOURS = "petroff10"  # ten colours told apart with any colour vision (arXiv 2107.02270)
 WIDTH = 5.6  # inches; 806 pixels at 144 dpi, still 9 pixel letters on a screen 390 wide
+SOURCE_LETTERS = 100  # per line of a mark, at its size in a figure of WIDTH
+
+# White letters on each of these have a contrast of 4.5 or more.
+SOURCE_COLOURS = {
+    "generated": "#b34700",
+    "published": "#00695c",
+    "real": "#1557b0",
+    "computed": "#5f5f5f",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a figure or table rests on; `kind` is a key of `SOURCE_COLOURS`."""
+
+    kind: str
+    text: str
+
+    def html(self) -> str:
+        """The mark as a table shows it."""
+        colour = SOURCE_COLOURS[self.kind]
+        badge = f"background:{colour};color:#fff;padding:0 .35em;font-size:.75em;font-weight:600"
+        return (
+            f'<span class="source"><b style="{badge}">{self.kind.upper()}</b> '
+            f"{html.escape(self.text)}</span>"
+        )
+
+
+SURROGATES = "sim: = surrogate vectors, not the models"
+GENERATED = Source("generated", f"listeners, plays and tracks are generated; {SURROGATES}")
+PUBLISHED = Source("published", "numbers printed in arXiv 2604.23077")
+PRINTED_SCORES = Source("published", "scores printed in the models' papers, each with its source")
+CLAIMS = Source("published", "claims of four papers; each row names its evidence")
+FACTS = Source("published", "facts with their sources")
+LIBRARIES = Source("computed", "what metric libraries return for made-up lists")
+RECORDS = Source("computed", "the run records and packages of this book")
+SETTINGS = Source("computed", "settings and their sources")
+CLOSED_FORM = Source("computed", "a closed form, no data")
+CONTENTS = Source("computed", "the parts of this book")
+DRAWING = Source("computed", "a drawing without data")
+
+_page: Source | None = None
 
 
 def is_surrogate(label: str) -> bool:
@@ -19,11 +66,37 @@ def is_surrogate(label: str) -> bool:
     return label.startswith(SURROGATE)
 
 
-def use_style() -> None:
-    """Set matplotlib's defaults for the book's figures.
+def page_source() -> Source | None:
+    """What this page's tables and figures rest on; None before `use_style`."""
+    return _page
 
-    The background is opaque and light, also on dark pages.
+
+def mark(figure: Figure, source: Source) -> Figure:
+    """Say below a figure what it rests on; a figure that says so already stays as it is."""
+    if not any(text.get_gid() == "source" for text in figure.texts):
+        figure.text(
+            0.01,
+            -0.01,
+            textwrap.fill(f"{source.kind.upper()}: {source.text}", SOURCE_LETTERS),
+            gid="source",
+            va="top",
+            fontsize=7.5,
+            color="white",
+            parse_math=False,
+            bbox={"facecolor": SOURCE_COLOURS[source.kind], "edgecolor": "none", "pad": 2.5},
+        )
+    return figure
+
+
+def use_style(source: Source) -> None:
+    """Begin a page: matplotlib's defaults for the book's figures, and what they rest on.
+
+    Every figure that the notebook shows from here on carries the mark of `source`, or its own if
+    `mark` gave it one; tables carry it in their caption. The background of figures is opaque and
+    light, also on dark pages.
     """
+    global _page
+    _page = source
     mpl.rcdefaults()
     mpl.rcParams.update(
         {
@@ -54,6 +127,11 @@ def use_style() -> None:
     # A notebook draws a figure to show it; after each cell pyplot would draw it once more.
     plt.switch_backend(mpl.get_backend())
     plt.uninstall_repl_displayhook()
+    shell = get_ipython()
+    if shell is not None:
+        as_png = shell.display_formatter.formatters["image/png"]
+        draw = as_png.for_type(Figure)
+        as_png.for_type(Figure, lambda figure: draw(mark(figure, source)))
 
 
 def palette(labels: Sequence[str]) -> dict[str, Any]:

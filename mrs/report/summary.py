@@ -7,6 +7,7 @@ import polars as pl
 
 from mrs.data.digests import of_values
 from mrs.evaluation.bootstrap import interval
+from mrs.report.style import SURROGATES, Source
 from mrs.study.results import Cell, Results
 from mrs.study.spec import METRICS
 from mrs.study.store import Record, stacked
@@ -20,6 +21,14 @@ BLOCKS = {
     "file": "Vectors brought as files",
     "surrogate": "Surrogate vectors (sim:), generated, not the models' output",
 }
+
+# Properties of the generator that decide part of what tables of a generated world show.
+BUILT_IN = (
+    "What the generator builds in. A scene is constant over an artist's tracks, so that the mean "
+    "of the artist's tracks is nearly the true model. Tastes are distances between traits, and "
+    "surrogates are linear views of the traits: both favour KNN. The order of plays carries "
+    "little, which gives sequence models little to learn."
+)
 
 
 def metric_names(ks: Sequence[int]) -> list[str]:
@@ -120,6 +129,18 @@ def leaderboard(frame: pl.DataFrame, block: str, metric: str) -> pl.DataFrame:
     )
     empty = [name for name in ("backend", "shuffled", "converged") if table[name].is_null().all()]
     return table.drop(empty)
+
+
+def source_of(results: Results) -> Source:
+    """What the tables and figures of a study rest on."""
+    dataset, origins = results.dataset, {cell.provenance for cell in results.cells()}
+    plays = "listeners, plays and tracks are generated" if dataset.generated else "real plays"
+    parts = [plays if dataset.generated else f"{plays} of {dataset.name}"]
+    if dataset.renderer is not None and "audio" in origins:
+        parts.append("sound is rendered")
+    if "surrogate" in origins:
+        parts.append(SURROGATES)
+    return Source("generated" if dataset.generated else "real", "; ".join(parts))
 
 
 def provenance_sentence(results: Results) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 import polars as pl
 from IPython.display import HTML, display
 
+from mrs.report.style import Source, page_source
+
 LONG = 50  # letters of a cell that is a sentence
 _ready = False  # whether this notebook holds the script of sortable tables already
 
@@ -20,6 +22,7 @@ def show(
     decimals: int | Mapping[str, int] = 4,
     links: Mapping[str, str] | None = None,
     block: str | None = None,
+    source: Source | None = None,
 ) -> None:
     """Display a table in a notebook.
 
@@ -27,14 +30,17 @@ def show(
     commas. `decimals` holds for all columns of floats, or is a mapping from column to number with
     4 for the rest. `links` maps a column to the column that holds its cells' addresses, which is
     not shown itself. `block` names a column whose equal values become blocks with a heading, in
-    the order in which they come first (static tables only). `sortable` gives a table with sorting
+    the order in which they come first (static tables only). The caption ends with what the table
+    rests on, `source`, or that of the page. `sortable` gives a table with sorting
     and search; the first one in a notebook brings its script along (1 MB), nothing is loaded from
     elsewhere.
     """
+    source = source or page_source()
     if sortable:
-        _sortable(df, caption, decimals, links or {})
-    else:
-        display(HTML(static_table(df, caption, decimals=decimals, links=links, block=block)))
+        _sortable(df, _caption(caption, source), decimals, links or {})
+        return
+    table = static_table(df, caption, decimals=decimals, links=links, block=block, source=source)
+    display(HTML(table))
 
 
 def static_table(
@@ -44,14 +50,15 @@ def static_table(
     decimals: int | Mapping[str, int] = 4,
     links: Mapping[str, str] | None = None,
     block: str | None = None,
+    source: Source | None = None,
 ) -> str:
     """The HTML of a static table. See `show`."""
     links = links or {}
     shown = [c for c in df.columns if c not in links.values() and c != block]
     kind = {c: _column_class(df[c]) for c in shown}
     lines = ['<div class="table-box"><table class="data">']
-    if caption:
-        lines.append(f"<caption><span>{html.escape(caption)}</span></caption>")
+    if words := _caption(caption, source):
+        lines.append(f"<caption><span>{words}</span></caption>")
     heads = "".join(f'<th scope="col"{kind[c]}>{html.escape(c)}</th>' for c in shown)
     lines.append(f"<thead><tr>{heads}</tr></thead><tbody>")
     if block and len(df):
@@ -72,6 +79,13 @@ def static_table(
         lines.append(f"<tr>{''.join(cells)}</tr>")
     lines.append("</tbody></table></div>")
     return "\n".join(lines)
+
+
+def _caption(caption: str, source: Source | None) -> str:
+    """The caption's HTML, with what the table rests on."""
+    return " ".join(
+        part for part in (html.escape(caption), source.html() if source else "") if part
+    )
 
 
 def _column_class(values: pl.Series) -> str:
@@ -107,6 +121,7 @@ def _cell(value: Any, address: str | None, decimals: int) -> str:
 def _sortable(
     df: pl.DataFrame, caption: str, decimals: int | Mapping[str, int], links: Mapping[str, str]
 ) -> None:
+    """Display a sortable table; `caption` is HTML."""
     import itables  # takes seconds, and most pages have no sortable table
 
     global _ready
@@ -133,7 +148,7 @@ def _sortable(
         shown.append(values)
     itables.show(
         pl.DataFrame(shown),
-        html.escape(caption) or None,
+        caption or None,
         allow_html=True,  # the cells are escaped above
         columnDefs=renderers,
         connected=False,

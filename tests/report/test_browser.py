@@ -22,10 +22,10 @@ import matplotlib.pyplot as plt
 import polars as pl
 from IPython.display import Markdown, display
 
-from mrs.report.style import bar_mark, palette, use_style
+from mrs.report.style import GENERATED, bar_mark, palette, use_style
 from mrs.report.tables import show
 
-use_style()
+use_style(GENERATED)
 display(Markdown(f"A page of {backend} with $x^2$."))
 """,
     """

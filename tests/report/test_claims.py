@@ -14,7 +14,7 @@ from typed import in_module, in_notebook
 from mrs.published.claims import NOT_TESTABLE, PAPERS, VERDICTS, Evidence, Listening, load
 from mrs.published.judge import judge_all
 from mrs.report.claims import ClaimsPage
-from mrs.report.style import use_style
+from mrs.report.style import PUBLISHED, use_style
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "notebooks/claims.ipynb"
@@ -22,7 +22,7 @@ NOTEBOOK = ROOT / "notebooks/claims.ipynb"
 
 @pytest.fixture(autouse=True)
 def _style() -> Iterator[None]:
-    use_style()
+    use_style(PUBLISHED)
     yield
     plt.close("all")
 

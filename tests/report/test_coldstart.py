@@ -13,7 +13,7 @@ from typed import in_module, in_notebook
 from mrs.data.dataset import open_dataset
 from mrs.report import coldstart_tracks as tracks
 from mrs.report.coldstart import METRICS, STUDIES, ColdStartPage
-from mrs.report.style import use_style
+from mrs.report.style import GENERATED, use_style
 from mrs.study.archive import pack
 from mrs.study.results import Results
 from mrs.study.spec import RunSpec
@@ -47,7 +47,7 @@ GROUP = {"candidates": 0.5, "truth": 0.25}
 
 @pytest.fixture(autouse=True)
 def _style() -> Iterator[None]:
-    use_style()
+    use_style(GENERATED)
     yield
     plt.close("all")
 

@@ -15,7 +15,7 @@ from typed import in_module, in_notebook, typed_numbers
 from mrs.published.deviation_table import deviations
 from mrs.report import deviations as chapter
 from mrs.report.deviations import NOT_MEASURED, NOT_RUN, DeviationsPage, signed
-from mrs.report.style import use_style
+from mrs.report.style import GENERATED, use_style
 from mrs.report.tables import static_table
 from mrs.study.effects import ARCHIVE, SCHEMA, Measured
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def _style() -> Iterator[None]:
-    use_style()
+    use_style(GENERATED)
     yield
     plt.close("all")
 

@@ -12,7 +12,7 @@ from typed import in_module, in_notebook, typed_numbers
 
 from mrs.published import results
 from mrs.report import forensics
-from mrs.report.style import use_style
+from mrs.report.style import PUBLISHED, use_style
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "notebooks/forensics.ipynb"
@@ -21,7 +21,7 @@ Change = Callable[[pl.Expr, pl.Expr], None]
 
 @pytest.fixture(autouse=True)
 def _style() -> Iterator[None]:
-    use_style()
+    use_style(PUBLISHED)
     yield
     plt.close("all")
 

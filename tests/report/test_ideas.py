@@ -10,14 +10,14 @@ from mrs.recommenders import RECOMMENDERS, make_recommender
 from mrs.report.flow import idea_figure
 from mrs.report.hyperparameters import SOURCES
 from mrs.report.ideas import IDEAS, Step
-from mrs.report.style import use_style
+from mrs.report.style import GENERATED, use_style
 
 NAMES = sorted(RECOMMENDERS)
 
 
 @pytest.fixture(autouse=True)
 def _style() -> Iterator[None]:
-    use_style()
+    use_style(GENERATED)
     yield
     plt.close("all")
 

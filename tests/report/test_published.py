@@ -12,14 +12,14 @@ import pytest
 
 from mrs.published import results
 from mrs.report import cold_at_20, published
-from mrs.report.style import use_style
+from mrs.report.style import PUBLISHED, use_style
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
 @pytest.fixture(autouse=True)
 def _style() -> Iterator[None]:
-    use_style()
+    use_style(PUBLISHED)
     yield
     plt.close("all")
 

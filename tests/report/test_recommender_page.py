@@ -60,7 +60,8 @@ def test_tables_hold_the_gain(page: RecommenderPage) -> None:
 def test_what_the_control_says(page: RecommenderPage) -> None:
     text = page.shuffled_text()
     assert "In hot it reaches 3.0 times chance: what the plays alone tell stays" in text
-    assert "- Hot, ndcg@50, mean over 2 backends: real 0.6000, shuffled 0.3000" in text
+    assert "- Hot, ndcg@50. Surrogate vectors (sim:), generated" in text
+    assert "mean over 2: in order 0.6000, shuffled 0.3000" in text
     figure = page.shuffled_figure()
     assert figure is not None
     assert [axis.get_title() for axis in figure.axes] == ["hot", "cold"]

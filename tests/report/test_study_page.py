@@ -36,19 +36,5 @@ def test_the_grid_has_empty_cells_where_there_is_no_result(results: Results) -> 
     assert page.grid_caption("cold").startswith("Cold, ndcg@20, mean over users and seeds; chance")
 
 
-def test_published_values_stand_in_columns_of_their_own(results: Results) -> None:
-    page = StudyPage(results)
-    table = page.beside_published("hot")
-    rows = {(r["recommender"], r["backend"], r["metric"]): r for r in table.iter_rows(named=True)}
-    mert = rows["KNN", "sim:MERT", "NDCG"]
-    assert (mert["here"], mert["published"], mert["published ±"]) == (0.5, 0.0005, None)
-    assert rows["ELSA", "none", "Recall"]["published"] == 0.0823
-    assert rows["Bimodal, average", "sim:MERT", "Recall"]["published shuffled"] is not None
-    assert {r[0] for r in rows} == {"KNN", "Bimodal, average", "ELSA"}
-    assert len(rows) == (2 + 2 + 1) * 3
-    assert "nothing follows" not in page.published_caption("hot")  # plays that are not generated
-    assert "printed @20, computed @50" in page.published_caption("cold")
-
-
 def test_controls_are_counted(results: Results) -> None:
     assert "1 to 2 shuffled control(s)" in StudyPage(results).grid_state()

@@ -39,7 +39,7 @@ WORK = (
     "a = torch.randn(300, 300, generator=torch.Generator().manual_seed(0))",
     "print(float((a @ a).sum()))",
     "import matplotlib.pyplot as plt\nplt.plot([1, 2]);",
-    "from mrs.report.style import use_style\nuse_style()",
+    "from mrs.report.style import GENERATED, use_style\nuse_style(GENERATED)",
     "_, axes = plt.subplots(2)\naxes[0].set_xlabel('recall@10')\naxes[1].plot([3, 0.25]);",
 )
 
