@@ -31,6 +31,7 @@ from mrs.backends.sources import Source, source_of
 from mrs.data import stand_ins
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.digests import Digests, of_values, write_atomically
+from mrs.data.tables import read_csv
 from mrs.errors import InputError
 from mrs.workers import run_on_workers
 
@@ -181,7 +182,7 @@ def _finished(path: Path, inputs: dict[str, Any], dataset: Dataset) -> Extracted
         return None
     if details.get("sha256") != Digests().of_file(path):
         return None
-    return Extracted(path, len(dataset.tracks), pl.read_csv(report))
+    return Extracted(path, len(dataset.tracks), read_csv(report))
 
 
 def shard_size(n_tracks: int) -> int:

@@ -16,6 +16,7 @@ from mrs.data import checks
 from mrs.data.dataset import Card, Dataset, read_card
 from mrs.data.digests import Digests, of_values
 from mrs.data.splits import Interactions, Split
+from mrs.data.tables import read_csv
 from mrs.errors import InputError
 
 FAR = 100.0  # a vector this many times as long as the median one is pointed out
@@ -168,11 +169,7 @@ def _read_ids(ids: Path) -> pl.Series:
     """The column `track_id` of a CSV file, as text."""
     if not ids.is_file():
         raise InputError(f"{ids}: no such file; write a CSV file with a column track_id")
-    try:
-        frame = pl.read_csv(ids, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = (str(error).splitlines() or ["empty"])[0]
-        raise InputError(f"{ids}: not a readable CSV file ({reason}); write it again") from error
+    frame = read_csv(ids, infer_schema=False)
     if "track_id" not in frame.columns:
         raise InputError(
             f"{ids}: no column 'track_id' (there: {', '.join(frame.columns)}); name it in the "

@@ -3,13 +3,13 @@
 A mistake becomes one `InputError` that names the file, the row (counted from 0) and the remedy.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from mrs.data.tables import readable, scan_parquet
 from mrs.errors import InputError
 
 NPY_MAGIC = b"\x93NUMPY"
@@ -20,11 +20,13 @@ def read_frame(path: Path, columns: dict[str, str]) -> pl.DataFrame:
     """Read the named columns of a parquet file; others are ignored.
 
     `columns` maps each name to the kind it must have: "id" (integer or string), "time"
-    (a datetime), "integer". Raises `InputError` for a missing, empty, truncated or foreign file,
-    a missing column, a wrong kind, or a null.
+    (a datetime), "integer". Times are returned in microseconds of UTC without a time zone. Raises
+    `InputError` for a missing, empty, truncated or foreign file, a missing column, a wrong kind, a
+    null, or times in a wrong unit.
     """
+    frame = scan_frame(path, columns)
     with readable(path):
-        return scan_frame(path, columns).collect()
+        return frame.collect()
 
 
 def scan_frame(path: Path, columns: dict[str, str]) -> pl.LazyFrame:
@@ -32,51 +34,70 @@ def scan_frame(path: Path, columns: dict[str, str]) -> pl.LazyFrame:
 
     What is damaged further on in the file is found then: collect it inside `readable`.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; put it there or choose another dataset")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty; copy or download it again")
-    with readable(path):
-        schema = pl.read_parquet_schema(path)
-        missing = [name for name in columns if name not in schema]
-        if missing:
-            raise InputError(
-                f"{path}: no column {', '.join(map(repr, missing))}; "
-                f"it has {', '.join(schema) or 'none'}: rename or add it"
-            )
-        frame = pl.scan_parquet(path, glob=False).select(list(columns))
-        n_null = frame.select(pl.all().null_count()).collect(engine="streaming").row(0)
+    frame = scan_parquet(path, list(columns))
+    schema = frame.collect_schema()
     for name, kind in columns.items():
-        dtype = schema[name]
-        fits = {
-            "id": dtype.is_integer() or dtype == pl.String,
-            "time": isinstance(dtype, pl.Datetime),
-            "integer": dtype.is_integer(),
-        }[kind]
-        if not fits:
-            wanted = {"id": "integers or strings", "time": "datetimes", "integer": "integers"}[kind]
+        if not _fits(schema[name], kind):
+            wanted, remedy = KINDS[kind]
             raise InputError(
-                f"{path}: column {name!r} holds {dtype}, not {wanted}; convert it and write again"
+                f"{path}: column {name!r} holds {schema[name]}, not {wanted}; {remedy}"
             )
-    for name, n in zip(columns, n_null, strict=True):
-        if n:
-            row = frame.select(pl.col(name).is_null().arg_max()).collect().item()
-            raise InputError(
-                f"{path}: row {row}: column {name!r} is null; remove the row or fill it in"
-            )
+    times = [name for name, kind in columns.items() if kind == "time"]
+    frame = frame.with_columns(_utc(name, schema[name]) for name in times)
+    with readable(path):
+        n_null = frame.select(pl.all().null_count()).collect(engine="streaming").row(0)
+        for name, n in zip(columns, n_null, strict=True):
+            if n:
+                row = frame.select(pl.col(name).is_null().arg_max()).collect().item()
+                raise InputError(
+                    f"{path}: row {row}: column {name!r} is null; remove the row or fill it in"
+                )
+        for name in times:
+            _refuse_wrong_unit(path, frame, name)
     return frame
 
 
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Raise `InputError` where a parquet file turns out not to be a whole one."""
-    try:
-        yield
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).splitlines()[0]
+KINDS = {
+    "id": ("integers or strings", "convert it and write again"),
+    "integer": ("integers", "convert it and write again"),
+    "time": (
+        "datetimes",
+        "convert it, seconds since 1970 for example by polars.from_epoch(..., time_unit='s')",
+    ),
+}
+# Times of today that were read in too small a unit (seconds as milliseconds, and so on) lie in the
+# first three weeks of 1970; in too large a unit they lie thousands of years ahead.
+FIRST_TIME, LAST_TIME = datetime(1970, 2, 1), datetime(2200, 1, 1)
+
+
+def _fits(dtype: pl.DataType, kind: str) -> bool:
+    if kind == "time":
+        return isinstance(dtype, pl.Datetime)
+    return dtype.is_integer() or (kind == "id" and dtype == pl.String)
+
+
+def _utc(name: str, dtype: pl.DataType) -> pl.Expr:
+    """Times in microseconds of UTC; those without a time zone are taken as UTC."""
+    time = pl.col(name)
+    if getattr(dtype, "time_zone", None):
+        time = time.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return time.dt.cast_time_unit("us")
+
+
+def _refuse_wrong_unit(path: Path, frame: pl.LazyFrame, name: str) -> None:
+    """Raise `InputError` where every time lies before, or one after, what a clock ever showed."""
+    micros = pl.col(name).to_physical()
+    low, high = frame.select(low=micros.min(), high=micros.max()).collect(engine="streaming").row(0)
+    if high is None:
+        return
+    first, last = (int(t.replace(tzinfo=UTC).timestamp() * 1e6) for t in (FIRST_TIME, LAST_TIME))
+    if high < first or high >= last:
+        when = f"before {FIRST_TIME:%B %Y}" if high < first else f"after {LAST_TIME:%Y}"
+        which = "every" if high < first or low >= last else "a"
         raise InputError(
-            f"{path}: not a readable parquet file ({reason}); it may be truncated: copy it again"
-        ) from error
+            f"{path}: {which} {name} lies {when}, so its unit was mistaken; write it again with "
+            "polars.from_epoch and the unit that the numbers are in ('s', 'ms', 'us')"
+        )
 
 
 def refuse_duplicates(path: Path, frame: pl.DataFrame, columns: list[str]) -> None:

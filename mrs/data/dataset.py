@@ -21,6 +21,7 @@ from mrs.data.digests import Digests, of_values
 from mrs.data.render import Renderer
 from mrs.data.rules import parse_rule
 from mrs.data.splits import KNOWN_RULES, Split, TemporalRule, to_split
+from mrs.data.tables import read_parquet, readable
 from mrs.errors import InputError
 
 PARTS = ("train", "val", "hot_test", "cold_test")
@@ -194,7 +195,7 @@ class Dataset:
             return to_split(name, _read_pairs(files, self.tracks), self.tracks, self.cold_ids)
         path = self.folder / rule.source
         plays = checks.scan_frame(path, PLAY_COLUMNS)
-        with checks.readable(path):
+        with readable(path):
             first = plays.with_row_index("row").group_by("track_id").agg(pl.col("row").min())
             ids = first.collect(engine="streaming").sort("row")
             _refuse_unknown(path, ids, "track_id", self.tracks["track_id"], "tracks", ids["row"])
@@ -363,7 +364,7 @@ def _split_files(folder: Path, suffix: str) -> dict[str, Path]:
 def _open_own(spec: str, folder: Path) -> Dataset:
     path = folder / "tracks.parquet"
     checks.read_frame(path, {"track_id": "id"})
-    tracks = pl.read_parquet(path)
+    tracks = read_parquet(path)
     checks.refuse_duplicates(path, tracks, ["track_id"])
     split_folders = sorted(p for p in (folder / "splits").glob("*") if p.is_dir())
     pair_files = {p.name: _split_files(p, ".parquet") for p in split_folders}

@@ -4,7 +4,6 @@ The logs are record 15394646 of Zenodo (version 2, CC BY 4.0); Music4All itself,
 artists, titles, genres and tags, is sent by its authors on request.
 """
 
-import io
 from collections.abc import Generator
 from contextlib import closing
 from datetime import datetime
@@ -15,6 +14,7 @@ import polars as pl
 
 from mrs.data.packed import packed_lines
 from mrs.data.reduced import first_named, refuse_existing, scratch, write_folder
+from mrs.data.tables import read_csv, scan_parts
 from mrs.errors import InputError
 
 LISTENING = "userid_trackid_timestamp.tsv.bz2"
@@ -94,7 +94,7 @@ def reduce_onion(source: Path, folder: Path) -> Path:
             plays.write_parquet(parts / f"{part:06}.parquet")
             named.append(plays["track_id"].unique())
             numbered &= not plays["user_id"].cast(pl.Int64, strict=False).has_nulls()
-        listens = pl.scan_parquet(parts / "*.parquet")
+        listens = scan_parts(sorted(parts.iterdir()))
         if numbered:
             listens = listens.with_columns(pl.col("user_id").cast(pl.Int64))
         tracks = pl.concat(named).unique().sort().to_frame()
@@ -118,20 +118,15 @@ def read_listening(path: Path, start: datetime) -> Generator[pl.DataFrame]:
                 "put the listening log of Music4All-Onion there"
             )
         for text in blocks:
-            try:
-                frame = pl.read_csv(
-                    io.BytesIO(text),
-                    separator="\t",
-                    has_header=False,
-                    schema=dict.fromkeys(COLUMNS, pl.String),
-                    quote_char=None,
-                    missing_columns="insert",
-                )
-            except pl.exceptions.PolarsError as error:
-                reason = str(error).splitlines()[0]
-                raise InputError(
-                    f"{path}: after row {n_rows}: {reason}; download it again"
-                ) from error
+            frame = read_csv(
+                text,
+                f"{path}: after row {n_rows}",
+                separator="\t",
+                has_header=False,
+                schema=dict.fromkeys(COLUMNS, pl.String),
+                quote_char=None,
+                missing_columns="insert",
+            )
             time = pl.col("timestamp").str.to_datetime(TIME, time_unit="us", strict=False)
             frame = frame.with_columns(time)
             wrong = frame.select(pl.any_horizontal(pl.all().is_null())).to_series()
@@ -195,11 +190,7 @@ def _labels(column: str) -> pl.Expr:
 
 def _read_table(path: Path, *columns: str) -> pl.DataFrame:
     """Columns of a tab separated file of Music4All as text, and its `id` as track_id."""
-    try:
-        frame = pl.read_csv(path, separator="\t", quote_char=None, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not readable ({reason}); put Music4All's file there") from error
+    frame = read_csv(path, separator="\t", quote_char=None, infer_schema=False)
     missing = [name for name in ("id", *columns) if name not in frame.columns]
     if missing:
         raise InputError(

@@ -5,7 +5,6 @@ vectors go to `embeddings/onion_NAME.npy`, of origin "file". `id_musicnn` holds 
 and not MusiCNN's 200 values, so that it is called `onion_musicnn_tags`.
 """
 
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from mrs.data.dataset import Dataset
 from mrs.data.digests import Digests, replacing, write_atomically
 from mrs.data.download import require_space
 from mrs.data.packed import packed_lines
+from mrs.data.tables import read_csv
 from mrs.errors import InputError
 
 BLOCK = 32 << 20  # bytes of text looked at together: the largest file has about 10 GB
@@ -100,7 +100,7 @@ def _ids(dataset: Dataset) -> pl.Series:
             "which number is which track"
         )
     try:
-        order = pl.read_csv(path, schema_overrides={"idx": pl.Int64, "trackid": pl.String})
+        order = read_csv(path, schema_overrides={"idx": pl.Int64, "trackid": pl.String})
         known = pl.DataFrame({"idx": ids.cast(pl.Int64)}).join(
             order.select("idx", "trackid"), on="idx", how="left", maintain_order="left"
         )
@@ -162,16 +162,10 @@ def _rows(
     chosen = pl.Series(list(wanted), dtype=pl.String)
     start = 0
     for text in lines:
-        try:
-            frame = pl.read_csv(
-                io.BytesIO(text), separator="\t", has_header=False, schema=schema, quote_char=None
-            )
-        except pl.exceptions.PolarsError as error:
-            reason = str(error).splitlines()[0][:120]
-            raise InputError(
-                f"{path}: after row {start}: not an id and {width} numbers ({reason}); name a file "
-                "of numbers, or download it again"
-            ) from error
+        where = f"{path}: after row {start}: not an id and {width} numbers"
+        frame = read_csv(
+            text, where, separator="\t", has_header=False, schema=schema, quote_char=None
+        )
         mine = frame.with_row_index("row", start).filter(pl.col("id").is_in(chosen.implode()))
         values = mine.select(features).to_numpy()
         wrong = ~np.isfinite(values).all(axis=1)

@@ -13,6 +13,7 @@ import polars as pl
 
 from mrs.data import checks
 from mrs.data.reduced import first_named, refuse_existing, write_folder
+from mrs.data.tables import readable, scan_parquet
 from mrs.errors import InputError
 
 LISTENS = "flat/50m/listens.parquet"
@@ -69,7 +70,7 @@ def reduce_yambda(
         pl.col("item_id").alias("track_id"),
         pl.from_epoch("timestamp", "s").cast(pl.Datetime("us")),
     )
-    with checks.readable(path):
+    with readable(path):
         last = rows.select(pl.from_epoch(pl.col("timestamp").max(), "s"))
         last = last.collect(engine="streaming").item()
         played = plays.select(pl.col("track_id").unique()).collect(engine="streaming")
@@ -112,20 +113,15 @@ def read_embeddings(path: Path, wanted: pl.Series) -> tuple[pl.Series, np.ndarra
     from rich.console import Console
     from rich.progress import track
 
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; download it")
     is_wanted = pl.col("item_id").is_in(wanted.implode()), pl.col("embed").list.len() > 0
-    try:
-        rows = pl.scan_parquet(path, glob=False).select("item_id", "embed")
+    rows = scan_parquet(path, ["item_id", "embed"])
+    with readable(path):
         starts = range(0, max(rows.select(pl.len()).collect().item(), 1), PART)
         parts = [
             rows.slice(start, PART).filter(*is_wanted).collect()
             for start in track(starts, path.name, console=Console(stderr=True))
         ]
         found = pl.concat(parts).sort("item_id")
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: no columns item_id and embed ({reason})") from error
     checks.refuse_duplicates(path, found, ["item_id"])
     widths = found["embed"].list.len().unique()
     if len(widths) != 1:

@@ -18,6 +18,7 @@ import polars as pl
 import scipy.sparse as sp
 
 from mrs.data.checks import read_frame, refuse_duplicates
+from mrs.data.tables import read_parquet, scan_parquet
 from mrs.errors import InputError
 from mrs.evaluation.metrics import Judged, Listed, Means, class_means, left_out
 from mrs.evaluation.metrics.base import check_cutoffs
@@ -204,7 +205,7 @@ def _read_truth(path: Path) -> pl.DataFrame:
 def _read_pairs(path: Path, *, integers: list[str], numbers: list[str]) -> pl.DataFrame:
     """The pairs of a file as user and item, with those of the other columns that it has."""
     read_frame(path, {"user_id": "id"})
-    schema = pl.read_parquet_schema(path)
+    schema = scan_parquet(path).collect_schema()
     named = [name for name in ITEM_COLUMNS if name in schema]
     if len(named) != 1:
         has = "both" if named else "neither"
@@ -223,7 +224,7 @@ def _read_pairs(path: Path, *, integers: list[str], numbers: list[str]) -> pl.Da
 
 def _numbers(path: Path, name: str) -> pl.Series:
     """A column of finite numbers as Float64."""
-    values = pl.read_parquet(path, columns=[name])[name]
+    values = read_parquet(path, [name])[name]
     if not values.dtype.is_numeric():
         raise InputError(f"{path}: column {name!r} holds {values.dtype}, not numbers; convert it")
     values = values.cast(pl.Float64)

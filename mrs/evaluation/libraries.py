@@ -9,6 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
+from mrs.data.tables import read_csv
+
 DATA = Path(__file__).parent / "data"
 
 
@@ -36,7 +38,7 @@ def audit_2021() -> pl.DataFrame:
 
 
 def _read(name: str) -> pl.DataFrame:
-    return pl.read_csv(DATA / name, infer_schema=False).with_columns(
+    return read_csv(DATA / name, infer_schema=False).with_columns(
         pl.col("note").fill_null(""),
         *([pl.col("class").fill_null("")] if name != "library_values.csv" else []),
     )

@@ -77,15 +77,15 @@ class Case:
 
 def input_a() -> Case:
     """The whole input."""
-    scores = pl.read_parquet(INPUT / "scores.parquet").sort("user_id", "item_id")
+    scores = pl.read_parquet(INPUT / "scores.parquet", glob=False).sort("user_id", "item_id")
     n_users = scores["user_id"].n_unique()
     full = scores["score"].to_numpy().reshape(n_users, -1).astype(np.float64)
     best = np.argsort(-full, axis=1, kind="stable")[:, :LIST_LENGTH]
     truth: dict[int, dict[int, int]] = {}
-    for user, item, rating in pl.read_parquet(INPUT / "truth.parquet").iter_rows():
+    for user, item, rating in pl.read_parquet(INPUT / "truth.parquet", glob=False).iter_rows():
         truth.setdefault(user, {})[item] = rating
     train: dict[int, list[int]] = {}
-    for user, item in pl.read_parquet(INPUT / "train.parquet").iter_rows():
+    for user, item in pl.read_parquet(INPUT / "train.parquet", glob=False).iter_rows():
         train.setdefault(user, []).append(item)
     return Case(
         name="A",

@@ -11,6 +11,7 @@ import polars as pl
 from scipy import stats
 
 from mrs.backends import BACKENDS
+from mrs.data.tables import read_parquet
 from mrs.evaluation.correlation import LEAST
 from mrs.evaluation.libraries import audit_2021
 from mrs.published import (
@@ -61,7 +62,7 @@ def file_counts(claim: Claim, evidence: Evidence) -> Finding:
     path = evidence.data / "music4all" / claim.arguments["file"]
     if not path.is_file():
         return missing(f"{path.name} is not there")
-    pairs = pl.read_parquet(path, columns=["user_id", "track_id"])
+    pairs = read_parquet(path, ["user_id", "track_id"])
     return _counts(
         claim,
         pairs=len(pairs),

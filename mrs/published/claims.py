@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from mrs.data.tables import read_csv
 from mrs.errors import InputError
 from mrs.published.results import SCENARIOS
 
@@ -128,7 +129,7 @@ class Evidence:
 
 def read(source: bytes | Path) -> list[Claim]:
     """The claims of a table such as `data/claims.csv`. Raises `InputError` for an unknown mark."""
-    rows = pl.read_csv(source, infer_schema=False).fill_null("")
+    rows = read_csv(source, infer_schema=False).fill_null("")
     claims = []
     for row in rows.iter_rows(named=True):
         if row["mark"] not in (*FIRM, SECONDARY):

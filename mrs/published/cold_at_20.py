@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from mrs.data.tables import read_csv
 from mrs.evaluation.metrics import chance
 from mrs.published.results import METRIC_LABELS, tables
 
@@ -28,7 +29,7 @@ KS = (20, 50)
 
 def truth_sizes() -> pl.DataFrame:
     """Return the number of listeners (n_users) for each number of relevant cold tracks."""
-    return pl.read_csv((files("mrs.published") / "data" / "cold_truth_sizes.csv").read_bytes())
+    return read_csv(files("mrs.published") / "data" / "cold_truth_sizes.csv")
 
 
 def chance_levels() -> pl.DataFrame:

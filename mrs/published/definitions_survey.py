@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from mrs.data.tables import read_csv
 from mrs.errors import InputError
 
 DATA = Path(__file__).parent / "data"
@@ -18,7 +19,7 @@ STATUSES = ("clear", "unclear", "absent")
 
 def columns() -> pl.DataFrame:
     """The sheet's columns: column, content, instruction."""
-    return pl.read_csv(DATA / "definitions_survey_columns.csv")
+    return read_csv(DATA / "definitions_survey_columns.csv")
 
 
 def sheet(path: Path | None = None) -> pl.DataFrame:
@@ -27,7 +28,7 @@ def sheet(path: Path | None = None) -> pl.DataFrame:
     Raises InputError where a column is missing or a status is none of the three.
     """
     path = path or DATA / "definitions_survey.csv"
-    rows = pl.read_csv(path, infer_schema=False).fill_null("")
+    rows = read_csv(path, infer_schema=False).fill_null("")
     for name in columns()["column"]:
         if name not in rows.columns:
             raise InputError(f"{path}: no column {name}; copy the header of definitions_survey.csv")

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from mrs.data.tables import read_csv
 from mrs.evaluation.correlation import rank_correlation
 from mrs.published import cold_at_20, results
 from mrs.published.results import METRIC_LABELS, N_TRAIN_TRACKS, TABLE, VALUE
@@ -31,7 +32,7 @@ DRAWS = 2000
 
 
 def _data(name: str) -> pl.DataFrame:
-    return pl.read_csv((files("mrs.published") / "data" / name).read_bytes())
+    return read_csv(files("mrs.published") / "data" / name)
 
 
 # Recall of a random ranking

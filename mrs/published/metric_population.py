@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from mrs.data.tables import read_csv
 from mrs.evaluation.metrics import Judged, class_means
 from mrs.published.audit_live import Case, cases
 from mrs.published.metrics_audit import (
@@ -250,7 +251,7 @@ def quoted() -> pl.DataFrame:
     Columns: library, version, metrics, input, rule, measured. Measured with the users of another
     draw of input B.
     """
-    return pl.read_csv(DATA / "population_quoted.csv")
+    return read_csv(DATA / "population_quoted.csv")
 
 
 def _by_way(found: pl.DataFrame) -> dict[tuple[str, ...], pl.DataFrame]:

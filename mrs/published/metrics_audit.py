@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
+from mrs.data.tables import read_csv
 from mrs.errors import InputError
 from mrs.evaluation.libraries import audit_2021, libraries, library_values
 from mrs.evaluation.metrics import Judged, Listed, class_means
@@ -95,7 +96,7 @@ def frozen_cases() -> pl.DataFrame:
 
 
 def _read(path: Path) -> pl.DataFrame:
-    rows = pl.read_csv(path, infer_schema=False).fill_null("")
+    rows = read_csv(path, infer_schema=False).fill_null("")
     missing = set(COLUMNS) - set(rows.columns)
     if missing:
         raise InputError(f"{path}: no column {sorted(missing)[0]}; run `make audit` again")

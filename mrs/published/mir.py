@@ -10,13 +10,14 @@ from importlib.resources import files
 import polars as pl
 
 from mrs.backends import BACKENDS
+from mrs.data.tables import read_csv
 from mrs.published import results
 
 
 @cache
 def load() -> pl.DataFrame:
     """Return all values: backend, task, dataset, metric, value (per cent), source."""
-    return pl.read_csv((files("mrs.published") / "data" / "mir.csv").read_bytes())
+    return read_csv(files("mrs.published") / "data" / "mir.csv")
 
 
 def measures() -> pl.DataFrame:

@@ -15,6 +15,8 @@ from importlib.resources import files
 
 import polars as pl
 
+from mrs.data.tables import read_csv
+
 SOURCE = "published, arXiv 2604.23077"
 
 # Recommenders in the order of the tables, with the labels that tables and figures show.
@@ -51,7 +53,7 @@ def load() -> pl.DataFrame:
     printed), source_cell.
     """
     source = files("mrs.published") / "data" / "results.csv"
-    return pl.read_csv(source.read_bytes(), schema_overrides={"variant": pl.String})
+    return read_csv(source, schema_overrides={"variant": pl.String})
 
 
 def tables() -> pl.DataFrame:

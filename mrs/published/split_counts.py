@@ -9,6 +9,7 @@ from importlib.resources import files
 
 import polars as pl
 
+from mrs.data.tables import read_csv
 from mrs.published.claims import PAPERS
 
 COUNTS = ["pairs", "users", "tracks", "tracks a user", "plays a user"]
@@ -22,7 +23,7 @@ DRAWN = (
 def load() -> pl.DataFrame:
     """The table: paper, dataset, split, part, the columns `COUNTS` as text, status, source."""
     source = files("mrs.published") / "data" / "split_counts.csv"
-    return pl.read_csv(source.read_bytes(), infer_schema=False)
+    return read_csv(source, infer_schema=False)
 
 
 def beside(dataset: str, split: str, table: pl.DataFrame) -> pl.DataFrame:

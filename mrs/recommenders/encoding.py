@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
+from mrs.data.tables import read_csv
 from mrs.errors import InputError
 from mrs.recommenders import Fitted  # the registry imports every kind
 
@@ -87,10 +87,7 @@ def _codes(model: Fitted, artists: Path, n_tracks: int) -> np.ndarray:
     known = getattr(model, "artist_ids", None)
     if known is None:
         raise InputError(f"{artists}: {type(model).__name__} reads no artists; leave it out")
-    try:
-        frame = pl.read_csv(artists, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError(f"{artists}: no CSV file ({error})") from error
+    frame = read_csv(artists, infer_schema=False)
     if "artist_id" not in frame.columns or len(frame) != n_tracks:
         raise InputError(
             f"{artists}: {len(frame)} rows, columns {', '.join(frame.columns)}; give a column "

@@ -21,6 +21,7 @@ import typer
 from mrs.data.dataset import Card, Dataset
 from mrs.data.digests import of_values, replacing
 from mrs.data.surrogates import HELDOUT_R2
+from mrs.data.tables import parquet_metadata, read_parquet
 from mrs.errors import InputError
 from mrs.evaluation.metrics import Judged, chance, evaluate
 from mrs.study.spec import METRICS, RunSpec, versions_of
@@ -114,10 +115,9 @@ class Archive:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            self.about: dict[str, Any] = json.loads(pl.read_parquet_metadata(self.path)["about"])
-            columns = ["asked", *ASKED]
-            self._runs = pl.read_parquet(self.path, columns=columns).with_row_index("place")
-        except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
+            self.about: dict[str, Any] = json.loads(parquet_metadata(self.path)["about"])
+            self._runs = read_parquet(self.path, ["asked", *ASKED]).with_row_index("place")
+        except (KeyError, ValueError, InputError) as error:
             raise InputError(
                 f"{self.path}: is no archive of runs; restore it or pack it"
             ) from error
@@ -154,7 +154,7 @@ class Archive:
 
     @cached_property
     def _table(self) -> pl.DataFrame:
-        return pl.read_parquet(self.path, columns=["asked", "info", *USERS])
+        return read_parquet(self.path, ["asked", "info", *USERS])
 
 
 def open_archive(path: Path | None) -> Archive | None:

@@ -25,6 +25,7 @@ import polars as pl
 
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.splits import Split
+from mrs.data.tables import read_csv
 from mrs.recommenders import RECOMMENDERS
 from mrs.study.archive import open_archive
 from mrs.study.results import Results
@@ -159,7 +160,7 @@ def memory(specs: Iterable[RunSpec], dataset: Dataset, split: Split) -> float:
 @cache
 def _costs() -> dict[str, dict]:
     source = files("mrs.study") / "data" / "costs.csv"
-    rows = pl.read_csv(source.read_bytes()).iter_rows(named=True)
+    rows = read_csv(source).iter_rows(named=True)
     return {row["recommender"]: row for row in rows}
 
 

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.splits import Split
+from mrs.data.tables import read_parquet
 from mrs.evaluation.metrics import Judged, chance, evaluate
 from mrs.published.deviations import backbone_of, recommender_of
 from mrs.recommenders import RECOMMENDERS, Fitted, Recommender
@@ -124,9 +125,7 @@ def _truth(spec: RunSpec, dataset: Dataset, split: Split) -> np.ndarray:
     """The known play probabilities, one row a track, one column a train user."""
     truth = dataset.truth(spec.recommender)
     assert truth is not None
-    everyone = np.unique(
-        pl.read_parquet(dataset.folder / "listens.parquet", columns=["user_id"])["user_id"]
-    )
+    everyone = np.unique(read_parquet(dataset.folder / "listens.parquet", ["user_id"])["user_id"])
     return np.ascontiguousarray(truth[np.searchsorted(everyone, split.users)].T)
 
 

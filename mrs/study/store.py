@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from mrs.data.digests import Digests, replacing
+from mrs.data.tables import read_parquet
 from mrs.errors import InputError
 
 
@@ -40,7 +41,7 @@ class Record:
     @cached_property
     def users(self) -> pl.DataFrame:
         """The per-user scores, ordered by user."""
-        return pl.read_parquet(self.folder / "users.parquet")
+        return read_parquet(self.folder / "users.parquet")
 
     @property
     def metrics(self) -> list[str]:
@@ -53,7 +54,7 @@ class Record:
 
     def means(self, metrics: Sequence[str]) -> list[float]:
         """Means over users; of users.parquet these columns alone are read."""
-        frame = pl.read_parquet(self.folder / "users.parquet", columns=list(metrics))
+        frame = read_parquet(self.folder / "users.parquet", list(metrics))
         return list(frame.mean().row(0)) if metrics else []
 
     def chance(self, metric: str) -> float:
@@ -118,8 +119,8 @@ class Store:
         `key` hashes all that decides it. In a store that cannot be written nothing is kept.
         """
         path = self.folder / ".derived" / f"{key}.parquet"
-        with suppress(OSError, pl.exceptions.PolarsError):
-            return pl.read_parquet(path)
+        with suppress(InputError):
+            return read_parquet(path)
         frame = compute()
         with suppress(OSError), replacing(path) as temporary:
             frame.write_parquet(temporary)

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import yaml
 
+from mrs.data.tables import read_parquet
 from mrs.errors import InputError
 from mrs.study.search import Group, groups
 from mrs.study.study import Study
@@ -31,10 +32,7 @@ class TuningRecord:
         path = tuning_file(study_file)
         if not path.is_file():
             return None
-        try:
-            frame = pl.read_parquet(path)
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise InputError(f"{path}: not readable ({error}); search again") from error
+        frame = read_parquet(path)
         if frame.schema != pl.Schema(SCHEMA):
             raise InputError(f"{path}: has other columns than a search writes; search again")
         return cls(frame)

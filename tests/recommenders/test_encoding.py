@@ -84,7 +84,7 @@ def test_mistakes(saved: tuple[Fitted, Path], tmp_path: Path) -> None:
         ((new, None, out), "needs the artist of each of 24 new tracks, got none"),
         ((new, short, out), "1 rows, columns artist_id; give a column artist_id and one row"),
         ((new, other, out), "columns name; give a column artist_id"),
-        ((new, tmp_path / "no.csv", out), "no CSV file"),
+        ((new, tmp_path / "no.csv", out), "no such file"),
         ((tmp_path / "no.npy", artists, out), "no .npy file"),
         ((wide, artists, out), "give the vectors that it read"),
         ((broken, artists, out), "row 7: holds NaN or infinity"),

@@ -99,5 +99,5 @@ def test_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"s\.tuning\.parquet: has other columns"):
         TuningRecord.of(study)
     path.write_text("no parquet")
-    with pytest.raises(InputError, match=r"s\.tuning\.parquet: not readable"):
+    with pytest.raises(InputError, match=r"s\.tuning\.parquet: not a readable"):
         TuningRecord.of(study)
