@@ -233,26 +233,26 @@ class ColdStartPage:
         return rows[MAIN][0] if len(rows) else None
 
     def slice_text(self) -> str:
-        """The best method of each slice, beside chance and the ceilings."""
+        """The first method of each slice and kind of vectors, beside chance and the oracle."""
+        rows = self.frame.filter(~pl.col("ablation"), ~pl.col("recommender").is_in(REFERENCES))
         lines = []
         for scenario in self.scenarios():
-            rows = self.frame.filter(
-                pl.col("scenario") == scenario,
-                ~pl.col("ablation"),
-                ~pl.col("recommender").is_in(REFERENCES),
-            ).sort(MAIN, descending=True)
-            if not len(rows):
+            mine = rows.filter(pl.col("scenario") == scenario).sort(MAIN, descending=True)
+            if not len(mine):
                 continue
-            best = rows.row(0, named=True)
-            on = f" on {best['backend']}" if best["backend"] else ""
-            line = (
-                f"{SLICES[scenario].capitalize()}, {best['n_users']:,} users: {best['method']}{on} "
-                f"is first with {MAIN} {best[MAIN]:.4f} ({best[f'{MAIN} low']:.4f} to "
-                f"{best[f'{MAIN} high']:.4f}), {_beside_chance(best)} chance, "
-                f"{best[f'{MAIN} chance']:.4f}"
-            )
             oracle = self.value(scenario, "oracle")
-            lines.append(f"- {line}" + (f", the oracle {oracle:.4f}." if oracle else "."))
+            lines.append(
+                f"- {SLICES[scenario].capitalize()}: {mine['n_users'][0]:,} users, chance "
+                f"{mine[f'{MAIN} chance'][0]:.4f}" + (f", oracle {oracle:.4f}." if oracle else ".")
+            )
+            for block, title in BLOCKS.items():
+                for best in mine.filter(pl.col("block") == block).head(1).iter_rows(named=True):
+                    on = f" on {best['backend']}" if best["backend"] else ""
+                    lines.append(
+                        f"  - {title}: {best['method']}{on} is first with {MAIN} {best[MAIN]:.4f} "
+                        f"({best[f'{MAIN} low']:.4f} to {best[f'{MAIN} high']:.4f}), "
+                        f"{_beside_chance(best)} chance."
+                    )
         return "\n".join(lines)
 
     def slice_figure(self) -> Figure:
@@ -315,7 +315,7 @@ def _row(
 def _beside_chance(row: dict[str, Any]) -> str:
     if row[f"{MAIN} low"] > row[f"{MAIN} chance"]:
         return "above"
-    return "below" if row[f"{MAIN} high"] < row[f"{MAIN} chance"] else "not told apart from"
+    return "below" if row[f"{MAIN} high"] < row[f"{MAIN} chance"] else "not clearly different from"
 
 
 def names_of(cell: Cell, block: str | None = None) -> dict[str, Any]:

@@ -202,18 +202,20 @@ def popularity_text(page: ColdStartPage) -> str:
     known = found.filter(~pl.col("method").str.starts_with("Oracle")).drop_nulls(column)
     if not len(known):
         return "No method's prediction varies between tracks."
-    best = known.sort(column, descending=True).row(0, named=True)
-    on = f" on {best['backend']}" if best["backend"] else ""
-    tail, head = best["Spearman, tail"], best["Spearman, head"]
-    within = (
-        f"; within the head it is {head:.2f}, within the tail {tail:.2f}"
-        if tail is not None and head is not None
-        else ""
-    )
-    return (
-        f"{best['method']}{on} has the highest rank correlation with the plays that came true "
-        f"among the methods: {best[column]:.2f}{within}."
-    )
+    lines = [
+        "The highest rank correlation with the plays of the test period, by kind of vectors:\n"
+    ]
+    for _, mine in known.group_by("block", maintain_order=True):
+        best = mine.sort(column, descending=True).row(0, named=True)
+        on = f" on {best['backend']}" if best["backend"] else ""
+        tail, head = best["Spearman, tail"], best["Spearman, head"]
+        within = (
+            f"; {head:.2f} within the head, {tail:.2f} within the tail"
+            if tail is not None and head is not None
+            else ""
+        )
+        lines.append(f"- {best['block']}: {best['method']}{on}, {best[column]:.2f}{within}.")
+    return "\n".join(lines)
 
 
 def exposure(page: ColdStartPage) -> pl.DataFrame:
@@ -244,14 +246,19 @@ def exposure_text(page: ColdStartPage) -> str:
     columns = [name for name in frame.columns if name not in ("block", "method", "backend")]
     true, shares = frame[1].select(columns).to_numpy(), methods.select(columns).to_numpy()
     away = np.abs(shares - true).sum(axis=1) / 2
-    named = methods.select("method", "backend").rows()
-    least, most = (
-        " on ".join(filter(None, named[int(place)])) for place in (away.argmin(), away.argmax())
-    )
-    return (
-        f"Nearest to the shares of what listeners played is {least}: {away.min():.0%} of its "
-        f"places would have to change group. Farthest is {most}: {away.max():.0%}."
-    )
+    methods = methods.with_columns(away=pl.Series(away))
+    lines = [
+        "The share of places that would have to change group to reach the shares of what listeners "
+        "played, by kind of vectors:\n"
+    ]
+    for (block,), mine in methods.group_by("block", maintain_order=True):
+        ranked = mine.sort("away", maintain_order=True).rows(named=True)
+        least, most = (
+            f"{' on '.join(filter(None, (row['method'], row['backend'])))}, {row['away']:.0%}"
+            for row in (ranked[0], ranked[-1])
+        )
+        lines.append(f"- {block}: least {least}; most {most}.")
+    return "\n".join(lines)
 
 
 def _mean(values: list[float | None]) -> float | None:
@@ -303,13 +310,14 @@ def backends_text(page: ColdStartPage) -> str:
     """To how many backends the catalogue adds, by slice."""
     table = backends(page)
     lines = []
-    for (name,), mine in table.group_by("slice", maintain_order=True) if len(table) else ():
+    groups = table.group_by("slice", "block", maintain_order=True) if len(table) else ()
+    for (name, block), mine in groups:
         more = len(mine.filter(pl.col("low") > 0))
         less = len(mine.filter(pl.col("high") < 0))
         gaps = mine["difference"].sort()
         ends = dict.fromkeys(signed(gaps[place]) for place in (0, -1))
         lines.append(
-            f"- {str(name).capitalize()}: ACARec lies above content alone on {more} of "
+            f"- {str(name).capitalize()}. {block}: ACARec lies above content alone on {more} of "
             f"{len(mine)} backend(s) and below on {less}, intervals paired by user; it adds "
             f"{' to '.join(ends)}."
         )

@@ -181,7 +181,7 @@ def test_popularity_and_exposure_are_means_over_seeds(page: ColdStartPage) -> No
     assert popularity["Spearman, all"].to_list() == pytest.approx(shares)
     assert popularity["MAE, tail"].to_list() == pytest.approx([1 - share for share in shares])
     assert "rank correlation" in tracks.popularity_text(page)
-    assert "Farthest is" in tracks.exposure_text(page)
+    assert "most DeepMusic on sim:MULE, 40%." in tracks.exposure_text(page)
 
 
 def test_what_is_missing_has_a_command_and_hours(page: ColdStartPage) -> None:
