@@ -186,6 +186,11 @@ class Dataset:
         self._rule(name)
         return name
 
+    def validates_cold(self, name: str) -> bool:
+        """Whether the split has cold validation tracks."""
+        rule = self._rule(name)
+        return "cold_val" in self.pair_files[name] if rule is None else rule.validates_cold
+
     def split(self, name: str | None = None) -> Split:
         """Read and check a split, or make it by its rule; None is the default split."""
         name = self.split_name(name)

@@ -23,7 +23,8 @@ class CatalogueRule(TemporalRule):
     Cold validation tracks are new ones by either of two rules. With `cold_validation_start` they
     are those first played in the window between it and the cut (Music4All-Onion in arXiv
     2604.07090: the last train month); their pairs before the cut are `cold_val`, and no later play
-    of them counts. With `cold_validation_share` they are a share of the new tracks of the test
+    of them counts, where the authors' file holds those after the cut as well: so nothing of the test
+    period stops a fit. With `cold_validation_share` they are a share of the new tracks of the test
     period, drawn by track with `seed` (Yambda there: 0.3). Neither kind takes part in train, in
     its core or in the cold test.
 
@@ -50,6 +51,11 @@ class CatalogueRule(TemporalRule):
             )
         if start is not None and start >= self.test_start:
             raise InputError(f"{where}: cold_validation_start {start} must lie before test_start")
+
+    @property
+    def validates_cold(self) -> bool:
+        """Whether it sets cold validation tracks apart."""
+        return self.cold_validation_start is not None or self.cold_validation_share > 0
 
     def cut(self, plays: Plays) -> dict[str, pl.DataFrame]:
         """Cut plays by the rule into what `to_split` takes."""

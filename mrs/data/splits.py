@@ -5,7 +5,7 @@ Everything is in positions: a user is its place in `Split.users`, a track its ro
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -65,6 +65,18 @@ class Split:
     cold_val: Interactions | None = None
     artists: np.ndarray | None = None
     artist_ids: np.ndarray | None = None
+
+    @cached_property
+    def validation_tracks(self) -> np.ndarray:
+        """Positions of the cold validation tracks [V], ascending; none where it has none."""
+        if self.cold_val is None:
+            return np.empty(0, dtype=np.int32)
+        return np.unique(self.cold_val.track)
+
+    def without_validation(self) -> Self:
+        """The same split without validation pairs; its train part is what it was."""
+        nothing = {name: part[:0] for name, part in vars(self.val).items()}
+        return replace(self, val=replace(self.val, **nothing))
 
     @cached_property
     def column(self) -> np.ndarray:
@@ -182,6 +194,11 @@ class TemporalRule:
             raise InputError(
                 f"{where}: validation_share lies in 0 to 1, min_core is 1 or more, seed 0 or more"
             )
+
+    @property
+    def validates_cold(self) -> bool:
+        """Whether it sets cold validation tracks apart."""
+        return False
 
     def cut(self, plays: Plays) -> dict[str, pl.DataFrame]:
         """Cut plays by the rule into what `to_split` takes."""

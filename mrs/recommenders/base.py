@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -154,6 +154,7 @@ class Recommender(ABC):
     probabilities), "backbone", "artists", "order". `scenarios` are those that it can answer.
     `stochastic` says whether the seed changes the result. `ties` says that many tracks have equal
     scores by construction; their order is drawn with the seed and not the dataset's fixed one.
+    `stops_on_cold` says that cold validation tracks, where a split has them, stop the fit.
     `version` is raised when results change. Recommenders of one `family` share a fit, from which
     each takes its own by `read_out`.
     """
@@ -164,6 +165,7 @@ class Recommender(ABC):
     scenarios: ClassVar[tuple[str, ...]] = ("hot", "cold")
     stochastic: ClassVar[bool] = True
     ties: ClassVar[bool] = False
+    stops_on_cold: ClassVar[bool] = False
     version: ClassVar[int] = 1
     family: ClassVar[str] = ""  # its own name where it is empty
 
@@ -184,8 +186,11 @@ class Recommender(ABC):
     def reads(self, split: Split) -> np.ndarray:
         """Positions of the tracks whose vectors `fit` takes, in this order.
 
-        `split.warm`, the train tracks: cold tracks take no part in any fit.
+        `split.warm`, the train tracks, and after them the cold validation tracks where these
+        decide when to stop. Cold tracks take no part in any fit.
         """
+        if self.stops_on_cold and len(split.validation_tracks):
+            return np.concatenate([split.warm, split.validation_tracks])
         return split.warm
 
     def read_out(self, fitted: Fitted) -> Fitted:
@@ -206,6 +211,10 @@ class Recommender(ABC):
             )
         return vectors
 
+    def backbone_from(self, model: "Recommender") -> "Recommender | FixedEpochs":
+        """How a `model` is trained that this recommender builds on: as it is by itself."""
+        return model
+
     def checked(self, split: Split, backbone: Fitted | None) -> Fitted:
         """The backbone. Raises `InputError` where it is not one of the same train tracks."""
         if backbone is None or len(backbone.items()) != len(split.warm):
@@ -219,6 +228,23 @@ class Recommender(ABC):
         if not is_dataclass(self):
             raise TypeError(f"{type(self).__name__} is not a dataclass")
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class FixedEpochs:
+    """A model that is trained for a number of epochs without early stopping.
+
+    It is fitted to the split without its validation pairs, so that a model of implicit takes all
+    `epochs`, and ELSA stops before only where its training loss does.
+    """
+
+    model: Recommender
+    epochs: int
+
+    def fit(self, split: Split, *, seed: int) -> Fitted:
+        """Train from a random start drawn with `seed`."""
+        fixed = replace(self.model, max_epochs=self.epochs)  # type: ignore[type-var]
+        return fixed.fit(split.without_validation(), seed=seed)
 
 
 def normalise(rows: np.ndarray) -> np.ndarray:

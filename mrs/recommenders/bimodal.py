@@ -12,6 +12,7 @@ from mrs.errors import InputError
 from mrs.recommenders.base import Fitted, Recommender, normalise
 from mrs.recommenders.content import Components
 from mrs.recommenders.contrastive import LOSSES, LOWEST_TEMPERATURE, contrastive_loss
+from mrs.recommenders.held_out import HeldOut
 from mrs.recommenders.hybrid import FittedProjection, Projection, unit_components
 from mrs.recommenders.knn import mean_of_history
 from mrs.recommenders.training import TrainedModule, fit_module
@@ -61,7 +62,8 @@ class Bimodal(Recommender):
     them together over batches of train tracks: see `mrs.recommenders.contrastive`. One fit gives
     three spaces: content, collaborative, and average, normalise(content + collaborative). Items
     are read as they were trained, of length one, and a user is the mean of the history.
-    Held-out interactions, ranked in the average space, decide when to stop.
+    Held-out interactions, ranked in the average space, decide when to stop; on a split with cold
+    validation tracks these do, ranked in the content space.
 
     The default loss is ADCL, that of most published runs; the others push tracks of one view apart
     as well, and on the generated world neighbours among them were lost within a few epochs.
@@ -71,6 +73,7 @@ class Bimodal(Recommender):
     scenarios: ClassVar[tuple[str, ...]] = ("hot",)
     family: ClassVar[str] = "bimodal"
     version: ClassVar[int] = 2
+    stops_on_cold: ClassVar[bool] = True
     space: ClassVar[str]
     fitted: ClassVar[type[FittedBimodal]] = FittedBimodal
 
@@ -106,8 +109,11 @@ class Bimodal(Recommender):
         """Train from a random start drawn with `seed`; `backbone` is fitted to the same split."""
         vectors = self.read(split, vectors)
         backbone = self.checked(split, backbone)
-        components = self.components(vectors)
-        module = self.module(split.matrix, components(vectors), backbone.items(), seed)
+        n_tracks = len(split.warm)
+        components = self.components(vectors[:n_tracks])
+        inputs = components(vectors)
+        module = self.module(split.matrix, inputs[:n_tracks], backbone.items(), seed)
+        module.held_out = self.held_out(split, inputs[n_tracks:])
         trained = fit_module(module, split, self, seed)
         content, collaborative = module.outputs()
         fitted = self.fitted(
@@ -119,6 +125,13 @@ class Bimodal(Recommender):
             space="average",
         )
         return fitted.in_space(self.space)
+
+    def held_out(self, split: Split, content: np.ndarray) -> HeldOut | None:
+        """What decides when to stop, from the `content` of the cold validation tracks [V x c].
+
+        None where the split has no such tracks: then it is the held-out interactions.
+        """
+        return HeldOut.of(split, content) if len(content) else None
 
     def components(self, vectors: np.ndarray) -> Components:
         """How vectors are read."""
@@ -176,6 +189,7 @@ class BimodalModule(TrainedModule):
 
     inputs: torch.Tensor  # components [N x width]
     targets: torch.Tensor  # collaborative vectors [N x d]
+    held_out: HeldOut | None = None
 
     def __init__(
         self,
@@ -226,3 +240,11 @@ class BimodalModule(TrainedModule):
         """Sums of the histories, and the tracks, in the average space."""
         items = items_in("average", *self.branches())
         return np.asarray(self.matrix @ items, dtype=np.float32), items
+
+    def validate(self, split: Split) -> dict[str, float]:
+        """NDCG@20 of held-out tracks in the content space, or else of held-out interactions."""
+        if self.held_out is None:
+            return super().validate(split)
+        content = torch.from_numpy(self.held_out.content).to(self.device)
+        users = np.asarray(self.matrix @ self.branches()[0], dtype=np.float32)
+        return self.held_out.validate(users, self.content(content).cpu().numpy())

@@ -21,6 +21,7 @@ from mrs.data.tables import read_parquet
 from mrs.evaluation.metrics import Judged, chance, evaluate
 from mrs.published.deviations import backbone_of, recommender_of
 from mrs.recommenders import RECOMMENDERS, Fitted, Recommender
+from mrs.recommenders.base import FixedEpochs
 from mrs.study.new_tracks import about_new_tracks, tells_of_new_tracks
 from mrs.study.ranker import Ranker
 from mrs.study.spec import METRICS, RunSpec, run_key, whole
@@ -37,9 +38,9 @@ def _cached_split(dataset: Dataset, name: str) -> Split:
 
 
 @lru_cache(maxsize=4)
-def _backbone(dataset: Dataset, split: str, recommender: Recommender, seed: int) -> Fitted:
+def _backbone(dataset: Dataset, split: str, model: Recommender | FixedEpochs, seed: int) -> Fitted:
     """The collaborative model that others build on."""
-    return recommender.fit(_cached_split(dataset, split), seed=seed)
+    return model.fit(_cached_split(dataset, split), seed=seed)
 
 
 def run(spec: RunSpec, store: Store, dataset: Dataset | None = None, *, threads: int = 1) -> Record:
@@ -75,7 +76,7 @@ def _compute(missing: list[tuple[RunSpec, str]], store: Store, dataset: Dataset)
     backbone = None
     if "backbone" in recommender.needs:
         model = backbone_of(dict(spec.settings)["backbone"], spec.recommender, spec.protocol)
-        backbone = _backbone(dataset, spec.split, model, spec.seed)
+        backbone = _backbone(dataset, spec.split, recommender.backbone_from(model), spec.seed)
     started = time.perf_counter()
     read = None if vectors is None else vectors[recommender.reads(split)]
     shared = recommender.fit(split, read, backbone=backbone, seed=spec.seed)

@@ -182,6 +182,8 @@ def run_key(spec: RunSpec, dataset: Dataset, digests: Digests) -> str:
     values |= versions_of(spec)
     if not dataset.generated:
         values["listeners"] = "rows"  # records from before kept the ids of the data
+    if RECOMMENDERS[spec.recommender].stops_on_cold and dataset.validates_cold(spec.split):
+        values["stopped_by"] = "cold validation"  # records from before may know hot validation
     if spec.backend:
         values["vectors"] = dataset.vector_digest(spec.backend, digests)
     if "truth" in RECOMMENDERS[spec.recommender].needs:

@@ -38,7 +38,8 @@ from mrs.data.pseudo_cold import pseudo_cold_split, validation_split
 from mrs.data.splits import Split
 from mrs.data.surrogates import HELDOUT_R2, STAND_INS
 from mrs.errors import InputError
-from mrs.recommenders import RECOMMENDERS, Fitted, make_recommender
+from mrs.recommenders import RECOMMENDERS, Fitted, Recommender, make_recommender
+from mrs.recommenders.base import FixedEpochs
 from mrs.study.ranker import Ranker
 from mrs.study.run import machine, score
 from mrs.study.search import Group, groups
@@ -197,9 +198,10 @@ def _data(spec: str, split: str, cold: bool) -> tuple[Dataset, Split, int]:
 
 
 @lru_cache(maxsize=4)
-def _backbone(spec: str, split: str, cold: bool, name: str, seed: int) -> Fitted:
-    """With its class's values, as in a study's runs."""
-    return make_recommender(name, {}).fit(_data(spec, split, cold)[1], seed=seed)
+def _backbone(
+    spec: str, split: str, cold: bool, model: Recommender | FixedEpochs, seed: int
+) -> Fitted:
+    return model.fit(_data(spec, split, cold)[1], seed=seed)
 
 
 def fit_and_score(job: Job) -> dict[str, Any]:
@@ -212,7 +214,8 @@ def fit_and_score(job: Job) -> dict[str, Any]:
     recommender = make_recommender(job.cells[0][0], settings)
     backbone = None
     if "backbone" in recommender.needs:
-        backbone = _backbone(job.dataset, job.split, job.cold, settings["backbone"], job.seed)
+        model = recommender.backbone_from(make_recommender(settings["backbone"], {}))
+        backbone = _backbone(job.dataset, job.split, job.cold, model, job.seed)
     vectors = dataset.vectors(job.backend) if job.backend else None
     import lightning  # noqa: F401 - takes seconds, which are not the first fit's
 

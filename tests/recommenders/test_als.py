@@ -6,6 +6,8 @@ from recommenders.conformance import Conformance, checkerboard, pairs
 
 from mrs.data.splits import Split
 from mrs.recommenders.als import ALS, BPR, Factorisation
+from mrs.recommenders.bimodal import BimodalContent
+from mrs.recommenders.coldstart.artist_mean import ArtistMean
 
 TINY = (
     ALS(embedding_size=2, regularization=0.1),
@@ -91,3 +93,17 @@ def test_nothing_is_said_of_convergence_without_validation(settings: Factorisati
     fitted = replace(settings, max_epochs=2).fit(checkerboard(), seed=0)
     assert fitted.converged is None
     assert fitted.curve == []
+
+
+@pytest.mark.parametrize("settings", TINY, ids=lambda settings: settings.name)
+def test_a_cold_start_backbone_has_all_its_epochs(settings: Factorisation) -> None:
+    """Held-out pairs and patience do not stop it: it is implicit's model after seven epochs."""
+    split = with_validation()
+    impatient = replace(settings, patience=1)
+    base = ArtistMean(backbone_epochs=7).backbone_from(impatient).fit(split, seed=5)
+    model = settings.model(5)
+    for _ in range(7):
+        model.fit(split.matrix, show_progress=False)
+    assert np.array_equal(base.items(), model.item_factors)
+    assert np.array_equal(base.users(), model.user_factors)
+    assert BimodalContent().backbone_from(impatient) is impatient

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from recommenders.coldstart.material import cold_validation
 from recommenders.conformance import Conformance, checkerboard, colours
 
 from mrs.data.splits import Split
@@ -156,3 +157,32 @@ def test_mistakes() -> None:
         make_recommender("bimodal_average", {"backbone": "knn"})
     with pytest.raises(InputError, match=r"temperature=0.0, sigma=0.5; both must be 0.03 or more"):
         make_recommender("bimodal_content", {"temperature": "0"})
+
+
+def test_cold_validation_tracks_stop_the_fit_where_there_are_any() -> None:
+    """Their NDCG@20 among themselves in the content space, worked out from the fitted model."""
+    split = checkerboard()
+    split = cold_validation(replace(split, val=split.hot_test))
+    settings = BimodalContent(**SIZES | {"max_epochs": 12, "patience": 3})
+    read = colours(settings.reads(split), split)
+    assert np.array_equal(settings.reads(split)[len(split.warm) :], split.validation_tracks)
+    fitted = settings.fit(split, read, backbone=known_backbone(split), seed=0)
+    assert {name for row in fitted.curve for name in row} == {"epoch", "loss", "cold ndcg@20"}
+    held = split.validation_tracks
+    scores = fitted.users() @ fitted.encode(read[len(split.warm) :]).T
+    played = np.zeros(scores.shape, dtype=bool)
+    played[split.cold_val.user, np.searchsorted(held, split.cold_val.track)] = True
+    found = []
+    for row, hits in zip(scores, played, strict=True):
+        discount = 1 / np.log2(np.arange(len(held)) + 2)
+        found.append(discount[hits[np.argsort(-row, kind="stable")]].sum())
+        found[-1] /= discount[: hits.sum()].sum()
+    best = max(row["cold ndcg@20"] for row in fitted.curve)
+    assert best == pytest.approx(np.mean(found), abs=1e-6)
+    without = settings.fit(
+        replace(split, cold_val=None),
+        colours(split.warm, split),
+        backbone=known_backbone(split),
+        seed=0,
+    )
+    assert {name for row in without.curve for name in row} == {"epoch", "loss", "ndcg@50"}

@@ -1,7 +1,9 @@
 """What decides a run's key."""
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from shutil import copyfile
 
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ from worlds import random_parts, write_own
 
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.digests import Digests
+from mrs.data.rules import CatalogueRule
 from mrs.errors import InputError
+from mrs.recommenders.bimodal import BimodalContent
 from mrs.recommenders.knn import KNN
 from mrs.study.spec import RunSpec, make_spec, run_key
 
@@ -115,3 +119,37 @@ def test_command_names_all_that_was_asked(dataset: Dataset) -> None:
 def test_mistakes(dataset: Dataset, change: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         spec(dataset, **change)
+
+
+def test_only_cold_validation_marks_the_runs_that_it_stops(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bimodal's keys on other splits, and those of what does not look at it, stay as they were."""
+
+    def keys() -> list[str]:
+        asked = ({"recommender": "bimodal_content"}, {"recommender": "knn"})
+        return [run_key(spec(dataset, **one), dataset, Digests()) for one in asked]
+
+    bimodal, knn = keys()
+    monkeypatch.setattr(BimodalContent, "stops_on_cold", False)
+    assert keys() == [bimodal, knn]
+    monkeypatch.undo()
+    monkeypatch.setattr(Dataset, "validates_cold", lambda *_: True)
+    marked, same = keys()
+    assert marked != bimodal
+    assert same == knn
+
+
+def test_a_catalogue_split_and_files_say_whether_they_validate_cold(tmp_path: Path) -> None:
+    write_own(tmp_path / "own", random_parts())
+    files = tmp_path / "own" / "splits"
+    name = next(iter(files.iterdir())).name
+    own = open_dataset(tmp_path / "own")
+    assert not own.validates_cold(name)
+    first = next((files / name).glob("cold_test*"))
+    copyfile(first, first.with_name(first.name.replace("cold_test", "cold_val")))
+    assert open_dataset(tmp_path / "own").validates_cold(name)
+    rule = CatalogueRule(test_start=datetime(2020, 1, 1))
+    assert not rule.validates_cold
+    assert replace(rule, cold_validation_share=0.3).validates_cold
+    assert replace(rule, cold_validation_start=datetime(2019, 12, 1)).validates_cold

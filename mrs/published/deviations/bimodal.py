@@ -13,6 +13,7 @@ from mrs.published.deviations.elsa import RawTable
 from mrs.recommenders.base import Fitted
 from mrs.recommenders.bimodal import Bimodal, BimodalModule, FittedBimodal
 from mrs.recommenders.contrastive import positive_weight, sums_across, sums_within
+from mrs.recommenders.held_out import HeldOut
 from mrs.recommenders.knn import mean_of_history
 
 BIMODAL = ("bimodal_content", "bimodal_collaborative", "bimodal_average")
@@ -116,13 +117,11 @@ class TrainingLossStop(Bimodal):
         seed: int,
     ) -> FittedBimodal:
         """Fit to the split without its validation pairs."""
-        return super().fit(without_validation(split), vectors, backbone=backbone, seed=seed)
+        return super().fit(split.without_validation(), vectors, backbone=backbone, seed=seed)
 
-
-def without_validation(split: Split) -> Split:
-    """The split with nothing to validate by; its train part is what it was."""
-    nothing = {name: part[:0] for name, part in vars(split.val).items()}
-    return replace(split, val=replace(split.val, **nothing))
+    def held_out(self, split: Split, content: np.ndarray) -> HeldOut | None:
+        """No track is held out either."""
+        return None
 
 
 DEVIATIONS = (

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,16 +13,16 @@ from torch import nn
 
 from mrs.data.splits import Split
 from mrs.errors import InputError
-from mrs.recommenders.base import Fitted, Recommender
+from mrs.recommenders.base import Fitted, FixedEpochs, Recommender
 from mrs.recommenders.bimodal import BACKBONES
 from mrs.recommenders.coldstart.catalogues import Catalogues
 from mrs.recommenders.content import Components
 from mrs.recommenders.elsa import FittedFactors
+from mrs.recommenders.held_out import HeldOut
 from mrs.recommenders.hybrid import unit_components
-from mrs.recommenders.training import TrainedModule, fit_module, mean_ndcg
+from mrs.recommenders.training import TrainedModule, fit_module
 
 HELD_OUT_SHARE = 0.05
-HELD_OUT_K = 20
 ROWS_AT_ONCE = 8192  # new tracks that go through a network together, which bounds memory
 
 
@@ -61,16 +61,25 @@ class ColdStart(Recommender):
     The backbone's users score the new tracks; its factors of the train tracks are the targets.
     Factors of BPR hold a bias in their last column (1 for users): it is a target like the others,
     so that the dot product keeps it.
+
+    The backbone is trained for `backbone_epochs`, whatever held-out interactions say: these are
+    few, hot and of light listeners, and where they stop it decides how much a track's factor holds
+    of its artist. Longer training moves lists from discovery to exploit.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"vectors", "backbone"})
     scenarios: ClassVar[tuple[str, ...]] = ("cold",)
 
     backbone: str = "bpr"
+    backbone_epochs: int = 100
 
     def __post_init__(self) -> None:
         if self.backbone not in BACKBONES:
             raise InputError(f"{self.label}: {self.backbone!r} is none of {', '.join(BACKBONES)}")
+
+    def backbone_from(self, model: Recommender) -> FixedEpochs:
+        """The model after `backbone_epochs` epochs."""
+        return FixedEpochs(model, self.backbone_epochs)
 
     def artists(self, split: Split, wanted: bool = True) -> np.ndarray:
         """Codes of all tracks' artists [n_tracks], -1 where unknown. Raises `InputError`."""
@@ -89,29 +98,13 @@ def raw_ids(split: Split) -> np.ndarray:
     return np.empty(0, dtype=np.int64) if split.artist_ids is None else split.artist_ids
 
 
-class HeldOut(NamedTuple):
-    """Tracks that a fit stays without, to say how well it places new ones.
-
-    Their `content` [V x c] and artists' codes `artist` [V], the positions of the users who played
-    any of them [T], and who played what, `truth` [T x V].
-    """
-
-    content: np.ndarray
-    artist: np.ndarray
-    users: np.ndarray
-    truth: sp.csr_matrix
-
-    def ndcg(self, users: np.ndarray, items: np.ndarray) -> float:
-        """Mean NDCG@20 of factors of all users [U x d] and of the held-out tracks [V x d]."""
-        return mean_ndcg(users[self.users], items, self.truth, HELD_OUT_K)
-
-
 @dataclass(frozen=True, eq=False)
 class Material:
     """What a model learns from. Row i is train track i everywhere, and no row is trained.
 
     `content` [N x c], `factors` [N x d] and `users` [U x d] of the backbone, `artist` [N];
-    `trained` [n] are the train tracks that are not held out, and `matrix` [U x n] their plays.
+    `trained` [n] are the train tracks that are not held out, `matrix` [U x n] their plays, and
+    `held_artist` [V] the artists of those that are.
     """
 
     content: np.ndarray
@@ -121,6 +114,7 @@ class Material:
     trained: np.ndarray
     matrix: sp.csr_matrix
     held: HeldOut
+    held_artist: np.ndarray
 
     @classmethod
     def of(
@@ -131,28 +125,24 @@ class Material:
         backbone: Fitted,
         seed: int,
     ) -> "Material":
-        """`content` are rows of the train tracks, then of `validation_tracks`.
+        """`content` are rows of the train tracks, then of `split.validation_tracks`.
 
         Held out are the split's cold validation tracks. Where it has none, a seeded share
         `HELD_OUT_SHARE` of the train tracks: they are no target, in no catalogue, and no pair of
         theirs is trained on, but the backbone has read their plays.
         """
-        n_tracks, outside = len(split.warm), validation_tracks(split)
+        n_tracks, outside = len(split.warm), split.validation_tracks
         held = np.empty(0, dtype=np.int64)
         if len(outside):
-            assert split.cold_val is not None
-            place = np.searchsorted(outside, split.cold_val.track)
-            users, row = np.unique(split.cold_val.user, return_inverse=True)
-            ones = np.ones(len(place), dtype=np.float32)
-            truth = sp.csr_matrix((ones, (row, place)), shape=(len(users), len(outside)))
-            held_out = HeldOut(content[n_tracks:], artists[outside], users, truth)
+            held_out, held_artist = HeldOut.of(split, content[n_tracks:]), artists[outside]
         else:
             n_held = min(max(2, round(HELD_OUT_SHARE * n_tracks)), n_tracks - 1)
             chosen = np.random.default_rng([seed, n_tracks]).permutation(n_tracks)[:n_held]
             held = np.sort(chosen)
             plays = split.matrix[:, held]
             users = np.flatnonzero(np.diff(plays.indptr))
-            held_out = HeldOut(content[held], artists[split.warm[held]], users, plays[users])
+            held_out = HeldOut(content[held], users, plays[users])
+            held_artist = artists[split.warm[held]]
         trained = np.setdiff1d(np.arange(n_tracks), held)
         return cls(
             content=content[:n_tracks],
@@ -162,14 +152,8 @@ class Material:
             trained=trained,
             matrix=split.matrix[:, trained],
             held=held_out,
+            held_artist=held_artist,
         )
-
-
-def validation_tracks(split: Split) -> np.ndarray:
-    """Positions of the split's cold validation tracks, ascending; none where it has none."""
-    if split.cold_val is None:
-        return np.empty(0, dtype=np.int32)
-    return np.unique(split.cold_val.track)
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,12 +237,14 @@ class ColdStartModule(TrainedModule):
         """NDCG@20 on the held-out tracks among themselves."""
         held = self.material.held
         users, _ = self.factors()
-        return {"cold ndcg@20": held.ndcg(users, self.new_tracks(held.content, held.artist))}
+        return held.validate(users, self.new_tracks(held.content, self.material.held_artist))
 
 
 @dataclass(frozen=True)
 class TrainedColdStart(ColdStart):
     """What is trained on content: see `Material` for what is held out to stop it."""
+
+    stops_on_cold: ClassVar[bool] = True
 
     n_components: int | None = 128
     learning_rate: float = 0.001
@@ -266,11 +252,6 @@ class TrainedColdStart(ColdStart):
     batch_size: int = 1024
     max_epochs: int = 500
     patience: int = 10
-
-    def reads(self, split: Split) -> np.ndarray:
-        """The train tracks, then the cold validation tracks."""
-        outside = validation_tracks(split)
-        return np.concatenate([split.warm, outside]) if len(outside) else split.warm
 
     @abstractmethod
     def module(self, material: Material, seed: int) -> ColdStartModule:

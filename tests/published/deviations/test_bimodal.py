@@ -6,7 +6,7 @@ import torch
 from recommenders.conformance import checkerboard, colours
 
 from mrs.published.deviations import backbone_of, recommender_of
-from mrs.published.deviations.bimodal import one_way_loss, without_validation
+from mrs.published.deviations.bimodal import one_way_loss
 from mrs.recommenders.base import normalise
 from mrs.recommenders.bimodal import FittedBimodal
 
@@ -137,7 +137,7 @@ def test_other_deviations_leave_the_backbone_alone() -> None:
 def test_without_validation_the_training_loss_is_watched() -> None:
     split = checkerboard()
     split = replace(split, val=split.hot_test)
-    assert len(without_validation(split).val) == 0
+    assert len(split.without_validation().val) == 0
     assert len(split.val) > 0
     backbone = backbone_of("elsa", "bimodal_content", "corrected").fit(split, seed=0)
     names = []

@@ -190,13 +190,13 @@ def test_held_out_tracks_are_those_of_the_split() -> None:
     material = Material.of(split, content, split.artists, backbone(split), seed=0)
     assert len(material.trained) == 16
     assert material.held.content[:, 0].tolist() == [16, 17]
-    assert np.array_equal(material.held.artist, split.artists[[5, 8]])
+    assert np.array_equal(material.held_artist, split.artists[[5, 8]])
     assert material.held.users.tolist() == [0, 3]
     assert material.held.truth.toarray().tolist() == [[1, 0], [0, 1]]
     users = np.zeros((12, 2), dtype=np.float32)
     users[0, 0], users[3, 1] = 1, -1  # user 0 ranks it first, user 3 second
-    found = material.held.ndcg(users, np.eye(2, dtype=np.float32))
-    assert found == pytest.approx((1 + 1 / np.log2(3)) / 2)
+    found = material.held.validate(users, np.eye(2, dtype=np.float32))
+    assert found == {"cold ndcg@20": pytest.approx((1 + 1 / np.log2(3)) / 2)}
 
 
 def test_the_estimate_is_a_ridge_regression_as_far_spread_as_artists_means() -> None:
