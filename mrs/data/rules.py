@@ -22,11 +22,11 @@ class CatalogueRule(TemporalRule):
 
     Cold validation tracks are new ones by either of two rules. With `cold_validation_start` they
     are those first played in the window between it and the cut (Music4All-Onion in arXiv
-    2604.07090: the last train month); their pairs before the cut are `cold_val`, and no later play
-    of them counts, where the authors' file holds those after the cut as well: so nothing of the test
-    period stops a fit. With `cold_validation_share` they are a share of the new tracks of the test
-    period, drawn by track with `seed` (Yambda there: 0.3). Neither kind takes part in train, in
-    its core or in the cold test.
+    2604.07090: the last train month); their pairs before the cut are `cold_val`. No later play of
+    them counts, so that nothing of the test period stops a fit; the authors' file has the pairs of
+    both sides of the cut. With `cold_validation_share` they are a share of the new tracks of the
+    test period, drawn by track with `seed` (Yambda there: 0.3). Neither kind takes part in train,
+    in its core or in the cold test.
 
     Cold candidates are the tracks that a train user played first in the test period. Those whose
     artist has no track in train stay among them: there they were left out. Whose artist is known
