@@ -118,9 +118,8 @@ class DeviationsPage:
                     for scenario in SCENARIOS
                 }
                 label = self.label(name) if name else ""
-                rows.append(
-                    {"deviation": row.title, "recommender": label} | cells | {"code": row.certainty}
-                )
+                names = {"deviation": row.title, "recommender": label}
+                rows.append(names | cells | {"code read": row.certainty})
         return pl.DataFrame(rows)
 
     def _cell(self, row: DeviationRow, recommender: str, found: dict | None, scenario: str) -> str:

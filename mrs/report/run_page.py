@@ -1,6 +1,7 @@
 """What the page of one cell shows: `notebooks/recommend.ipynb` calls these."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from mrs.backends.hearing import hear_world
 from mrs.data.dataset import open_dataset
 from mrs.report import summary
 from mrs.report.figures import cell_figure, distribution_figure
+from mrs.report.style import Source
 from mrs.study.grid import missing_fits
 from mrs.study.results import Cell, Results
 from mrs.study.run import run_fit
@@ -85,6 +87,12 @@ class RunPage:
         """The page's heading."""
         shown = f"{self.cell.card.label}, " if self.cell.card else ""
         return f"{self.cell.recommender.label}: {shown}{self.cell.scenario}"
+
+    @property
+    def source(self) -> Source:
+        """What its tables and figures rest on, with the page's heading."""
+        source = summary.source_of(self.results)
+        return replace(source, text=f"{self.title}. {source.text}")
 
     def parameters(self) -> pl.DataFrame:
         """What was run: one row a parameter."""
