@@ -3,11 +3,16 @@
 import hashlib
 import json
 import os
+import re
+import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from mrs.errors import StorageError, writing
 
 
 def of_values(values: Any) -> str:
@@ -15,19 +20,51 @@ def of_values(values: Any) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def unfinished() -> str:
+    """How the names of this process's unfinished files and folders begin."""
+    return f".new-{os.getpid()}@{socket.gethostname()}-"
+
+
+def sweep(folder: Path) -> None:
+    """Remove unfinished files and folders whose process is gone; others' are left alone."""
+    for path in folder.glob(".new-*"):
+        named = re.match(r"\.new-(\d+)@(.+)-", path.name)
+        if named and (named[2] != socket.gethostname() or _runs(int(named[1]))):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's
+    return True
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path`, named .new-*, that takes its place if nothing was raised."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """A temporary file beside `path`, named .new-*, that takes its place if nothing was raised.
+
+    Raises `StorageError` where the folder cannot be written or the disk is full.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=unfinished())
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -60,5 +97,6 @@ class Digests:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         self._known[str(path)] = [*mark, digest]
         if self.cache is not None:
-            write_atomically(self.cache, json.dumps(self._known))
+            with suppress(StorageError):  # a cache: what is not kept is computed again
+                write_atomically(self.cache, json.dumps(self._known))
         return digest

@@ -3,7 +3,8 @@
 Per user an archive keeps the ranks of the hits, the number of relevant tracks and that of the
 candidates; every metric and its chance level follow from those when a record is read. Its runs are
 found by what was asked for, not by the content of their inputs, so that they are found on a machine
-where vectors differ in their last digits. Only runs on generated worlds are kept.
+where vectors differ in their last digits. Only runs on generated worlds are kept. The file carries
+the checksum of its bytes.
 """
 
 import json
@@ -20,6 +21,7 @@ import typer
 
 from mrs.data.dataset import Card, Dataset
 from mrs.data.digests import of_values, replacing
+from mrs.data.sealed import is_whole, sealed
 from mrs.data.surrogates import HELDOUT_R2
 from mrs.data.tables import parquet_metadata, read_parquet
 from mrs.errors import InputError
@@ -115,11 +117,17 @@ class Archive:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
+            whole = is_whole(self.path)
+            if whole is False:
+                raise ValueError
             self.about: dict[str, Any] = json.loads(parquet_metadata(self.path)["about"])
             self._runs = read_parquet(self.path, ["asked", *ASKED]).with_row_index("place")
-        except (KeyError, ValueError, InputError) as error:
+            if whole is None and "sealed" in self.about:
+                raise ValueError
+        except (OSError, KeyError, ValueError, InputError) as error:
             raise InputError(
-                f"{self.path}: is no archive of runs; restore it or pack it"
+                f"{self.path}: is no archive of runs, or not as it was written; "
+                "restore it or pack it"
             ) from error
 
     @property
@@ -176,6 +184,7 @@ def pack(
             raise InputError(f"{dataset.folder}: real listening is not archived; keep the store")
         rows.append(_row(spec, record, dataset))
     about = {
+        "sealed": True,  # archives of before have no checksum
         "created": datetime.now(UTC).date().isoformat(),
         "machine": sorted({record.info["machine"] for _, record, _ in runs}),
         "versions": runs[0][1].info["versions"],
@@ -184,14 +193,15 @@ def pack(
         "seconds": round(_seconds(runs), 1),
     }
     frame = pl.DataFrame(rows, schema=SCHEMA)
+    content = sealed(
+        frame,
+        {"about": json.dumps(about)},
+        compression="zstd",
+        compression_level=15,
+        data_page_size=16 << 20,  # users and candidates repeat from run to run
+    )
     with replacing(path) as temporary:
-        frame.write_parquet(
-            temporary,
-            compression="zstd",
-            compression_level=15,
-            data_page_size=16 << 20,  # users and candidates repeat from run to run
-            metadata={"about": json.dumps(about)},
-        )
+        temporary.write_bytes(content)
     return Archive(path)
 
 

@@ -76,7 +76,6 @@ def run_grid(study: Study, store: Store, workers: int | None = None) -> Results:
     if workers is not None and workers < 1:
         raise InputError(f"workers {workers}: must be 1 or more")
     results = Results(study, store, _heard(study, workers))
-    store.sweep()
     run_fits(make_plan(results).fits, store, workers=workers, threads=study.threads)
     return results
 
@@ -91,23 +90,25 @@ def run_fits(
 ) -> None:
     """Compute runs grouped by fit on a local cluster, and write their records to the store.
 
-    `opened`, a function of a module, gives a worker the dataset of a name. Raises `RuntimeError` at
-    the end if a fit failed; the others are kept.
+    `opened`, a function of a module, gives a worker the dataset of a name. Raises `InputError` for
+    a store that another grid computes into or that cannot be written, and `RuntimeError` at the end
+    if a fit failed; the others are kept.
     """
     if not fits:
         return
-    failures = list(
-        run_on_workers(
-            _work,
-            fits,
-            workers=workers or os.cpu_count() or 1,
-            threads=threads,
-            title=f"{sum(map(len, fits))} runs",
-            store=str(store.folder.resolve()),
-            threads_a_fit=threads,
-            opened=opened,
+    with store.alone():
+        failures = list(
+            run_on_workers(
+                _work,
+                fits,
+                workers=workers or os.cpu_count() or 1,
+                threads=threads,
+                title=f"{sum(map(len, fits))} runs",
+                store=str(store.folder.resolve()),
+                threads_a_fit=threads,
+                opened=opened,
+            )
         )
-    )
     if failures:
         raise RuntimeError(
             f"{len(failures)} of {len(fits)} fits failed, the others are stored; "

@@ -1,11 +1,21 @@
-"""The run store: one folder a run, `<store>/<key>/run.json` and `users.parquet`."""
+"""The run store: one folder a run, `<store>/<key>/run.json` and `users.parquet`.
 
+A record is sealed: run.json holds under `record` its key, the sha256 of users.parquet and that of
+what else it says. A record that does not match counts as missing, as one without a seal does, and
+the next grid computes it again.
+"""
+
+import fcntl
+import hashlib
+import io
 import json
 import os
 import shutil
+import socket
+import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,20 +24,24 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mrs.data.digests import Digests, replacing
+from mrs.data.digests import Digests, of_values, replacing, sweep, unfinished
+from mrs.data.sealed import is_whole, sealed
 from mrs.data.tables import read_parquet
-from mrs.errors import InputError
+from mrs.errors import InputError, StorageError, writing
+
+SEAL = "record"  # what run.json has beside a record's information
+UNSEALED = "it has no checksum"
 
 
 @dataclass(frozen=True)
 class Record:
     """One run's record.
 
-    `info` is run.json: the parameters, n_users, n_candidates, seconds, memory, convergence,
-    provenance, versions, the command that makes it again. `users` has a row a test user:
-    user_id (of real listeners their row in the split, no id), n_relevant, n_candidates, hit_ranks
-    (ranks of the hits, from 1), a column a metric and list length ("ndcg@50") and its chance level
-    ("chance:ndcg@50").
+    `info` is what run.json says of the run: the parameters, n_users, n_candidates, seconds, memory,
+    convergence, provenance, versions, the command that makes it again. `users` has a row a test
+    user: user_id (of real listeners their row in the split, no id), n_relevant, n_candidates,
+    hit_ranks (ranks of the hits, from 1), a column a metric and list length ("ndcg@50") and its
+    chance level ("chance:ndcg@50").
     """
 
     key: str
@@ -35,8 +49,9 @@ class Record:
 
     @cached_property
     def info(self) -> dict[str, Any]:
-        """What run.json holds."""
-        return json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        """What run.json says of the run."""
+        text = (self.folder / "run.json").read_text(encoding="utf-8")
+        return {name: value for name, value in json.loads(text).items() if name != SEAL}
 
     @cached_property
     def users(self) -> pl.DataFrame:
@@ -67,6 +82,37 @@ def stacked(records: Sequence[Record], metrics: Sequence[str]) -> np.ndarray:
     return np.stack([record.users.select(metrics).to_numpy() for record in records])
 
 
+def damage(folder: Path) -> str | None:
+    """What is wrong with a record's folder, None for a whole record."""
+    for name in ("run.json", "users.parquet"):
+        if not (folder / name).is_file():
+            return f"{name} is missing"
+    try:
+        said = json.loads((folder / "run.json").read_bytes())
+        seal = said.pop(SEAL, None)
+    except (ValueError, AttributeError, TypeError):
+        return "run.json is no JSON object"
+    if not isinstance(seal, dict):
+        return UNSEALED
+    if seal.get("info") != of_values(said):
+        return "run.json does not match its checksum"
+    if seal.get("key") != folder.name:
+        return f"it is the record {seal.get('key')} under another name"
+    if seal.get("users") != _sha256((folder / "users.parquet").read_bytes()):
+        return "users.parquet does not match its checksum"
+    return None
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What changes when a file does, whatever the clock says."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 class Store:
     """A folder of records. A record is written under a temporary name and renamed."""
 
@@ -74,6 +120,7 @@ class Store:
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
             raise InputError(f"{self.folder}: is a file; name a folder for the run store")
+        self._checked: dict[str, tuple[list, str | None]] = {}
 
     @cached_property
     def digests(self) -> Digests:
@@ -81,37 +128,103 @@ class Store:
         return Digests(self.folder / "digests.json")
 
     def has(self, key: str) -> bool:
-        """Whether the record is there, whole."""
+        """Whether the record is there, whole.
+
+        Its checksums are compared when it is first asked for and when its files have changed. One
+        that is damaged is named on stderr, once. Raises `InputError` where files cannot be read.
+        """
         folder = self.folder / key
-        return (folder / "run.json").is_file() and (folder / "users.parquet").is_file()
+        try:
+            state = [_state(path) for path in (folder, *sorted(folder.iterdir()))]
+            if self._checked.get(key, (None, None))[0] != state:
+                found = damage(folder)
+                if found:
+                    self._say(key, found)
+                self._checked[key] = state, found
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise InputError(
+                f"{folder}: cannot be read ({error.strerror}); make it readable"
+            ) from error
+        return self._checked[key][1] is None
+
+    def _say(self, key: str, found: str) -> None:
+        """Name a damaged record; those of earlier versions, which had no checksums, in one line."""
+        if found != UNSEALED:
+            print(f"mrs: {self.folder / key}: {found}; counts as missing", file=sys.stderr)
+        elif all(before != UNSEALED for _, before in self._checked.values()):
+            print(
+                f"mrs: {self.folder}: has records without a checksum, by an earlier version; they "
+                "count as missing",
+                file=sys.stderr,
+            )
 
     def read(self, key: str) -> Record | None:
         """The record of a key, None where there is none."""
         return Record(key, self.folder / key) if self.has(key) else None
 
     def write(self, key: str, info: dict[str, Any], users: pl.DataFrame) -> Record:
-        """Write a record; one that is there already stays."""
-        try:
+        """Write a record; one that is there already and whole stays.
+
+        Raises `StorageError` where the store cannot be written or the disk is full.
+        """
+        buffer = io.BytesIO()
+        users.write_parquet(buffer)
+        text = json.dumps(info, ensure_ascii=False)
+        seal = {
+            "key": key,
+            "users": _sha256(buffer.getvalue()),
+            "info": of_values(json.loads(text)),
+        }
+        folder = self.folder / key
+        with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
-        except OSError as error:
-            raise InputError(
-                f"{self.folder}: cannot be written ({error.strerror}); choose another store"
-            ) from error
-        try:
-            users.write_parquet(temporary / "users.parquet")
-            text = json.dumps(info, indent=1, ensure_ascii=False)
-            (temporary / "run.json").write_text(text, encoding="utf-8")
-            temporary.chmod(0o755)
-            if (self.folder / key).exists() and not self.has(key):
-                shutil.rmtree(self.folder / key)
-            os.rename(temporary, self.folder / key)  # noqa: PTH104 - never replaces a full folder
-        except OSError:
-            if not self.has(key):
-                raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-        return Record(key, self.folder / key)
+            temporary = Path(tempfile.mkdtemp(prefix=unfinished(), dir=self.folder))
+            try:
+                (temporary / "users.parquet").write_bytes(buffer.getvalue())
+                text = json.dumps(info | {SEAL: seal}, indent=1, ensure_ascii=False)
+                (temporary / "run.json").write_text(text, encoding="utf-8")
+                temporary.chmod(0o755)
+                if folder.exists() and not self.has(key):
+                    shutil.rmtree(folder)
+                os.rename(temporary, folder)  # noqa: PTH104 - never replaces a full folder
+            except OSError:
+                if not self.has(key):
+                    raise
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+        return Record(key, folder)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other grids out of the store, and remove what interrupted writes left behind.
+
+        The lock ends with the process, whatever ends that. Raises `InputError` where another grid
+        has it.
+        """
+        path = self.folder / ".lock"
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = path.open("a+", encoding="utf-8")
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                raise InputError(
+                    f"{self.folder}: another grid is computing into it ({lock.read().strip()}); "
+                    "wait for its end or name another store"
+                ) from None
+            except OSError:
+                pass  # a file system without locks: names never meet, runs may be computed twice
+            with writing(self.folder):
+                lock.truncate(0)
+                lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+                lock.flush()
+            for folder in (self.folder, self.folder / ".derived", self.folder / ".tuning"):
+                sweep(folder)
+            yield
 
     def derived(self, key: str, compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         """A frame that takes time to compute from records, kept in the store for the next time.
@@ -119,19 +232,13 @@ class Store:
         `key` hashes all that decides it. In a store that cannot be written nothing is kept.
         """
         path = self.folder / ".derived" / f"{key}.parquet"
-        with suppress(InputError):
-            return read_parquet(path)
+        with suppress(OSError):
+            if is_whole(path):
+                return read_parquet(path)
         frame = compute()
-        with suppress(OSError), replacing(path) as temporary:
-            frame.write_parquet(temporary)
+        with suppress(StorageError), replacing(path) as temporary:
+            temporary.write_bytes(sealed(frame))
         return frame
-
-    def sweep(self) -> None:
-        """Remove what interrupted writes left behind. Only for when nobody writes."""
-        for leftover in self.folder.glob(".new-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        for unfinished in self.folder.glob(".derived/.new-*"):
-            unfinished.unlink(missing_ok=True)
 
     def records(self) -> list[Record]:
         """All whole records, sorted by key."""

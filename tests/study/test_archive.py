@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 import worlds
 
@@ -110,6 +111,33 @@ class TestArchive:
         (tmp_path / "x.parquet").write_text("no")
         with pytest.raises(InputError, match="no archive of runs"):
             Archive(tmp_path / "x.parquet")
+
+    def test_a_flipped_bit_anywhere_is_named(self, results, tmp_path):
+        content = results.archive.path.read_bytes()
+        copy = tmp_path / "copy.parquet"
+        places = {*range(0, len(content), len(content) // 40), len(content) - 1}
+        about, seal = content.rindex(b'"seconds"'), content.rindex(b"mrs:sha256")
+        for place in places | {about, about + 12, seal, seal + 5, seal + 11, seal + 30}:
+            damaged = bytearray(content)
+            damaged[place] ^= 1
+            copy.write_bytes(damaged)
+            with pytest.raises(InputError, match=r"copy\.parquet: .*; restore it or pack it"):
+                Archive(copy)
+        copy.write_bytes(content[:-100])
+        with pytest.raises(InputError, match="restore it or pack it"):
+            Archive(copy)
+        copy.write_bytes(content)
+        assert len(Archive(copy).runs) == len(results.archive.runs)
+
+    def test_an_archive_of_before_has_no_checksum_and_is_read(self, results, tmp_path):
+        path = results.archive.path
+        about = {k: v for k, v in results.archive.about.items() if k != "sealed"}
+        pl.read_parquet(path).write_parquet(
+            tmp_path / "old.parquet", metadata={"about": json.dumps(about)}
+        )
+        old = Archive(tmp_path / "old.parquet")
+        assert old.about == about
+        assert old.record(0).info == results.archive.record(0).info
 
     def test_a_study_without_an_archive(self, folder, tmp_path):
         text = (folder / "small.yaml").read_text().replace("archive: small.parquet", "")
