@@ -17,7 +17,7 @@ def sealed(frame: pl.DataFrame, metadata: dict[str, str] | None = None, **option
     buffer = io.BytesIO()
     frame.write_parquet(buffer, metadata=(metadata or {}) | {"mrs:sha256": BLANK}, **options)
     content = buffer.getvalue()
-    head, blank, tail = content.rpartition(BLANK.encode())
+    head, _, tail = content.rpartition(BLANK.encode())
     return head + hashlib.sha256(content).hexdigest().encode() + tail
 
 
@@ -28,4 +28,6 @@ def is_whole(path: Path) -> bool | None:
     if not seals:
         return None
     head, digest, tail = content.rpartition(seals[-1])
-    return hashlib.sha256(head + BLANK.encode() + tail).hexdigest() == digest.decode(errors="replace")
+    return hashlib.sha256(head + BLANK.encode() + tail).hexdigest() == digest.decode(
+        errors="replace"
+    )
