@@ -1,3 +1,5 @@
+import errno
+import os
 import sys
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import soxr
 from sounds import tone, write_tone
 
 from mrs.backends.audio import Reason, UnheardError, decode
+from mrs.errors import InputError
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3", "a.aiff", "音楽 Ære.wav"])
@@ -120,3 +123,47 @@ def test_no_samples(tmp_path: Path) -> None:
     with pytest.raises(UnheardError) as caught:
         decode(path, 16_000)
     assert caught.value.reason is Reason.TOO_SHORT
+
+
+def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
+    whole = write_tone(tmp_path / "a.wav", 1.0)
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/Bj\xf8rk.wav"))  # Latin-1
+    path.write_bytes(whole.read_bytes())
+    assert np.array_equal(decode(path, 16_000), decode(whole, 16_000))
+
+
+@pytest.mark.parametrize("name", ["a\0.wav", "x" * 300, "a.wav/b.wav"])
+def test_names_that_lead_nowhere(tmp_path: Path, name: str) -> None:
+    write_tone(tmp_path / "a.wav", 1.0)
+    with pytest.raises(UnheardError) as caught:
+        decode(tmp_path / name, 16_000)
+    assert caught.value.reason is Reason.MISSING
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UnheardError, match="no regular file") as caught:
+        decode(tmp_path / "pipe", 16_000)
+    assert caught.value.reason is Reason.UNREADABLE
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EMFILE, errno.EIO, errno.ESTALE])
+def test_what_cannot_be_read_now_is_no_property_of_the_file(
+    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_tone(tmp_path / "a.wav", 1.0)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match=rf"a\.wav: cannot be read \({os.strerror(number)}\)"):
+        decode(path, 16_000)
+
+
+@pytest.mark.parametrize("rate", [1, 800_000_000])
+def test_sample_rates_that_no_recording_has(tmp_path: Path, rate: int) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(1.0), rate)
+    with pytest.raises(UnheardError, match=f"states a sample rate of {rate} Hz") as caught:
+        decode(tmp_path / "a.wav", 16_000)
+    assert caught.value.reason is Reason.CORRUPT
