@@ -15,6 +15,7 @@ import polars as pl
 from mrs.data import checks
 from mrs.data.dataset import Card, Dataset, read_card
 from mrs.data.digests import Digests, of_values
+from mrs.data.folders import vector_name
 from mrs.data.splits import Interactions, Split
 from mrs.data.tables import read_csv
 from mrs.errors import InputError
@@ -111,21 +112,14 @@ def restrict(split: Split, kept: np.ndarray) -> Split:
 def bring(dataset: Dataset, file: Path, ids: Path | None = None) -> WithVectors:
     """Set vectors beside a dataset's own. Raises `InputError` for what cannot be used."""
     stored = checks.open_vectors(file)
-    if not len(stored):
-        raise InputError(f"{file}: has no rows; save one row a track")
-    with np.errstate(over="ignore"):
-        fits = np.isfinite(np.asarray(stored, dtype=np.float32)).all(axis=1)
-    if not fits.all():
-        raise InputError(
-            f"{file}: row {int(np.argmin(fits))}: a value is beyond float32; scale the vectors"
-        )
     if not np.ptp(stored, axis=0).any():
         raise InputError(f"{file}: all rows are equal, so that no order follows; save one a track")
     if ids is None:
         rows = _rows_by_position(dataset, file, len(stored))
     else:
         rows = _rows_by_id(dataset, file, len(stored), ids)
-    own = "brought" if file.stem == "mfcc" else file.stem
+    own = vector_name(file)
+    own = "brought" if own == "mfcc" else own
     base: dict[str, Any] = {field.name: getattr(dataset, field.name) for field in fields(dataset)}
     brought = WithVectors(**base, own=own, file=file, ids=ids, rows=rows)
     brought.card(own)  # refuses one that cannot be read

@@ -121,7 +121,7 @@ def open_vectors(path: Path, n_rows: int | None = None) -> np.ndarray:
     """Open a .npy file of vectors [n_rows x width] without reading it whole.
 
     Raises `InputError` for a missing, empty, truncated, pickled or non-numeric file, a wrong
-    shape, or a row with a value that is not finite. No pickle is ever loaded.
+    shape, or a row with a value that is not a finite float32. No pickle is ever loaded.
     """
     vectors = _map_vectors(path)
     if n_rows is not None and len(vectors) != n_rows:
@@ -130,9 +130,13 @@ def open_vectors(path: Path, n_rows: int | None = None) -> np.ndarray:
             "save one row a track in the order of tracks.parquet"
         )
     for start in range(0, len(vectors), VECTOR_BLOCK):
-        finite = np.isfinite(vectors[start : start + VECTOR_BLOCK]).all(axis=1)
-        if not finite.all():
-            row = start + int(np.argmin(finite))
+        block = vectors[start : start + VECTOR_BLOCK]
+        with np.errstate(over="ignore"):
+            usable = np.isfinite(np.asarray(block, np.float32)).all(axis=1)
+        if not usable.all():
+            row = start + int(np.argmin(usable))
+            if np.isfinite(vectors[row]).all():
+                raise InputError(f"{path}: row {row}: a value is beyond float32; scale the vectors")
             raise InputError(
                 f"{path}: row {row}: a value is NaN or infinite; compute that track's vector "
                 "again or remove the track"
@@ -178,4 +182,6 @@ def _map_vectors(path: Path) -> np.ndarray:
         raise InputError(
             f"{path}: has shape {vectors.shape}; save one row a track: tracks x embedding size"
         )
+    if not len(vectors):
+        raise InputError(f"{path}: has no rows; save one row a track")
     return vectors

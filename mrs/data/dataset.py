@@ -18,6 +18,7 @@ import polars as pl
 from mrs.backends import BACKENDS
 from mrs.data import checks, demo
 from mrs.data.digests import Digests, of_values
+from mrs.data.folders import vector_files, visible
 from mrs.data.render import Renderer
 from mrs.data.rules import parse_rule
 from mrs.data.splits import KNOWN_RULES, Split, TemporalRule, to_split
@@ -27,6 +28,7 @@ from mrs.errors import InputError
 PARTS = ("train", "val", "hot_test", "cold_test")
 PAIR_COLUMNS = {"user_id": "id", "track_id": "id", "timestamp": "time", "count": "integer"}
 PLAY_COLUMNS = {"user_id": "id", "track_id": "id", "timestamp": "time"}
+TRACKS = "tracks.parquet"
 ORIGINS = ("audio", "file", "surrogate")
 
 
@@ -108,9 +110,13 @@ class Dataset:
     def _name_seed(self) -> int:
         return int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:8], "little")
 
+    @property
+    def _vector_files(self) -> dict[str, Path]:
+        return vector_files(self.folder / "embeddings")
+
     def backends(self) -> list[str]:
         """The names of the backends with vectors here: the known ones in their order first."""
-        found = {path.stem for path in (self.folder / "embeddings").glob("*.npy")}
+        found = set(self._vector_files)
         return [name for name in BACKENDS if name in found] + sorted(found - set(BACKENDS))
 
     def _vector_file(self, backend: str) -> Path:
@@ -120,7 +126,7 @@ class Dataset:
                 f"{self.folder / 'embeddings'}: no backend {backend!r} (there: {known}); "
                 f"put its vectors there as {backend}.npy"
             )
-        return self.folder / "embeddings" / f"{backend}.npy"
+        return self._vector_files[backend]
 
     def card(self, backend: str) -> Card:
         """The backend's card; vectors without one are of origin "file"."""
@@ -158,7 +164,7 @@ class Dataset:
     def splits(self) -> list[str]:
         """Names of the splits, the default first."""
         return [*self.pair_files, *self.info.get("splits", {})] or [
-            name for name, rule in KNOWN_RULES.items() if (self.folder / rule.source).is_file()
+            name for name, rule in KNOWN_RULES.items() if (self.folder / rule.source).exists()
         ]
 
     def _rule(self, name: str) -> TemporalRule | None:
@@ -363,15 +369,15 @@ def _split_files(folder: Path, suffix: str) -> dict[str, Path]:
     """The files of a split, those it must have whether they are there or not."""
     files = {part: folder / f"{part}{suffix}" for part in PARTS}
     extra = folder / f"cold_val{suffix}"
-    return files | ({"cold_val": extra} if extra.is_file() else {})
+    return files | ({"cold_val": extra} if extra.exists() else {})
 
 
 def _open_own(spec: str, folder: Path) -> Dataset:
-    path = folder / "tracks.parquet"
+    path = folder / TRACKS
     checks.read_frame(path, {"track_id": "id"})
     tracks = read_parquet(path)
     checks.refuse_duplicates(path, tracks, ["track_id"])
-    split_folders = sorted(p for p in (folder / "splits").glob("*") if p.is_dir())
+    split_folders = [path for path in visible(folder / "splits") if path.is_dir()]
     pair_files = {p.name: _split_files(p, ".parquet") for p in split_folders}
     info = _read_json(folder / "dataset.json")
     if info.get("generator") == demo.GENERATOR:  # also one written before a rule was added
@@ -387,10 +393,10 @@ def _open_authors(spec: str, folder: Path) -> Dataset:
     authors' evaluation (589 of them there).
     """
     names = [f"{part}.pqt" for part in PARTS]
-    present = [name for name in names if (folder / name).is_file()]
+    present = [name for name in names if (folder / name).exists()]
     complete = len(present) == len(names)
     if "train.pqt" not in present:  # a part by itself, which a known rule cuts
-        present = [r.source for r in KNOWN_RULES.values() if (folder / r.source).is_file()]
+        present = [r.source for r in KNOWN_RULES.values() if (folder / r.source).exists()]
         if not present:
             raise InputError(f"{folder}: no train.pqt; put the authors' four .pqt files there")
     kinds = {"track_id": "id"}
@@ -447,9 +453,9 @@ def open_dataset(spec: str | Path) -> Dataset:
         raise InputError(
             f"{spec}: no such dataset; give a folder, or `demo` for the generated world"
         )
-    if (folder / "tracks.parquet").is_file():
+    if (folder / TRACKS).exists():
         return _open_own(spec, folder)
-    if any((folder / f"{part}.pqt").is_file() for part in PARTS):
+    if any((folder / f"{part}.pqt").exists() for part in PARTS):
         return _open_authors(spec, folder)
     raise InputError(
         f"{folder}: holds neither tracks.parquet nor train.pqt; see the layout in README.md"

@@ -97,6 +97,7 @@ def verify(dataset: Dataset) -> list[str]:
         lines.append(f"{name}: checksum right")
     for name in dataset.splits():
         split = dataset.split(name)
+        split.refuse_without_test()
         lines.append(
             f"split {name}: {len(split.train):,} train pairs of {len(split.users):,} users"
         )

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from mrs.data.folders import visible
 from mrs.data.packed import packed_lines
 from mrs.data.reduced import first_named, refuse_existing, scratch, write_folder
 from mrs.data.tables import read_csv, scan_parts
@@ -94,7 +95,7 @@ def reduce_onion(source: Path, folder: Path) -> Path:
             plays.write_parquet(parts / f"{part:06}.parquet")
             named.append(plays["track_id"].unique())
             numbered &= not plays["user_id"].cast(pl.Int64, strict=False).has_nulls()
-        listens = scan_parts(sorted(parts.iterdir()))
+        listens = scan_parts(visible(parts))
         if numbered:
             listens = listens.with_columns(pl.col("user_id").cast(pl.Int64))
         tracks = pl.concat(named).unique().sort().to_frame()
@@ -176,7 +177,7 @@ def read_audio(folder: Path) -> pl.DataFrame:
     """Where Music4All's audio lies (track_id, audio: an absolute path). Raises `InputError`."""
     if not folder.is_dir():
         raise InputError(f"{folder}: is no folder; put Music4All's audio files into one")
-    paths = sorted(path for path in folder.resolve().iterdir() if path.is_file())
+    paths = sorted(path for path in visible(folder.resolve()) if path.is_file())
     columns = {"track_id": [path.stem for path in paths], "audio": [str(path) for path in paths]}
     return first_named(pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String)))
 

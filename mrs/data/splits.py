@@ -6,7 +6,7 @@ Everything is in positions: a user is its place in `Split.users`, a track its ro
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -92,6 +92,15 @@ class Split:
                 f"split {self.name}: no artist is known; add artist_id to tracks.parquet"
             )
         return self.artists
+
+    def refuse_without_test(self) -> None:
+        """Raise `InputError` where there is no test row, hot or cold: nothing can be evaluated."""
+        if not len(self.hot_test) and not len(self.cold_test):
+            last = datetime.fromtimestamp(int(self.train.timestamp.max()) / 1e6, UTC)
+            raise InputError(
+                f"split {self.name}: has no test row, hot or cold; its last train play is of "
+                f"{last:%Y-%m-%d}: check test_start, or the rows of hot_test and cold_test"
+            )
 
     @cached_property
     def known_artist(self) -> np.ndarray:
@@ -205,10 +214,16 @@ class TemporalRule:
         return temporal_split(plays, self)
 
 
+def _utc(text: str) -> datetime:
+    """A time as plays have it: UTC without a time zone, which one that names none is taken as."""
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
+
+
 _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     **dict.fromkeys(
         ("train_start", "test_start", "test_end", "cold_validation_start"),
-        (datetime.fromisoformat, "2019-02-01"),
+        (_utc, "2019-02-01"),
     ),
     "validation_share": (float, "0.3"),
     "cold_validation_share": (float, "0.3"),

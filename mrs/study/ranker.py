@@ -43,7 +43,8 @@ def candidates_and_truth(dataset: Dataset, split: Split, scenario: str) -> Asked
         if len(left) < len(users):
             users, truth, seen = users[left], truth[left], seen[left]
     if not len(users):
-        raise InputError(f"split {split.name}: has no {scenario} test rows; choose hot or another")
+        split.refuse_without_test()
+        raise InputError(f"split {split.name}: has no {scenario} test rows; choose another one")
     return users, candidates, truth, seen
 
 

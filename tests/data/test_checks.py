@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -143,3 +144,83 @@ def test_truncated_vectors(tmp_path: Path, kept: int) -> None:
 def test_repeated_rows() -> None:
     rows = np.array([[1.0, 2], [3, 4], [1, 2], [1, 2], [0, 0]])
     assert repeated_rows(rows).tolist() == [2, 3]
+
+
+UTC_TIMES = [datetime(2019, 1, 31, 23, 30), datetime(2019, 2, 1, 0, 30)]
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "America/New_York", "Asia/Kolkata"])
+def test_times_are_read_as_utc_without_a_zone(tmp_path: Path, unit: str, zone: str | None) -> None:
+    path = tmp_path / "x.parquet"
+    times = pl.Series("timestamp", UTC_TIMES, pl.Datetime(unit))
+    if zone:
+        times = times.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+    times.to_frame().write_parquet(path)
+    read = read_frame(path, {"timestamp": "time"})["timestamp"]
+    assert read.dtype == pl.Datetime("us")
+    assert read.to_list() == UTC_TIMES
+
+
+@pytest.mark.parametrize("held_in", ["ms", "us", "ns"])
+@pytest.mark.parametrize("numbers_are_in", ["s", "ms", "us"])
+def test_times_in_a_mistaken_unit_are_refused(
+    tmp_path: Path, held_in: str, numbers_are_in: str
+) -> None:
+    """Numbers of one unit, stored as if they were of another: the right one alone is read."""
+    path = tmp_path / "x.parquet"
+    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+    seconds = [1548977400, 1548981000]  # the two times above, since 1970
+    numbers = pl.Series("timestamp", [s * per_second[numbers_are_in] for s in seconds])
+    numbers.cast(pl.Datetime(held_in)).to_frame().write_parquet(path)
+    if held_in == numbers_are_in:
+        assert read_frame(path, {"timestamp": "time"})["timestamp"].to_list() == UTC_TIMES
+        return
+    later = per_second[numbers_are_in] > per_second[held_in]
+    with fails(path, "every timestamp lies", "after 2200" if later else "before February 1970"):
+        read_frame(path, {"timestamp": "time"})
+
+
+def test_times_from_an_origin_of_their_own_are_kept(tmp_path: Path) -> None:
+    """Yambda publishes seconds from an origin that it does not tell, over 300 days."""
+    path = tmp_path / "x.parquet"
+    days = [datetime(1970, 1, 1), datetime(1970, 10, 28)]
+    pl.DataFrame({"timestamp": days}).write_parquet(path)
+    assert read_frame(path, {"timestamp": "time"})["timestamp"].to_list() == days
+
+
+def test_numbers_are_no_times(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    pl.DataFrame({"timestamp": [1548977400]}).write_parquet(path)
+    with fails(path, "holds Int64, not datetimes", "polars.from_epoch(..., time_unit='s')"):
+        read_frame(path, {"timestamp": "time"})
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4", ">f8"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_vectors_of_every_float_and_order(tmp_path: Path, dtype: str, order: str) -> None:
+    path = tmp_path / "x.npy"
+    np.save(path, np.array([[0, 1], [2, 3], [4, 5]], dtype=dtype, order=order))
+    assert np.asarray(open_vectors(path, 3), np.float32).tolist() == [[0, 1], [2, 3], [4, 5]]
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.ones(4), "shape (4,)"),
+        (np.ones((2, 3, 4)), "shape (2, 3, 4)"),
+        (np.ones((4, 0)), "shape (4, 0)"),
+        (np.float32(1), "shape ()"),
+        (np.ones((0, 3), np.float32), "has no rows"),
+        (np.ones((4, 3), complex), "complex128"),
+        (np.ones((4, 3), bool), "bool"),
+        (np.full((4, 3), "a"), "<U1"),
+        (np.ones((4, 3), [("x", "f4")]), "not floating-point"),
+        (np.array([[0, 1e39]]), "row 0: a value is beyond float32"),
+    ],
+)
+def test_vectors_that_are_none(tmp_path: Path, array: np.ndarray, words: str) -> None:
+    path = tmp_path / "x.npy"
+    np.save(path, array)
+    with fails(path, words):
+        open_vectors(path)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -269,3 +270,90 @@ def test_a_track_is_for_cold_validation_or_for_the_cold_test(own: Path) -> None:
     pl.concat([cold, row]).write_parquet(splits / "cold_test.parquet")
     with pytest.raises(InputError, match=f"row {len(cold)}: track .* is in cold_val too"):
         open_dataset(own).split()
+
+
+def test_what_other_programs_leave_stops_nothing(own: Path) -> None:
+    before = open_dataset(own)
+    for place in (own, own / "embeddings", own / "splits"):
+        for name in ("._mert.npy", ".DS_Store", "Thumbs.db", "~lock.npy", ".~lock.mert.npy#"):
+            (place / name).write_bytes(b"\x00\x05\x16\x07")
+        for name in (".ipynb_checkpoints", "__MACOSX", ".Trash-0"):
+            (place / name).mkdir()
+            (place / name / "mert.npy").touch()
+    dataset = open_dataset(own)
+    assert (dataset.splits(), dataset.backends()) == (["mine"], ["mert"])
+    assert dataset.split_name() == "mine"
+    assert describe.verify(dataset) == describe.verify(before)
+    assert describe.backend_table(dataset)["backend"].to_list() == ["mert"]
+
+
+@pytest.mark.parametrize("name", ["set[1]", "set*", "what?"])
+def test_a_dataset_is_not_taken_for_its_neighbour(tmp_path: Path, name: str) -> None:
+    """`set[1]` beside `set1`: as patterns the names stand for their neighbours."""
+    for folder, seed in ((name, 0), ("set1", 1), ("whats", 2)):
+        write_own(tmp_path / folder, random_parts(seed=seed), seed=seed)
+    split = open_dataset(tmp_path / name).split()
+    parts = random_parts(seed=0)
+    raw = set(zip(split.users[split.train.user], split.tracks[split.train.track], strict=True))
+    assert raw == set(parts["train"].select("user_id", "track_id").iter_rows())
+    assert len(describe.verify(open_dataset(tmp_path / name))) == 2
+
+
+def write_plays(folder: Path, rule: dict, zone: str | None = None) -> Path:
+    """Plays of two users around the cut; the last one before it is at 23:30 UTC."""
+    folder.mkdir()
+    plays = pl.DataFrame(
+        {
+            "user_id": [1, 2, 1, 2],
+            "track_id": [10, 10, 11, 12],
+            "timestamp": [
+                datetime(2019, 1, 5),
+                datetime(2019, 1, 31, 23, 30),
+                datetime(2019, 1, 31, 22, 30),
+                datetime(2019, 2, 1, 0, 30),
+            ],
+        }
+    )
+    if zone:
+        time = pl.col("timestamp").dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+        plays = plays.with_columns(time)
+    plays.write_parquet(folder / "listens.parquet")
+    pl.DataFrame({"track_id": [10, 11, 12]}).write_parquet(folder / "tracks.parquet")
+    (folder / "dataset.json").write_text(json.dumps({"splits": {"t": rule}}))
+    return folder
+
+
+@pytest.mark.parametrize("zone", [None, "UTC", "Asia/Tokyo"])
+@pytest.mark.parametrize(
+    "start", ["2019-02-01", "2019-02-01T00:00:00Z", "2019-02-01 01:00+01:00", "2019-01-31T19-05:00"]
+)
+def test_time_zones_of_plays_and_of_the_cut_are_converted(
+    tmp_path: Path, zone: str | None, start: str
+) -> None:
+    folder = write_plays(tmp_path / "x", {"test_start": start, "validation_share": 0}, zone)
+    split = open_dataset(folder).split()
+    assert [len(part) for part in (split.train, split.hot_test, split.cold_test)] == [3, 0, 1]
+    assert split.cold_test.timestamp.tolist() == [1548981000 * 10**6]
+
+
+def test_a_split_without_test_rows_is_refused(tmp_path: Path, own: Path) -> None:
+    folder = write_plays(tmp_path / "x", {"test_start": "2020-02-01"})
+    with pytest.raises(
+        InputError, match=r"split t: has no test row, hot or cold; .* 2019-02-01: check"
+    ):
+        describe.verify(open_dataset(folder))
+    for part in ("hot_test", "cold_test"):
+        path = own / "splits" / "mine" / f"{part}.parquet"
+        pl.read_parquet(path).clear().write_parquet(path)
+    with pytest.raises(InputError, match="split mine: has no test row, hot or cold"):
+        describe.verify(open_dataset(own))
+
+
+def test_a_table_given_as_a_folder_of_parts_is_named_so(own: Path) -> None:
+    path = own / "tracks.parquet"
+    table = pl.read_parquet(path)
+    path.unlink()
+    path.mkdir()
+    table.write_parquet(path / "part-0.parquet")
+    with pytest.raises(InputError, match="is a folder, not one file; write its parts into one"):
+        open_dataset(own)
