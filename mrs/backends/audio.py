@@ -4,8 +4,8 @@ The rules, the same for every backend:
 
 - Formats: whatever libsndfile reads (WAV, FLAC, Ogg Vorbis, Opus, MP3, AIFF ...), found by content.
 - Length: what can be decoded, whatever a header states; recordings that were joined into one file
-  follow one another (see `mrs.backends.containers`). Nothing is ever sought: libsndfile's MP3
-  decoder goes on at another place than the one asked for.
+  follow one another (see `mrs.backends.containers`). Nothing is ever sought: after a
+  seek libsndfile's MP3 decoder lacks what earlier frames held for the next, some 50 ms of sound.
 - Clip: the first `clip_seconds` of a file, or all of it where that is 0; nothing behind is decoded.
 - Channels are averaged, then the average is resampled once, by soxr at its high quality.
 - Pad: nothing is ever padded, for a model would hear the padding. A file shorter than the backend

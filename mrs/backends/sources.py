@@ -12,6 +12,7 @@ import soxr
 from mrs.backends.audio import Reason, UnheardError, decode, refuse_short
 from mrs.backends.base import Backend
 from mrs.data.dataset import Dataset
+from mrs.data.digests import file_state
 from mrs.data.render import RENDERER, SAMPLE_RATE, Renderer
 from mrs.errors import InputError
 
@@ -53,13 +54,12 @@ class Files(Source):
         return hear(self.folder / name, backend)
 
     def state(self, position: int) -> Any:
-        """The file's name, size and time of change."""
+        """The file's name, and its state where it is there."""
         name = self.names[position]
         try:
-            found = (self.folder / name).stat() if name else None
+            return [name, file_state(self.folder / name) if name else None]
         except (OSError, ValueError):
-            found = None
-        return [name, found and found.st_size, found and found.st_mtime_ns]
+            return [name, None]
 
 
 @dataclass(frozen=True, eq=False)

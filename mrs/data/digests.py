@@ -1,4 +1,4 @@
-"""Content digests of input files, cached by path, size and time of change."""
+"""Content digests of input files, cached by path and the file's state."""
 
 import hashlib
 import json
@@ -73,30 +73,52 @@ def write_atomically(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def file_state(path: Path) -> list[int]:
+    """What changes with a file's content: size, times of content and of attributes (ns), inode.
+
+    The time of the attributes is the system's own, so that it tells what was copied with its old
+    time of change or put in another's place. Raises `OSError`.
+    """
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+
+
 class Digests:
     """The sha256 of files; `cache` is a JSON file that remembers them between processes."""
 
     def __init__(self, cache: Path | None = None) -> None:
         self.cache = cache
         self._known: dict[str, list] = {}
-        if cache is not None and cache.is_file():
-            try:
-                self._known = json.loads(cache.read_text(encoding="utf-8"))
-            except (ValueError, OSError):
-                self._known = {}  # a cache: lost entries are computed again
+        if cache is not None:
+            with suppress(OSError, ValueError, RecursionError):  # what is lost is computed again
+                self._known = _entries(json.loads(cache.read_bytes()))
 
     def of_file(self, path: Path) -> str:
         """The sha256 of a file's bytes as hexadecimal digits."""
         path = path.resolve()
-        state = path.stat()
-        mark = [state.st_size, state.st_mtime_ns]
-        entry = self._known.get(str(path))
-        if entry is not None and entry[:2] == mark:
-            return entry[2]
+        state = file_state(path)  # before it is read: what changes meanwhile is read again
+        known = self._known.get(str(path))
+        if known is not None and known[:-1] == state:
+            return known[-1]
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self._known[str(path)] = [*mark, digest]
+        self._known[str(path)] = [*state, digest]
         if self.cache is not None:
-            with suppress(StorageError):  # a cache: what is not kept is computed again
+            with suppress(OSError, StorageError):  # a cache: what is not kept is computed again
                 write_atomically(self.cache, json.dumps(self._known))
         return digest
+
+
+def _entries(content: Any) -> dict[str, list]:
+    """The entries of a cache that are a file's state and its digest."""
+    if not isinstance(content, dict):
+        return {}
+    return {
+        path: entry
+        for path, entry in content.items()
+        if isinstance(entry, list)
+        and len(entry) == 5
+        and all(type(number) is int for number in entry[:-1])
+        and isinstance(entry[-1], str)
+        and re.fullmatch("[0-9a-f]{64}", entry[-1])
+    }
