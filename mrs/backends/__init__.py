@@ -14,7 +14,6 @@ from mrs.backends.music2vec import Music2Vec
 from mrs.backends.musicfm import MusicFM
 from mrs.backends.musicnn import MusiCNN
 from mrs.errors import InputError
-from mrs.settings import convert_settings
 
 __all__ = ["BACKENDS", "Backend", "Model", "make_backend"]
 
@@ -39,10 +38,8 @@ def make_backend(name: str, settings: dict[str, Any] | None = None) -> Backend:
     """A backend by name with some of its settings set.
 
     Values may be text, as they come from a command line. Raises `InputError` for an unknown name
-    or setting, or a value of another type.
+    or setting, or a value that it does not take.
     """
     if name not in BACKENDS:
         raise InputError(f"backend {name!r} is unknown; choose one of {', '.join(BACKENDS)}")
-    kind = BACKENDS[name]
-    values = convert_settings(f"backend {name}", "setting", settings or {}, kind().settings())
-    return kind(**values)
+    return BACKENDS[name].of(settings or {}, "setting")

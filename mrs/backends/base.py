@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mrs.errors import InputError
+from mrs.settings import Seconds, Settings
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,12 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Backend(ABC):
+class Backend(Settings, ABC):
     """An audio model and how it is read; subclasses are frozen dataclasses of such settings.
 
     `embedding_size` is the width of one track's vector at the model's published size,
     `sample_rate` the rate in Hz that it hears, `minimum_seconds` the shortest clip that it can
-    represent, `version` is raised when its vectors change. `choices` lists the values of settings
-    that have few.
+    represent, `version` is raised when its vectors change.
 
     Settings of every backend: `clip_seconds` of audio are read from the start (0: all of it),
     `layer` is the one that is read, `pooling` how its time frames become one vector.
@@ -64,24 +63,24 @@ class Backend(ABC):
     weights: ClassVar[tuple[WeightFile, ...]] = ()
     minimum_seconds: ClassVar[float] = 0.1
     version: ClassVar[int] = 1
-    choices: ClassVar[dict[str, tuple[Any, ...]]] = {}
 
-    clip_seconds: float = 30.0
+    clip_seconds: Seconds = 30.0
     layer: int | str = "last"
     pooling: str = "mean"
 
-    def __post_init__(self) -> None:
-        if self.clip_seconds < 0 or 0 < self.clip_seconds < self.minimum_seconds:
-            raise InputError(
-                f"backend {self.name}: clip_seconds={self.clip_seconds:g}: write 0 for all of a "
-                f"file, or {self.minimum_seconds:g} and more"
+    @classmethod
+    def title(cls) -> str:
+        """Whose settings these are, in errors."""
+        return f"backend {cls.name}"
+
+    def contradiction(self) -> str:
+        """A clip is as long as the model needs."""
+        if 0 < self.clip_seconds < self.minimum_seconds:
+            return (
+                f"clip_seconds={self.clip_seconds:g}: write 0 for all of a file, or "
+                f"{self.minimum_seconds:g} and more"
             )
-        for setting, known in self.choices.items():
-            if getattr(self, setting) not in known:
-                raise InputError(
-                    f"backend {self.name}: {setting}={getattr(self, setting)}: write one of "
-                    f"{', '.join(map(str, known))}"
-                )
+        return ""
 
     @abstractmethod
     def load(self, folder: Path) -> "Model":

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.backends.hub import hub_file
@@ -34,13 +36,10 @@ class EncodecMAE(Backend):
         source=f"huggingface.co/{REPOSITORY}",
     )
     weights: ClassVar[tuple[WeightFile, ...]] = (hub_file(REPOSITORY, REVISION, "model.pt"),)
-    choices: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "layer": tuple(range(1, 11)),
-        "pooling": ("mean",),
-    }
     size: ClassVar["MaeSize | None"] = None  # the published one
 
-    layer: int = 10
+    layer: Annotated[int, Field(ge=1, le=10)] = 10
+    pooling: Literal["mean"] = "mean"
 
     def load(self, folder: Path) -> Model:
         """The encoder from its checkpoint."""

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
+from mrs.settings import Seconds
 
 if TYPE_CHECKING:
     from mrs.backends.networks.jukebox import JukeboxSize
@@ -38,16 +41,12 @@ class Jukebox(Backend):
     weights: ClassVar[tuple[WeightFile, ...]] = tuple(
         WeightFile(name, f"{SOURCE}/{name}") for name in ("vqvae.pth.tar", "prior_level_2.pth.tar")
     )
-    choices: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "layer": tuple(range(1, 73)),
-        "pooling": ("mean",),
-        "precision": ("float32", "float16"),
-    }
     size: ClassVar["JukeboxSize | None"] = None  # the published one
 
-    clip_seconds: float = 24.0
-    layer: int = 36
-    precision: str = "float32"
+    clip_seconds: Seconds = 24.0
+    layer: Annotated[int, Field(ge=1, le=72)] = 36
+    precision: Literal["float32", "float16"] = "float32"
+    pooling: Literal["mean"] = "mean"
 
     def load(self, folder: Path) -> Model:
         """The encoder of codes and the prior's first layers, from both checkpoints."""

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.backends.hub import hub_file
@@ -38,13 +40,10 @@ class MERT(Backend):
         hub_file(REPOSITORY, REVISION, "preprocessor_config.json"),
         hub_file(REPOSITORY, REVISION, "pytorch_model.bin"),
     )
-    choices: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "layer": tuple(range(25)),
-        "pooling": ("mean",),
-    }
 
-    layer: int = 24
+    layer: Annotated[int, Field(ge=0, le=24)] = 24
     processor: bool = True
+    pooling: Literal["mean"] = "mean"
 
     def load(self, folder: Path) -> Model:
         """The encoder from its configuration, its preprocessor's and its weights."""

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from mrs.backends.base import Backend, Facts, Model
+from mrs.settings import Seconds
 
 N_COEFFICIENTS = 26
 HOP_LENGTH = 512  # samples, librosa's default
@@ -36,14 +37,10 @@ class MFCC(Backend):
         "SciPy 2015",
         source="librosa.feature.mfcc",
     )
-    choices: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "layer": ("coefficients and deltas",),
-        "pooling": ("mean and standard deviation",),
-    }
 
-    clip_seconds: float = 0.0
-    layer: int | str = "coefficients and deltas"
-    pooling: str = "mean and standard deviation"
+    clip_seconds: Seconds = 0.0
+    layer: Literal["coefficients and deltas"] = "coefficients and deltas"
+    pooling: Literal["mean and standard deviation"] = "mean and standard deviation"
 
     def load(self, folder: Path) -> "MFCCModel":
         """There is nothing to load."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.backends.hub import hub_file
@@ -43,8 +43,10 @@ class MULE(Backend):
     weights: ClassVar[tuple[WeightFile, ...]] = (
         hub_file(REPOSITORY, REVISION, "model.safetensors"),
     )
-    choices: ClassVar[dict[str, tuple[Any, ...]]] = {"layer": ("last",), "pooling": ("mean",)}
     size: ClassVar["NfnetSize | None"] = None  # the published one
+
+    layer: Literal["last"] = "last"
+    pooling: Literal["mean"] = "mean"
 
     def load(self, folder: Path) -> Model:
         """The network from its weights."""

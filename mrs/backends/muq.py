@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.backends.hub import hub_file
@@ -39,12 +41,9 @@ class MuQ(Backend):
             "273febab2be02872c37d2c37e48a9d6c52c1c9392f3eeeabd498efa281ccb7a6",
         ),
     )
-    choices: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "layer": tuple(range(13)),
-        "pooling": ("mean",),
-    }
 
-    layer: int = 12
+    layer: Annotated[int, Field(ge=0, le=12)] = 12
+    pooling: Literal["mean"] = "mean"
 
     def load(self, folder: Path) -> Model:
         """The encoder from its configuration and weights."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, Literal
 
 from mrs.backends import muq
 from mrs.backends.base import Backend, Facts, Model, WeightFile
@@ -40,7 +40,9 @@ class MuQMuLan(Backend):
         hub_file(REPOSITORY, REVISION, "config.json"),
         hub_file(REPOSITORY, REVISION, "pytorch_model.bin"),
     )
-    choices: ClassVar[dict[str, tuple[Any, ...]]] = {"layer": ("last",), "pooling": ("mean",)}
+
+    layer: Literal["last"] = "last"
+    pooling: Literal["mean"] = "mean"
 
     def load(self, folder: Path) -> Model:
         """The audio tower from both configurations and the weights."""

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.backends.hub import hub_file
+from mrs.settings import number
 
 REPOSITORY = "m-a-p/music2vec-v1"
 REVISION = "99b5bfbd4de814b5a44b0e3a3244f737b23c7983"
@@ -39,15 +42,11 @@ class Music2Vec(Backend):
         hub_file(REPOSITORY, REVISION, "preprocessor_config.json"),
         hub_file(REPOSITORY, REVISION, "pytorch_model.bin"),
     )
-    choices: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "layer": tuple(range(13)),
-        "pooling": ("mean",),
-        "fed_rate": (16_000, 24_000),
-    }
 
-    layer: int = 12
+    layer: Annotated[int, Field(ge=0, le=12)] = 12
     processor: bool = True
-    fed_rate: int = 16_000
+    fed_rate: Annotated[Literal[16_000, 24_000], BeforeValidator(number)] = 16_000
+    pooling: Literal["mean"] = "mean"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.backends.hub import hub_file
-from mrs.errors import InputError
 
 if TYPE_CHECKING:
     from mrs.backends.networks.conformer import ConformerSize
@@ -53,22 +54,22 @@ class MusicFM(Backend):
             "c36c61ab10ca4d2e7fdfefc3fcc15205316bec276a06a47baa3641a62c546f22",
         ),
     )
-    choices: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "layer": tuple(range(13)),
-        "pooling": ("mean", "channels"),
-    }
     size: ClassVar["ConformerSize | None"] = None  # the published one
 
-    layer: int = 12
+    layer: Annotated[int, Field(ge=0, le=12)] = 12
+    pooling: Literal["mean", "channels"] = "mean"
+
+    def contradiction(self) -> str:
+        """Pooling over the channels leaves a number for each frame, whose count must be fixed."""
+        if self.pooling == "channels" and not self.clip_seconds:
+            return (
+                "pooling=channels has a number for each frame; give clip_seconds, 30 as published"
+            )
+        return super().contradiction()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.pooling == "channels":
-            if not self.clip_seconds:
-                raise InputError(
-                    "backend musicfm: pooling=channels has a number for each frame; "
-                    "give clip_seconds, 30 as published"
-                )
             object.__setattr__(self, "embedding_size", round(FRAME_RATE * self.clip_seconds))
 
     def load(self, folder: Path) -> Model:

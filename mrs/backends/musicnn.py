@@ -9,13 +9,14 @@ a log-mel spectrogram, patches of 3 s without overlap, filters in frequency (tim
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.backends.tf_checkpoint import read_checkpoint
 from mrs.errors import InputError
+from mrs.settings import Seconds
 
 if TYPE_CHECKING:
     import torch
@@ -65,16 +66,11 @@ class MusiCNN(Backend):
             "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa",
         ),
     )
-    choices: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "layer": ("penultimate",),
-        "pooling": ("mean",),
-        "patches": ("all", "first"),
-    }
 
-    clip_seconds: float = 0.0
-    layer: int | str = "penultimate"
-    pooling: str = "mean"
-    patches: str = "all"
+    clip_seconds: Seconds = 0.0
+    layer: Literal["penultimate"] = "penultimate"
+    pooling: Literal["mean"] = "mean"
+    patches: Literal["all", "first"] = "all"
 
     def load(self, folder: Path) -> "MusiCNNModel":
         """The network with the weights of the package's wheel."""

@@ -21,7 +21,6 @@ from mrs.recommenders.oracle import Oracle, OracleContent
 from mrs.recommenders.popularity import Popularity
 from mrs.recommenders.random import Random
 from mrs.recommenders.shallow import Shallow, ShallowIds
-from mrs.settings import convert_settings
 
 __all__ = ["RECOMMENDERS", "Fitted", "Recommender", "make_recommender"]
 
@@ -55,19 +54,13 @@ RECOMMENDERS: dict[str, type[Recommender]] = {
 }
 
 
-NULLABLE = ("n_components",)  # hyper-parameters that may be none
-
-
 def make_recommender(name: str, settings: dict[str, Any]) -> Recommender:
     """A recommender by name with some of its hyper-parameters set.
 
     Values may be text, as they come from a command line. Raises `InputError` for an unknown name
-    or hyper-parameter, or a value of another type.
+    or hyper-parameter, or a value that it does not take.
     """
     if name not in RECOMMENDERS:
         known = ", ".join(RECOMMENDERS)
         raise InputError(f"recommender {name!r} is unknown; choose one of {known}")
-    kind = RECOMMENDERS[name]
-    what = f"recommender {name}"
-    defaults = kind().settings()
-    return kind(**convert_settings(what, "hyper-parameter", settings, defaults, NULLABLE))
+    return RECOMMENDERS[name].of(settings, "hyper-parameter")

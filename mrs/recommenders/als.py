@@ -11,6 +11,7 @@ from mrs.data.splits import Split
 from mrs.recommenders.base import Fitted, History, Recommender
 from mrs.recommenders.elsa import FittedFactors
 from mrs.recommenders.training import VALIDATION_K, validation_ndcg
+from mrs.settings import Count, LearningRate, Penalty, Positive, Width
 
 
 class Factorisation(Recommender):
@@ -23,8 +24,8 @@ class Factorisation(Recommender):
 
     scenarios: ClassVar[tuple[str, ...]] = ("hot",)
 
-    max_epochs: int
-    patience: int
+    max_epochs: Count
+    patience: Count
 
     @abstractmethod
     def model(self, seed: int) -> Any:
@@ -69,11 +70,11 @@ class ALS(Factorisation):
     name: ClassVar[str] = "als"
     label: ClassVar[str] = "ALS"
 
-    embedding_size: int = 128
-    regularization: float = 10.0
-    alpha: float = 1.0
-    max_epochs: int = 50
-    patience: int = 5
+    embedding_size: Width = 128  # numbers of a factor
+    regularization: Penalty = 10.0  # weight of the factors' squared lengths
+    alpha: Positive = 1.0  # weight of a pair that was played; 1 for the others
+    max_epochs: Count = 50  # most epochs, passes over the train part
+    patience: Count = 5  # epochs without a better validation before training stops
 
     def model(self, seed: int) -> Any:
         """Implicit's AlternatingLeastSquares."""
@@ -101,11 +102,11 @@ class BPR(Factorisation):
     name: ClassVar[str] = "bpr"
     label: ClassVar[str] = "BPR"
 
-    embedding_size: int = 128
-    learning_rate: float = 0.02
-    regularization: float = 0.01
-    max_epochs: int = 200
-    patience: int = 10
+    embedding_size: Width = 128  # numbers of a factor, without the bias
+    learning_rate: LearningRate = 0.02  # step of the stochastic gradient
+    regularization: Penalty = 0.01  # weight of the squared lengths of factors and biases
+    max_epochs: Count = 200  # most epochs, passes over the train part
+    patience: Count = 10  # epochs without a better validation before training stops
 
     def model(self, seed: int) -> Any:
         """Implicit's BayesianPersonalizedRanking."""

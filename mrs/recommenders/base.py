@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from mrs.data.splits import Split
 from mrs.errors import InputError
 from mrs.evaluation.ranking import factor_scores, top_k
+from mrs.settings import Settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +148,7 @@ class Fitted(ABC):
         return cls(history=History(users, tracks, matrix), **parts, **rest)
 
 
-class Recommender(ABC):
+class Recommender(Settings, ABC):
     """Hyper-parameters of a recommender; subclasses are frozen dataclasses.
 
     `needs` names what `fit` reads beside the plays: "vectors", "truth" (a generated world's play
@@ -168,6 +169,11 @@ class Recommender(ABC):
     stops_on_cold: ClassVar[bool] = False
     version: ClassVar[int] = 1
     family: ClassVar[str] = ""  # its own name where it is empty
+
+    @classmethod
+    def title(cls) -> str:
+        """Whose hyper-parameters these are, in errors."""
+        return f"recommender {cls.name}"
 
     @abstractmethod
     def fit(
@@ -225,9 +231,7 @@ class Recommender(ABC):
 
     def settings(self) -> dict[str, Any]:
         """The hyper-parameters by name."""
-        if not is_dataclass(self):
-            raise TypeError(f"{type(self).__name__} is not a dataclass")
-        return asdict(self)
+        return asdict(self)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)

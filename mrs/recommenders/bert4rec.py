@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from mrs.recommenders.content import fit_components
 from mrs.recommenders.elsa import FittedFactors
 from mrs.recommenders.encoder import Encoder, sampled_softmax_loss, softmax_loss
 from mrs.recommenders.training import TrainedModule, fit_module
+from mrs.settings import Count, Dropout, InnerShare, LearningRate, Width, WidthOrNone, Window
 
 INFERENCE_PLAYS = 1 << 14  # plays encoded at a time where nothing is trained, padding included
 
@@ -38,32 +39,25 @@ class SequenceRecommender(Recommender):
 
     version: ClassVar[int] = 2
 
-    embedding_size: int = 64
-    n_layers: int = 2
-    n_heads: int = 2
-    feedforward_size: int = 256
-    max_length: int = 300
-    dropout: float = 0.1
-    mask_probability: float = 0.2
-    softmax: str = "full"
-    n_negatives: int = 1024
-    learning_rate: float = 0.001
-    batch_size: int = 128
-    max_epochs: int = 100
-    patience: int = 10
+    embedding_size: Width = 64  # numbers of a factor
+    n_layers: Count = 2  # layers of the encoder
+    n_heads: Count = 2  # heads of its attention, a divisor of embedding_size
+    feedforward_size: Width = 256  # width inside its feed-forward networks
+    max_length: Window = 300  # most recent tracks that are read, the mask included
+    dropout: Dropout = 0.1  # on what the encoder reads and adds
+    mask_probability: InnerShare = 0.2  # share of a history that is hidden
+    softmax: Literal["full", "sampled"] = "full"  # over all train tracks or some
+    n_negatives: Count = 1024  # tracks drawn for a batch with softmax "sampled"
+    learning_rate: LearningRate = 0.001  # step of Adam
+    batch_size: Count = 128  # users of a batch
+    max_epochs: Count = 100  # most epochs, passes over the train part
+    patience: Count = 10  # epochs without a better validation before training stops
 
-    def __post_init__(self) -> None:
-        wrong = None
-        if self.softmax not in ("full", "sampled"):
-            wrong = f"softmax={self.softmax}: write full or sampled"
-        elif self.n_heads < 1 or self.embedding_size % self.n_heads:
-            wrong = f"n_heads={self.n_heads}: choose a divisor of embedding_size"
-        elif self.n_layers < 1 or self.max_length < 2:
-            wrong = "needs n_layers of 1 or more and max_length of 2 or more"
-        elif not 0 < self.mask_probability < 1:
-            wrong = f"mask_probability={self.mask_probability}: choose one between 0 and 1"
-        if wrong:
-            raise InputError(f"recommender {self.name}: {wrong}")
+    def contradiction(self) -> str:
+        """Attention divides the factors among its heads."""
+        if self.embedding_size % self.n_heads:
+            return f"n_heads={self.n_heads}: choose a divisor of embedding_size"
+        return ""
 
     def train(self, items: "Items", split: Split, seed: int) -> dict[str, Any]:
         """Train a table of items with an encoder; returns the fields of `FittedFactors`."""
@@ -99,8 +93,8 @@ class BERT4Rec(SequenceRecommender):
     label: ClassVar[str] = "BERT4Rec"
     needs: ClassVar[frozenset[str]] = frozenset({"vectors", "order"})
 
-    n_components: int | None = 128
-    residual: bool = True
+    n_components: WidthOrNone = 128  # principal components of the vectors
+    residual: bool = True  # whether each train track has an offset of its own
 
     def fit(
         self,

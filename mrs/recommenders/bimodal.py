@@ -1,23 +1,23 @@
 """Bimodal: content and collaborative vectors of a track brought together in one space."""
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 
 from mrs.data.splits import Split
-from mrs.errors import InputError
 from mrs.recommenders.base import Fitted, Recommender, normalise
 from mrs.recommenders.content import Components
-from mrs.recommenders.contrastive import LOSSES, LOWEST_TEMPERATURE, contrastive_loss
+from mrs.recommenders.contrastive import Loss, contrastive_loss
 from mrs.recommenders.held_out import HeldOut
 from mrs.recommenders.hybrid import FittedProjection, Projection, unit_components
 from mrs.recommenders.knn import mean_of_history
 from mrs.recommenders.training import TrainedModule, fit_module
+from mrs.settings import Count, LearningRate, Temperature, Width, WidthOrNone
 
-BACKBONES = ("elsa", "als", "bpr")
+Backbone = Literal["elsa", "als", "bpr"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,26 +77,16 @@ class Bimodal(Recommender):
     space: ClassVar[str]
     fitted: ClassVar[type[FittedBimodal]] = FittedBimodal
 
-    loss: str = "adcl"
-    temperature: float = 0.1
-    sigma: float = 0.5
-    embedding_size: int = 768
-    backbone: str = "elsa"
-    n_components: int | None = 128
-    learning_rate: float = 0.001
-    batch_size: int = 10_000
-    max_epochs: int = 100
-    patience: int = 16
-
-    def __post_init__(self) -> None:
-        for value, known in ((self.loss, LOSSES), (self.backbone, BACKBONES)):
-            if value not in known:
-                raise InputError(f"{self.label}: {value!r} is none of {', '.join(known)}")
-        if self.temperature < LOWEST_TEMPERATURE or self.sigma < LOWEST_TEMPERATURE:
-            raise InputError(
-                f"{self.label}: temperature={self.temperature}, sigma={self.sigma}; "
-                f"both must be {LOWEST_TEMPERATURE} or more"
-            )
+    loss: Loss = "adcl"
+    temperature: Temperature = 0.1  # what cosines are divided by
+    sigma: Temperature = 0.5  # the same in the weights of dclw, sdclw and adclw
+    embedding_size: Width = 768  # width of the layers, and numbers of a factor
+    backbone: Backbone = "elsa"  # whose factors are the collaborative vectors
+    n_components: WidthOrNone = 128  # principal components of the vectors
+    learning_rate: LearningRate = 0.001  # step of Adam
+    batch_size: Count = 10_000  # train tracks of a batch, each other's negatives
+    max_epochs: Count = 100  # most epochs, passes over the train part
+    patience: Count = 16  # epochs without a better validation before training stops
 
     def fit(
         self,

@@ -21,12 +21,12 @@ Yeh et al.'s negative von Mises-Fisher weighting: low for pairs that agree alrea
 same under swapping the views.
 """
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 
-LOSSES = ("dcl", "dclw", "sdcl", "sdclw", "adcl", "adclw")
-LOWEST_TEMPERATURE = 0.03  # exp((cosine - 1) / t) stays a normal float32 number
+Loss = Literal["dcl", "dclw", "sdcl", "sdclw", "adcl", "adclw"]
+LOSSES = get_args(Loss)
 ROWS_AT_ONCE = 64  # rows that are scaled together, a block that caches hold
 
 

@@ -12,6 +12,7 @@ from mrs.data.splits import Split
 from mrs.recommenders.base import Fitted, Recommender
 from mrs.recommenders.rows import unit_rows
 from mrs.recommenders.training import TrainedModule, fit_module
+from mrs.settings import Count, LearningRate, Width
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +47,11 @@ class ELSA(Recommender):
     scenarios: ClassVar[tuple[str, ...]] = ("hot",)
     version: ClassVar[int] = 2
 
-    embedding_size: int = 128
-    learning_rate: float = 0.02
-    batch_size: int = 128
-    max_epochs: int = 60
-    patience: int = 5
+    embedding_size: Width = 128  # numbers of a factor
+    learning_rate: LearningRate = 0.02  # step of NAdam
+    batch_size: Count = 128  # users of a batch
+    max_epochs: Count = 60  # most epochs, passes over the train part
+    patience: Count = 5  # epochs without a better validation before training stops
 
     def fit(
         self,

@@ -14,6 +14,7 @@ from mrs.recommenders.content import Components, fit_components
 from mrs.recommenders.elsa import FittedFactors, as_torch, reconstruction_loss
 from mrs.recommenders.rows import unit_rows
 from mrs.recommenders.training import TrainedModule, fit_module
+from mrs.settings import Count, LearningRate, Width, WidthOrNone
 
 
 class Projection(torch.nn.Module):
@@ -103,12 +104,12 @@ class Hybrid(Recommender):
     needs: ClassVar[frozenset[str]] = frozenset({"vectors"})
     version: ClassVar[int] = 2
 
-    hidden_size: int = 768
-    n_components: int | None = 128
-    learning_rate: float = 0.01
-    batch_size: int = 128
-    max_epochs: int = 200
-    patience: int = 16
+    hidden_size: Width = 768  # width of both layers, and numbers of a factor
+    n_components: WidthOrNone = 128  # principal components of the vectors
+    learning_rate: LearningRate = 0.01  # step of Adam
+    batch_size: Count = 128  # users of a batch
+    max_epochs: Count = 200  # most epochs, passes over the train part
+    patience: Count = 16  # epochs without a better validation before training stops
 
     def fit(
         self,

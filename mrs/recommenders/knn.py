@@ -51,7 +51,7 @@ class KNN(Recommender):
     stochastic: ClassVar[bool] = False
     version: ClassVar[int] = 2
 
-    center: bool = False
+    center: bool = False  # whether the mean vector is subtracted
 
     def fit(
         self,

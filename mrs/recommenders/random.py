@@ -7,6 +7,7 @@ import numpy as np
 
 from mrs.data.splits import Split
 from mrs.recommenders.base import Fitted, History, Recommender
+from mrs.settings import Width
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ class Random(Recommender):
     name: ClassVar[str] = "random"
     label: ClassVar[str] = "Random"
 
-    embedding_size: int = 32
+    embedding_size: Width = 32  # numbers of a factor
 
     def fit(
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,8 +17,9 @@ from mrs.recommenders.elsa import FittedFactors
 from mrs.recommenders.knn import mean_of_history
 from mrs.recommenders.rows import unit_rows
 from mrs.recommenders.training import TrainedModule, fit_module
+from mrs.settings import Count, LearningRate, Margin, Width, WidthOrNone
 
-SIDES = ("users", "tracks")
+Side = Literal["users", "tracks"]
 MARKS_A_PAIR = 8  # bytes of memory a train pair that rejecting negatives takes, at most doubled
 
 
@@ -51,18 +52,14 @@ class HingeRecommender(Recommender):
     1 + 2 ln(1 + count) of its train plays.
     """
 
-    margin: float = 0.2
-    n_negatives: int = 20
-    negatives: str = "users"
-    confidence: bool = False
-    learning_rate: float = 1e-3
-    batch_size: int = 10_000
-    max_epochs: int = 100
-    patience: int = 16
-
-    def __post_init__(self) -> None:
-        if self.negatives not in SIDES:
-            raise InputError(f"{self.label}: negatives={self.negatives}: write users or tracks")
+    margin: Margin = 0.2  # cosine by which a played pair should win
+    n_negatives: Count = 20  # negatives of a train pair
+    negatives: Side = "users"  # which half of a pair is replaced
+    confidence: bool = False  # whether pairs are weighted by their plays
+    learning_rate: LearningRate = 1e-3  # step of Adam
+    batch_size: Count = 10_000  # train pairs of a batch
+    max_epochs: Count = 100  # most epochs, passes over the train part
+    patience: Count = 16  # epochs without a better validation before training stops
 
     def sampler(self, met: sp.csr_matrix, **options: Any) -> "Sampler":
         """What draws negatives; see `Sampler`."""
@@ -89,9 +86,9 @@ class Shallow(HingeRecommender):
     needs: ClassVar[frozenset[str]] = frozenset({"vectors"})
     version: ClassVar[int] = 2
 
-    n_components: int | None = 128
-    train_users: bool = True
-    train_items: bool = False
+    n_components: WidthOrNone = 128  # principal components of the vectors
+    train_users: bool = True  # whether the users' vectors are trained
+    train_items: bool = False  # whether the tracks' vectors are trained
 
     def fit(
         self,
@@ -133,7 +130,7 @@ class ShallowIds(HingeRecommender):
     scenarios: ClassVar[tuple[str, ...]] = ("hot",)
     train_users: ClassVar[bool] = True
 
-    embedding_size: int = 128
+    embedding_size: Width = 128  # numbers of a factor
 
     def fit(
         self,
@@ -229,9 +226,10 @@ class ShallowModule(TrainedModule):
         )
         self.pairs = np.flatnonzero(self.sampler.has_negatives[self.anchor])
         if not len(self.pairs):
+            other = "tracks" if settings.negatives == "users" else "users"
             raise InputError(
                 f"{settings.label}: no train pair has negative {settings.negatives}: all of them "
-                f"met; set negatives to {SIDES[settings.negatives == 'users']}"
+                f"met; set negatives to {other}"
             )
 
     def sides(self, part: Interactions, split: Split) -> tuple[np.ndarray, np.ndarray]:

@@ -41,8 +41,8 @@ def test_every_backend_says_what_it_is(name: str) -> None:
     [
         ("mart", {}, "backend 'mart' is unknown"),
         ("musicnn", {"layers": "3"}, "no setting 'layers'"),
-        ("musicnn", {"patches": "last"}, "patches=last: write one of all, first"),
-        ("mfcc", {"clip_seconds": "long"}, "write it as float"),
+        ("musicnn", {"patches": "last"}, "patches=last should be 'all' or 'first'"),
+        ("mfcc", {"clip_seconds": "long"}, "clip_seconds=long should be a valid number"),
         ("mfcc", {"clip_seconds": "-1"}, "clip_seconds=-1"),
         ("musicnn", {"clip_seconds": "2"}, "clip_seconds=2"),
     ],

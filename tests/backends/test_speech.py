@@ -198,7 +198,7 @@ class TestMusic2Vec(Speech):
         np.testing.assert_array_equal(
             fed.load(folder).frames(heard), self.layer(3).load(folder).frames(heard)
         )
-        with pytest.raises(InputError, match="fed_rate=22050: write one of 16000, 24000"):
+        with pytest.raises(InputError, match="fed_rate=22050 should be 16000 or 24000"):
             self.layer(3, fed_rate=22_050)
 
 

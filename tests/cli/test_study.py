@@ -55,6 +55,10 @@ def test_run_prints_a_table(mrs: Call, folder: Path) -> None:
         ({"protocol": "lax"}, "protocol 'lax' is unknown"),
         ({"set": "center"}, "write name=value"),
         ({"set": "centre=true"}, "no hyper-parameter 'centre'"),
+        (
+            {"recommender": "bpr", "scenario": "hot", "set": "learning_rate=-1"},
+            "mrs: recommender bpr: learning_rate=-1 should be greater than 0\n",
+        ),
         ({"recommender": "popularity", "scenario": "cold"}, "cannot answer the cold scenario"),
         ({"seed": "one"}, "seed"),
         ({"colour": "red"}, "--colour"),

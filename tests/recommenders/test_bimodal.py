@@ -9,7 +9,6 @@ from recommenders.conformance import Conformance, checkerboard, colours
 
 from mrs.data.splits import Split
 from mrs.errors import InputError
-from mrs.recommenders import make_recommender
 from mrs.recommenders.base import Fitted, History
 from mrs.recommenders.bimodal import (
     Bimodal,
@@ -151,12 +150,6 @@ def test_mistakes() -> None:
     vectors = colours(split.warm, split)
     with pytest.raises(InputError, match="needs a backbone fitted to the same 16 train tracks"):
         BimodalContent().fit(split, vectors, seed=0)
-    with pytest.raises(InputError, match="'ntxent' is none of dcl, dclw, sdcl"):
-        make_recommender("bimodal_content", {"loss": "ntxent"})
-    with pytest.raises(InputError, match="'knn' is none of elsa"):
-        make_recommender("bimodal_average", {"backbone": "knn"})
-    with pytest.raises(InputError, match=r"temperature=0.0, sigma=0.5; both must be 0.03 or more"):
-        make_recommender("bimodal_content", {"temperature": "0"})
 
 
 def test_cold_validation_tracks_stop_the_fit_where_there_are_any() -> None:

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from mrs.recommenders.contrastive import LOSSES, LOWEST_TEMPERATURE, contrastive_loss
+from mrs.recommenders.contrastive import LOSSES, contrastive_loss
+from mrs.settings import LOWEST_TEMPERATURE
 
 T, SIGMA = 0.1, 0.5
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

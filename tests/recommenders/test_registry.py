@@ -21,9 +21,9 @@ def test_text_values_become_the_type_of_the_default() -> None:
     [
         ("knm", {}, "recommender 'knm' is unknown; choose one of knn"),
         ("knn", {"centre": "true"}, "no hyper-parameter 'centre'; known: center"),
-        ("knn", {"center": "maybe"}, "center=maybe: write true or false"),
-        ("random", {"embedding_size": "8.5"}, "embedding_size=8.5: write it as int"),
-        ("random", {"embedding_size": "many"}, "write it as int"),
+        ("knn", {"center": "maybe"}, "center=maybe should be a valid boolean"),
+        ("random", {"embedding_size": "8.5"}, "embedding_size=8.5 should be a valid integer"),
+        ("random", {"embedding_size": "many"}, "embedding_size=many should be a valid integer"),
     ],
 )
 def test_mistakes(name: str, settings: dict, message: str) -> None:

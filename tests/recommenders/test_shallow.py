@@ -160,11 +160,6 @@ def test_one_listener_alone_has_negative_tracks_but_no_negative_users() -> None:
     assert np.isfinite(fitted.users()).all()
 
 
-def test_unknown_negatives() -> None:
-    with pytest.raises(InputError, match="negatives=items: write users or tracks"):
-        Shallow(negatives="items")
-
-
 @pytest.mark.parametrize("train_users", [False, True])
 @pytest.mark.parametrize("train_items", [False, True])
 def test_only_the_chosen_tables_leave_their_start(train_users: bool, train_items: bool) -> None:

@@ -1,6 +1,6 @@
 """What decides a run's key."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from shutil import copyfile
@@ -10,9 +10,10 @@ import pytest
 from worlds import random_parts, write_own
 
 from mrs.data.dataset import Dataset, open_dataset
-from mrs.data.digests import Digests
+from mrs.data.digests import Digests, of_values
 from mrs.data.rules import CatalogueRule
 from mrs.errors import InputError
+from mrs.published.deviations import recommender_of
 from mrs.recommenders.bimodal import BimodalContent
 from mrs.recommenders.knn import KNN
 from mrs.study.spec import RunSpec, make_spec, run_key
@@ -153,3 +154,105 @@ def test_a_catalogue_split_and_files_say_whether_they_validate_cold(tmp_path: Pa
     assert not rule.validates_cold
     assert replace(rule, cold_validation_share=0.3).validates_cold
     assert replace(rule, cold_validation_start=datetime(2019, 12, 1)).validates_cold
+
+
+# What stands in these hashes: names, values and types of the settings, and how they are written.
+@pytest.mark.parametrize(
+    ("recommender", "settings", "backend", "scenario", "protocol", "key"),
+    [
+        ("knn", {}, "mfcc", "hot", "corrected", "41486528b96378ec209b"),
+        ("knn", {"center": "true"}, "mfcc", "cold", "published", "a25094f2f6eeba6033e2"),
+        (
+            "shallow",
+            {"n_components": "none", "n_negatives": "8"},
+            "mfcc",
+            "cold",
+            "corrected",
+            "01947161d9c6ee988727",
+        ),
+        ("shallow", {"margin": "0.1"}, "musicnn", "hot", "published", "fc6740d8d7c11a3ce969"),
+        (
+            "shallow_ids",
+            {"embedding_size": "64.0"},
+            None,
+            "hot",
+            "corrected",
+            "f8fe66b71a23711c3f32",
+        ),
+        (
+            "bimodal_content",
+            {"loss": "sdclw", "sigma": "1"},
+            "mfcc",
+            "cold",
+            "corrected",
+            "b6c4d2b05b575755369d",
+        ),
+        (
+            "bimodal_collaborative",
+            {"backbone": "als"},
+            "mfcc",
+            "hot",
+            "corrected",
+            "1b55cebc244eb2dd0edc",
+        ),
+        (
+            "bimodal_average",
+            {"temperature": "5e-2"},
+            "mfcc",
+            "hot",
+            "published",
+            "f3bac48c5ab87fb5274d",
+        ),
+        ("hybrid", {"hidden_size": 64}, "mfcc", "cold", "corrected", "08df83a36fc5de149e85"),
+        (
+            "bert4rec",
+            {"softmax": "sampled", "residual": "false"},
+            "mfcc",
+            "hot",
+            "corrected",
+            "b556d694144387eeffdf",
+        ),
+        ("bert4rec_ids", {"dropout": 0}, None, "hot", "corrected", "b6d1c6ff0391da6c43f6"),
+        ("elsa", {"learning_rate": "1e-3"}, None, "hot", "corrected", "6b1ba139ac6eea88d562"),
+        (
+            "als",
+            {"alpha": 10, "regularization": "0"},
+            None,
+            "hot",
+            "corrected",
+            "b48ae0aca800e1681712",
+        ),
+        ("bpr", {"max_epochs": "1e2"}, None, "hot", "corrected", "c0e28bf11e3e332d0a81"),
+        ("artist_mean", {"backbone": "elsa"}, None, "cold", "corrected", "82c2db09cab0907d392b"),
+        ("deepmusic", {"use_artist": True}, "mfcc", "cold", "corrected", "73fa73564c429d8ff10a"),
+        ("clcrec", {"lambda_": 1}, "mfcc", "cold/exploit", "corrected", "b463b67273ff2e0f1c09"),
+        ("heater", {"dropout": 1}, "mfcc", "cold", "corrected", "d2f633bc5520003752ab"),
+        ("gar", {"beta": "0"}, "mfcc", "cold", "corrected", "98bf5dd01129a3418cfd"),
+        (
+            "acarec",
+            {"fusion": "glu", "n_heads": 4},
+            "mfcc",
+            "cold",
+            "published",
+            "44be6b6fa8d25d25942d",
+        ),
+        ("random", {}, None, "hot", "corrected", "8565f9c577da254ff454"),
+        ("popularity", {}, None, "hot", "corrected", "1e62d2a78bdc021634cf"),
+        ("artist_popularity", {}, None, "cold", "corrected", "28421a48245460aa48e4"),
+        ("oracle_content", {}, None, "cold", "corrected", "54d536930d2457cd6fd9"),
+    ],
+)
+def test_a_run_keeps_its_name(
+    recommender: str, settings: dict, backend: str, scenario: str, protocol: str, key: str
+) -> None:
+    full = recommender_of(recommender, settings, protocol).settings()
+    asked = RunSpec(
+        dataset="demo",
+        split="temporal",
+        recommender=recommender,
+        settings=tuple(sorted(full.items())),
+        backend=backend,
+        scenario=scenario,
+        protocol=protocol,
+    )
+    assert of_values(asdict(asked))[:20] == key

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from mrs.errors import InputError
-from mrs.recommenders.coldstart.attention import ACARecNetwork, check_fusion
+from mrs.recommenders.coldstart.attention import ACARecNetwork, Fusion
 from mrs.recommenders.coldstart.base import (
     ColdStartModule,
     Estimate,
@@ -22,6 +22,7 @@ from mrs.recommenders.coldstart.base import (
 )
 from mrs.recommenders.coldstart.catalogues import Catalogues
 from mrs.recommenders.content import Components
+from mrs.settings import Count, LearningRate, Width
 
 PLACES_AT_ONCE = 16_384  # places of catalogues held together while new tracks are encoded
 
@@ -240,25 +241,21 @@ class ACARec(TrainedColdStart):
     needs: ClassVar[frozenset[str]] = frozenset({"vectors", "backbone", "artists"})
     version: ClassVar[int] = 2
 
-    hidden_size: int = 128
-    n_heads: int = 8
-    n_catalogue: int = 5
-    n_catalogue_inference: int = 250
-    self_attention: bool = True
-    fusion: str = "gru"
-    content_input: bool = True
-    learning_rate: float = 0.0005
-    patience: int = 15
+    hidden_size: Width = 128  # width of the attention's states
+    n_heads: Count = 8  # heads of the attention, a divisor of hidden_size
+    n_catalogue: Count = 5  # tracks of an artist that are read in training
+    n_catalogue_inference: Count = 250  # most that are read of new tracks' artists
+    self_attention: bool = True  # whether a catalogue's tracks read each other
+    fusion: Fusion = "gru"  # how an answer moves the mean of the catalogue
+    content_input: bool = True  # whether the fusion reads the new track's content
+    learning_rate: LearningRate = 0.0005  # step of Adam
+    patience: Count = 15  # epochs without a better validation before training stops
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_fusion(self.label, self.fusion)
+    def contradiction(self) -> str:
+        """Attention divides its states among its heads."""
         if self.hidden_size % self.n_heads:
-            raise InputError(
-                f"{self.label}: n_heads={self.n_heads}: choose a divisor of hidden_size"
-            )
-        if min(self.n_catalogue, self.n_catalogue_inference) < 1:
-            raise InputError(f"{self.label}: a catalogue holds 1 track or more")
+            return f"n_heads={self.n_heads}: choose a divisor of hidden_size"
+        return ""
 
     def module(self, material: Material, seed: int) -> ACARecModule:
         """The network."""

@@ -11,15 +11,13 @@ W_k, W_v of the cross-attention's head, W_o of the self-attention and W_e of the
 which are the same numbers in exact arithmetic; what is constant over i leaves a softmax as it is.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from mrs.errors import InputError
-
-FUSIONS = ("gru", "glu", "residual")
+Fusion = Literal["gru", "glu", "residual"]
 
 
 class Heads(nn.Module):
@@ -153,9 +151,3 @@ class ACARecNetwork(nn.Module):
         mixed = (shares @ factors).transpose(0, 1)  # heads x B x d
         values = torch.bmm(mixed, both.transpose(1, 2)).transpose(0, 1).flatten(1)
         return heads.out_proj(values + (of_value @ self.value.bias + bias))
-
-
-def check_fusion(label: str, fusion: str) -> None:
-    """Raise `InputError` for an unknown fusion."""
-    if fusion not in FUSIONS:
-        raise InputError(f"{label}: fusion={fusion}: write {', '.join(FUSIONS)}")

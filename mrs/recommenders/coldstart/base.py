@@ -14,13 +14,14 @@ from torch import nn
 from mrs.data.splits import Split
 from mrs.errors import InputError
 from mrs.recommenders.base import Fitted, FixedEpochs, Recommender
-from mrs.recommenders.bimodal import BACKBONES
+from mrs.recommenders.bimodal import Backbone
 from mrs.recommenders.coldstart.catalogues import Catalogues
 from mrs.recommenders.content import Components
 from mrs.recommenders.elsa import FittedFactors
 from mrs.recommenders.held_out import HeldOut
 from mrs.recommenders.hybrid import unit_components
 from mrs.recommenders.training import TrainedModule, fit_module
+from mrs.settings import Count, LearningRate, Penalty, WidthOrNone
 
 HELD_OUT_SHARE = 0.05
 ROWS_AT_ONCE = 8192  # new tracks that go through a network together, which bounds memory
@@ -70,12 +71,8 @@ class ColdStart(Recommender):
     needs: ClassVar[frozenset[str]] = frozenset({"vectors", "backbone"})
     scenarios: ClassVar[tuple[str, ...]] = ("cold",)
 
-    backbone: str = "bpr"
-    backbone_epochs: int = 100
-
-    def __post_init__(self) -> None:
-        if self.backbone not in BACKBONES:
-            raise InputError(f"{self.label}: {self.backbone!r} is none of {', '.join(BACKBONES)}")
+    backbone: Backbone = "bpr"  # whose space new tracks are placed in
+    backbone_epochs: Count = 100  # epochs of the backbone, which stops by nothing else
 
     def backbone_from(self, model: Recommender) -> FixedEpochs:
         """The model after `backbone_epochs` epochs."""
@@ -246,12 +243,12 @@ class TrainedColdStart(ColdStart):
 
     stops_on_cold: ClassVar[bool] = True
 
-    n_components: int | None = 128
-    learning_rate: float = 0.001
-    regularization: float = 0.0
-    batch_size: int = 1024
-    max_epochs: int = 500
-    patience: int = 10
+    n_components: WidthOrNone = 128  # principal components of the vectors
+    learning_rate: LearningRate = 0.001  # step of Adam
+    regularization: Penalty = 0.0  # weight decay
+    batch_size: Count = 1024  # train tracks or pairs of a batch
+    max_epochs: Count = 500  # most epochs, passes over the train part
+    patience: Count = 10  # epochs without a better validation before training stops
 
     @abstractmethod
     def module(self, material: Material, seed: int) -> ColdStartModule:

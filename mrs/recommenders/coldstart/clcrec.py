@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from mrs.errors import InputError
 from mrs.recommenders.coldstart.base import Material
 from mrs.recommenders.coldstart.content import (
     ContentMap,
@@ -18,6 +17,7 @@ from mrs.recommenders.coldstart.content import (
 )
 from mrs.recommenders.coldstart.pairs import PairBatches, Pairs
 from mrs.recommenders.rows import unit_rows
+from mrs.settings import Count, Penalty, Share, Temperature, Width
 
 HIDDEN_SIZE = 256
 
@@ -146,22 +146,14 @@ class CLCRec(ContentMap):
     label: ClassVar[str] = "CLCRec"
     fitted_kind: ClassVar[type[FittedContentMap]] = FittedCLCRec
 
-    embedding_size: int = 128
-    lambda_: float = 0.2
-    temperature: float = 1.0
-    sample_rate: float = 0.9
-    n_negatives: int = 128
-    regularization: float = 1e-4
-    batch_size: int = 2048
-    patience: int = 5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not (0 <= self.lambda_ <= 1 and 0 <= self.sample_rate <= 1 and self.temperature > 0):
-            raise InputError(
-                f"{self.label}: lambda_={self.lambda_}, sample_rate={self.sample_rate}, "
-                f"temperature={self.temperature}; the first two lie in 0 to 1, the last above 0"
-            )
+    embedding_size: Width = 128  # numbers of a factor
+    lambda_: Share = 0.2  # weight of a track's contrast with its own content
+    temperature: Temperature = 1.0  # what dot products are divided by
+    sample_rate: Share = 0.9  # probability of content in a track's place
+    n_negatives: Count = 128  # tracks drawn for a batch
+    regularization: Penalty = 1e-4  # weight of the mean lengths of rows
+    batch_size: Count = 2048  # train pairs of a batch
+    patience: Count = 5  # epochs without a better validation before training stops
 
     def module(self, material: Material, seed: int) -> CLCRecModule:
         """Rows, and the map of content."""

@@ -124,7 +124,7 @@ class ContentMap(TrainedColdStart):
     version: ClassVar[int] = 2
     fitted_kind: ClassVar[type[FittedContentMap]]
 
-    use_artist: bool = False
+    use_artist: bool = False  # whether the artist's mean stands beside the vector
 
     @property
     def reads_artists(self) -> bool:

@@ -14,6 +14,7 @@ from mrs.recommenders.coldstart.content import (
     ContentNetwork,
     FittedContentMap,
 )
+from mrs.settings import Count
 
 
 class DeepMusicNetwork(ContentNetwork):
@@ -64,7 +65,7 @@ class DeepMusic(ContentMap):
     label: ClassVar[str] = "DeepMusic"
     fitted_kind: ClassVar[type[FittedContentMap]] = FittedDeepMusic
 
-    batch_size: int = 2048
+    batch_size: Count = 2048  # train tracks of a batch
 
     def module(self, material: Material, seed: int) -> DeepMusicModule:
         """The two layers."""

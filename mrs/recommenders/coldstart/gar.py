@@ -9,7 +9,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mrs.errors import InputError
 from mrs.recommenders.coldstart.base import Material
 from mrs.recommenders.coldstart.content import (
     ContentMap,
@@ -19,6 +18,7 @@ from mrs.recommenders.coldstart.content import (
     through,
 )
 from mrs.recommenders.coldstart.pairs import PairBatches, Pairs
+from mrs.settings import LearningRate, Penalty, Share
 
 GENERATOR_DROPOUT = 0.1
 
@@ -124,17 +124,10 @@ class GAR(ContentMap):
     label: ClassVar[str] = "GAR"
     fitted_kind: ClassVar[type[FittedContentMap]] = FittedGAR
 
-    alpha: float = 0.9
-    beta: float = 0.6
-    learning_rate: float = 0.001
-    regularization: float = 1e-6
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not (0 <= self.alpha <= 1 and 0 <= self.beta <= 1):
-            raise InputError(
-                f"{self.label}: alpha={self.alpha}, beta={self.beta}; both lie in 0 to 1"
-            )
+    alpha: Share = 0.9  # weight of the generator's distance from real factors
+    beta: Share = 0.6  # weight of tracks not played for the discriminator
+    learning_rate: LearningRate = 0.001  # step of Adam
+    regularization: Penalty = 1e-6  # weight decay
 
     def module(self, material: Material, seed: int) -> GARModule:
         """Generator and discriminator."""

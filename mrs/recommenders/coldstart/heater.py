@@ -9,7 +9,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mrs.errors import InputError
 from mrs.recommenders.coldstart.base import Material
 from mrs.recommenders.coldstart.content import (
     ContentMap,
@@ -19,6 +18,7 @@ from mrs.recommenders.coldstart.content import (
     through,
 )
 from mrs.recommenders.coldstart.pairs import PairBatches, Pairs
+from mrs.settings import Count, LearningRate, Penalty, Share
 
 USER_RANGE, TRACK_RANGE = 5.0, 1.0  # where standardised factors are cut off; tanh ends at 1
 
@@ -135,19 +135,11 @@ class Heater(ContentMap):
     label: ClassVar[str] = "Heater"
     fitted_kind: ClassVar[type[FittedContentMap]] = FittedHeater
 
-    n_experts: int = 7
-    dropout: float = 0.5
-    alpha: float = 0.001
-    learning_rate: float = 0.001
-    regularization: float = 1e-5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.dropout <= 1 or self.n_experts < 1:
-            raise InputError(
-                f"{self.label}: dropout={self.dropout}, n_experts={self.n_experts}; "
-                "dropout lies in 0 to 1, n_experts is 1 or more"
-            )
+    n_experts: Count = 7  # experts in the mixture
+    dropout: Share = 0.5  # probability that content replaces a track's factor
+    alpha: Penalty = 0.001  # weight of the distance of experts and factors
+    learning_rate: LearningRate = 0.001  # step of Adam
+    regularization: Penalty = 1e-5  # weight decay
 
     def module(self, material: Material, seed: int) -> HeaterModule:
         """Experts and towers."""

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from torch import nn
 from mrs.errors import InputError
 from mrs.recommenders.coldstart import acarec
 from mrs.recommenders.coldstart.acarec import ACARec, ACARecModule
-from mrs.recommenders.coldstart.attention import FUSIONS, ACARecNetwork
+from mrs.recommenders.coldstart.attention import ACARecNetwork, Fusion
 from mrs.recommenders.coldstart.base import Material
 
 SIZES = {"n_content": 5, "n_factors": 3, "hidden_size": 8, "n_heads": 2}
@@ -70,7 +71,7 @@ def by_torch(made: ACARecNetwork, content, keys, factors, there) -> torch.Tensor
     return mean + (made.merge(update) if made.content_input else update)
 
 
-@pytest.mark.parametrize("fusion", FUSIONS)
+@pytest.mark.parametrize("fusion", get_args(Fusion))
 @pytest.mark.parametrize("self_attention", [True, False])
 @pytest.mark.parametrize("content_input", [True, False])
 def test_equals_torchs_attention(fusion: str, self_attention: bool, content_input: bool) -> None:
@@ -112,7 +113,7 @@ def test_attention_by_hand() -> None:
     assert found.item() == pytest.approx(3 * (1 - share) - share + (3 - 1) / 2, abs=1e-5)
 
 
-@pytest.mark.parametrize("fusion", FUSIONS)
+@pytest.mark.parametrize("fusion", get_args(Fusion))
 def test_padding_and_order_change_nothing(fusion: str) -> None:
     made, (content, keys, factors, there) = network(fusion=fusion), world()
     plain = estimate(made, content, keys, factors, there)
