@@ -18,6 +18,10 @@ ASSETS  := .cache/assets
 MATHJAX := $(ASSETS)/mathjax/tex-svg.js
 AUDIT   := .venv-audit/.installed
 
+# Nothing from outside of .venv: with these, other packages would be taken for the environment's own.
+OUTSIDE := PYTHONPATH PYTHONHOME PIP_PYTHON
+unexport $(OUTSIDE)
+
 help:  ## this list
 	@echo "make TARGET [NAME=value ...]   (the first book, test, run, grid, lab or bench sets up .venv)"
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | awk -F '|' '{ printf "  %-10s %s\n", $$1, $$2 }'
@@ -71,7 +75,7 @@ clean-all: clean  ## also remove .venv, .venv-audit, .cache, results/ and data/,
 # --- Set-up ---------------------------------------------------------------------------------------------------------
 
 # Prints "ok PYTHON VERSION" for the first usable Python, or why none is.
-FIND_PYTHON = reasons=; \
+FIND_PYTHON = unset $(OUTSIDE); reasons=; \
   for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
     version=`$$python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null` || continue; \
     case $$version in \
@@ -89,7 +93,9 @@ define find_python
 endef
 
 # pip with its progress bars on a terminal, and its errors alone otherwise. The filter drops the line that pip prints
-# for every package that a file index in the user's pip configuration does not hold. The status is pip's.
+# for every package that a file index in the user's pip configuration does not hold. The status is pip's. Where packages
+# go is said here, so that no `user`, `target`, `prefix` or `root` of that configuration moves them elsewhere.
+PLACE = --no-user --target= --root=/ --prefix="$(CURDIR)/$(PY:/bin/python=)"
 pip = @exec 3>&1; [ -t 1 ] || quiet=--quiet; export PYTHONWARNINGS=ignore; \
   status=$$( { { $(PY) -m pip --disable-pip-version-check $$quiet $(1) 2>&1 >&3 3>&- 4>&-; echo $$? >&4; } \
     | grep -v 'is ignored: it is neither a file nor a directory' >&2; } 4>&1 ); \
@@ -115,13 +121,13 @@ $(STAMP): requirements.lock pyproject.toml
 	$(new_venv)
 	@rm -f $@
 	@echo "[1/4] pip"
-	$(call pip,install pip==26.3)
+	$(call pip,install $(PLACE) pip==26.3)
 	@echo "[2/4] torch, the largest download (200 MB; several times that with CUDA): 10 seconds to some minutes"
-	$(call pip,install --no-deps --no-compile $(if $(TORCH_LINKS),--find-links "$(TORCH_LINKS)") `grep '^torch==' requirements.lock`)
+	$(call pip,install $(PLACE) --no-deps --no-compile $(if $(TORCH_LINKS),--find-links "$(TORCH_LINKS)") `grep '^torch==' requirements.lock`)
 	@echo "[3/4] about 220 other packages: 1 to 3 minutes"
-	$(call pip,install --no-compile -r requirements.lock)
+	$(call pip,install $(PLACE) --no-compile -r requirements.lock)
 	@echo "[4/4] mrs itself"
-	$(call pip,install --no-deps --no-build-isolation --editable .)
+	$(call pip,install $(PLACE) --no-deps --no-build-isolation --editable .)
 	@printf '%s\n' "$(CURDIR)" > $@
 	@echo "The environment is complete."
 
@@ -132,13 +138,13 @@ $(AUDIT): requirements-audit.lock
 	@echo "Setting up .venv-audit with $(word 2,$(FOUND)) (Python $(word 3,$(FOUND))): 1 to 5 minutes, 2 GB of disk"
 	@$(word 2,$(FOUND)) -m venv .venv-audit
 	@echo "[1/4] pip"
-	$(call pip,install pip==26.3)
+	$(call pip,install $(PLACE) pip==26.3)
 	@echo "[2/4] torch: 10 seconds to some minutes"
-	$(call pip,install --no-deps --no-compile $(if $(TORCH_LINKS),--find-links "$(TORCH_LINKS)") `grep '^torch==' $<`)
+	$(call pip,install $(PLACE) --no-deps --no-compile $(if $(TORCH_LINKS),--find-links "$(TORCH_LINKS)") `grep '^torch==' $<`)
 	@echo "[3/4] about 90 other packages: a minute"
-	$(call pip,install --no-compile -r $<)
+	$(call pip,install $(PLACE) --no-compile -r $<)
 	@echo "[4/4] RecTools without its dependencies"
-	$(call pip,install --no-deps --no-compile `sed -n 's/^# no-deps: //p' $<`)
+	$(call pip,install $(PLACE) --no-deps --no-compile `sed -n 's/^# no-deps: //p' $<`)
 	@touch $@
 
 $(MATHJAX): requirements-assets.txt | $(STAMP)

@@ -5,7 +5,9 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -92,14 +94,14 @@ def fresh(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def make(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     # Without the variables by which a make that runs these tests would speak to this one.
     inherited = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHON")
     environment = {name: value for name, value in os.environ.items() if name not in inherited}
     return subprocess.run(
         ["make", *arguments],
         cwd=folder,
-        env=environment | {"LC_ALL": "C"},
+        env=environment | {"LC_ALL": "C"} | variables,
         capture_output=True,
         text=True,
         check=False,
@@ -112,6 +114,18 @@ def fake_python(folder: Path, script: str) -> str:
     path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     path.chmod(0o755)
     return f"PYTHON={path}"
+
+
+def small_wheel(folder: Path) -> None:
+    """Write a package of one module that pip can install without an index."""
+    name, about = "tiny_thing-1.0", "tiny_thing-1.0.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny_thing.py", "")
+        wheel.writestr(
+            f"{about}/METADATA", "Metadata-Version: 2.1\nName: tiny-thing\nVersion: 1.0\n"
+        )
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
@@ -173,6 +187,46 @@ class TestMakefile:
         assert "Error 3" in ended.stderr
         assert "is ignored" not in ended.stderr
         assert not (fresh / ".venv/.installed").exists()
+
+    @pytest.mark.parametrize("setting", ["user = true", "target = T", "prefix = P", "root = R"])
+    @pytest.mark.parametrize("by", ["configuration", "variable"])
+    def test_packages_go_into_the_environment(self, fresh: Path, setting: str, by: str) -> None:
+        """Whatever the user's pip is told, and from nowhere but the environment is read.
+
+        The environment's python notes what it is asked for; pip then does that for a small wheel.
+        """
+        name, _, value = setting.partition(" = ")
+        value = value if value == "true" else str(fresh / value)
+        hostile = {"PYTHONPATH": str(fresh), "PYTHONHOME": str(fresh), "PIP_PYTHON": "none"}
+        configuration = fresh / "pip.conf"
+        configuration.write_text(f"[global]\nfind-links = {fresh}\n")
+        hostile["PIP_CONFIG_FILE"] = str(configuration)
+        if by == "variable":
+            hostile[f"PIP_{name.upper()}"] = value
+        else:
+            configuration.write_text(f"[global]\nfind-links = {fresh}\n{name} = {value}\n")
+        noted = 'echo "$PYTHONPATH|$PYTHONHOME|$PIP_PYTHON" > seen; printf "%s\\n" "$@" > asked'
+        (fresh / "inner").write_text(f"{noted}; exit 1\n")
+        making = "mkdir -p .venv/bin; { echo '#!/bin/sh'; cat inner; } > .venv/bin/python"
+        script = 'test -z "$PYTHONPATH$PYTHONHOME" || exit 9; case "$2" in *version_info*) '
+        script += f"echo 3.12;; venv) {making}; chmod +x .venv/bin/python;; esac"
+        assert make(fresh, "setup", fake_python(fresh, script), **hostile).returncode != 0
+        assert (fresh / "seen").read_text() == "||\n"
+        asked = (fresh / "asked").read_text().splitlines()
+        assert (asked[:2], asked[-1]) == (["-m", "pip"], "pip==26.3")
+
+        shutil.rmtree(fresh / ".venv")
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", fresh / ".venv"], check=True)
+        small_wheel(fresh)
+        python = ["--python", str(fresh / ".venv/bin/python"), "--no-cache-dir"]
+        command = [sys.executable, *asked[:2], *python, *asked[2:-1], "--no-index", "tiny-thing"]
+        clean = {n: v for n, v in os.environ.items() if not n.startswith(("PIP_", "PYTHON"))}
+        left = {n: v for n, v in hostile.items() if n not in ("PYTHONPATH", "PYTHONHOME")}
+        left.pop("PIP_PYTHON")
+        subprocess.run(command, env=clean | left, cwd=fresh, check=True, capture_output=True)
+        (installed,) = fresh.rglob("tiny_thing.py")
+        assert installed.parent.name == "site-packages"
+        assert fresh / ".venv/lib" in installed.parents
 
     def test_clean_keeps_data_and_results(self, fresh: Path) -> None:
         made = ["book/_build/html/index.html", "book/_toc.yml", "book/runs/knn.ipynb"]
