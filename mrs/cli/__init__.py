@@ -1,5 +1,6 @@
 """The command line: `python -m mrs` or `mrs`."""
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -47,6 +48,7 @@ app.add_typer(data_app, name="data")
 
 def main() -> None:
     """Run the command line; a mistake in the input ends in one line and status 2."""
+    _suit_terminal()
     try:
         app()
     except InputError as error:
@@ -57,3 +59,14 @@ def main() -> None:
             raise
         print(f"mrs: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _suit_terminal() -> None:
+    """Print on a terminal of any encoding: what it lacks is escaped, tables are drawn in ASCII."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        "│".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        os.environ["POLARS_FMT_TABLE_FORMATTING"] = "ASCII_FULL_CONDENSED"

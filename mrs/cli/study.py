@@ -172,7 +172,7 @@ def claims(
     chosen = find(claim) if claim else load()
     judged = judge_all(chosen, gather(Store(store), ARCHIVES))
     if json_:
-        print(json.dumps([one.as_json() for one in judged], indent=1, ensure_ascii=False))
+        print(json.dumps([one.as_json() for one in judged], indent=1))
     else:
         print("\n\n".join(one.as_text() for one in judged))
 
@@ -202,7 +202,7 @@ def compare(
         print(f"mrs: {warning}", file=sys.stderr)
     target = page or Path("build/compare") / f"{vectors.stem}.html"
     write_page(target, asked | {"store": str(store)}, f"Do {found.label} vectors help?")
-    as_json = json.dumps(found.as_json() | {"page": str(target)}, indent=1, ensure_ascii=False)
+    as_json = json.dumps(found.as_json() | {"page": str(target)}, indent=1)
     print(as_json if json_ else f"{found.as_text()}\n\nthe page: {target}")
 
 

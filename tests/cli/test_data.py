@@ -2,10 +2,14 @@
 
 import bz2
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 from commands import RUN, Call
 from worlds import random_parts, write_authors
 from yambda_files import generated_rows
@@ -92,3 +96,24 @@ def test_real_february_needs_its_file(mrs: Call, folder: Path) -> None:
     done = mrs("grid", "--study", str(study), cwd=folder)
     assert done.returncode == 2
     assert "music4all: no such dataset" in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_a_terminal_of_any_encoding(folder: Path, encoding: str) -> None:
+    tracks = folder / "own" / "dataset.json"
+    info = json.loads(tracks.read_text()) | {"title": "Björk – クラシック"}
+    tracks.write_text(json.dumps(info))
+    described = subprocess.run(
+        [sys.executable, "-m", "mrs", "data", "describe", "own"],
+        cwd=folder,
+        env=os.environ
+        | {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        check=True,
+    )
+    assert described.stderr == b""
+    text = described.stdout.decode(encoding)
+    shown = "Björk – クラシック".encode(encoding, "backslashreplace").decode(encoding)
+    assert f"\ntitle: {shown}\n" in text
+    assert ("│" in text) == (encoding == "utf-8")
+    assert ("| mert " in text) == (encoding != "utf-8")
