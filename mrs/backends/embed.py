@@ -1,7 +1,6 @@
 """Vectors of single files, without a dataset."""
 
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +8,10 @@ import numpy as np
 
 from mrs.backends.audio import UnheardError
 from mrs.backends.base import Backend
-from mrs.backends.extract import attempt, describe, refuse_unwritable
+from mrs.backends.extract import attempt, describe, load, refuse_unwritable, stopping
 from mrs.backends.sources import hear
 from mrs.backends.weights import require
-from mrs.data.digests import write_atomically
+from mrs.data.digests import replacing, write_atomically
 from mrs.errors import InputError
 
 
@@ -37,20 +36,22 @@ def embed_files(
 
     With `frames` all time frames of all files, stacked. A file that cannot be heard has no row;
     the card says which file has how many, and which were skipped. `folder` holds the weights where
-    they are not where they are looked for. Raises `InputError` before anything is computed, or if
-    no file can be heard.
+    they are not where they are looked for. Raises `InputError` before anything is computed, where
+    the model fails, or if no file can be heard.
     """
     if out.is_dir() or out.suffix != ".npy":
         raise InputError(f"{out}: name a file that ends in .npy")
     refuse_unwritable(out.parent)
     place = require(backend, folder)
-    model = backend.load(place)
+    model = load(backend, place)
     rows: list[np.ndarray] = []
     counts: dict[Path, int] = {}
     skipped: dict[Path, UnheardError] = {}
     for path in files:
         try:
-            found = attempt(model.frames if frames else model.embed, hear(path, backend))
+            with stopping(f"{path}: cannot be heard"):
+                waveform = hear(path, backend)
+            found = attempt(model.frames if frames else model.embed, waveform, path)
         except UnheardError as error:
             skipped[path] = error
             continue
@@ -61,7 +62,8 @@ def embed_files(
         path, why = next(iter(skipped.items()))
         raise InputError(f"{path}: {why.reason}: {why.detail}; none of the files can be heard")
     stacked = np.concatenate(rows).astype(np.float32)
-    _write(out, stacked)
+    with replacing(out) as temporary, temporary.open("wb") as file:
+        np.save(file, stacked, allow_pickle=False)
     card = describe(backend, place) | {
         "embedding_size": stacked.shape[1],
         "rows": "time frames" if frames else "one a file",
@@ -73,9 +75,3 @@ def embed_files(
     }
     write_atomically(out.with_suffix(".json"), json.dumps(card, indent=2) + "\n")
     return Embedded(stacked, counts, skipped)
-
-
-def _write(out: Path, rows: np.ndarray) -> None:
-    with tempfile.NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.", delete=False) as file:
-        np.save(file, rows, allow_pickle=False)
-    Path(file.name).replace(out)

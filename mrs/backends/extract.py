@@ -5,16 +5,23 @@ the list of skipped tracks (`NAME.skipped.csv`). Until all shards are there they
 `embeddings/.NAME.parts`, each renamed into place when it is whole and named by a digest of all that
 decides its content: what is killed continues, what has changed is computed again.
 
+Only what is known of a track's sound (see `mrs.backends.audio`) and a vector of no use are reasons
+to skip it. Any other failure, of the model, the machine or a permission, ends the command with a
+line, and nothing is kept of the tracks that it met.
+
 The row of a track that could not be heard is a copy of another track's, see
 `mrs.data.stand_ins`.
 """
 
+import fcntl
 import json
 import os
 import shutil
 import tempfile
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -30,14 +37,13 @@ from mrs.backends.base import Backend, Model
 from mrs.backends.sources import Source, source_of
 from mrs.data import stand_ins
 from mrs.data.dataset import Dataset, open_dataset
-from mrs.data.digests import Digests, of_values, write_atomically
+from mrs.data.digests import Digests, of_values, replacing, write_atomically
 from mrs.data.tables import read_csv
-from mrs.errors import InputError
+from mrs.errors import InputError, writing
 from mrs.workers import run_on_workers
 
 LARGEST_SHARD, FEWEST_SHARDS = 32, 64  # a shard's tracks are what a kill can cost each worker
 BATCH_SECONDS = 240  # of audio in memory at a time
-STOPS = (InputError, MemoryError)  # of a model: not the fault of a single track
 Skip = tuple[int, str, str]  # position, reason, detail
 LIBRARIES = ("numpy", "torch", "librosa", "soundfile", "soxr", "transformers")
 
@@ -75,8 +81,8 @@ def extract(
 
     `folder` holds the weights where they are not where they are looked for; `workers` processes
     (default: one a core, or one where there is a GPU) load the model once each. Memory does not
-    grow with the number of tracks. Raises `InputError` before anything is computed, and
-    `RuntimeError` if shards failed; the others are kept.
+    grow with the number of tracks. Raises `InputError` before anything is computed, or if shards
+    failed; the others are kept.
     """
     if workers is not None and workers < 1:
         raise InputError(f"workers {workers}: must be 1 or more")
@@ -93,29 +99,26 @@ def extract(
         return finished
     refuse_unwritable(target)
     parts = target / f".{backend.name}.parts"
-    parts.mkdir(exist_ok=True)
-    shards = list(_shards(parts, inputs | {"world": dataset.info.get("parameters")}, states))
-    missing = [shard for shard in shards if not shard.path.is_file()]
-    if missing:
-        _compute(missing, dataset.spec, backend, place, workers)
-    extracted = _assemble(dataset, source, shards, path)
-    _write_card(backend, place, full, extracted)
-    _part(path).replace(path)  # last: from here on the dataset has these vectors
-    shutil.rmtree(parts)
-    return extracted
+    with _alone(parts):
+        finished = _finished(path, full, dataset)  # by another command, just now
+        if finished is None:
+            shards = list(
+                _shards(parts, inputs | {"world": dataset.info.get("parameters")}, states)
+            )
+            missing = [shard for shard in shards if not zipfile.is_zipfile(shard.path)]
+            if missing:
+                _compute(missing, dataset.spec, backend, place, workers)
+            finished = _finish(dataset, source, shards, backend, place, full)
+        shutil.rmtree(parts, ignore_errors=True)
+    return finished
 
 
 def refuse_unwritable(folder: Path) -> None:
     """Make a folder and see that a file can be written there. Raises `InputError`."""
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be written ({error.strerror}); choose another place or mend its "
-            "permissions"
-        ) from error
 
 
 def describe(backend: Backend, folder: Path) -> dict[str, Any]:
@@ -137,18 +140,38 @@ def describe(backend: Backend, folder: Path) -> dict[str, Any]:
     }
 
 
-def attempt(model: Callable[[np.ndarray], np.ndarray], waveform: np.ndarray) -> np.ndarray:
-    """What a model gives for a waveform. Raises `UnheardError` if that is nothing of use."""
+@contextmanager
+def stopping(what: str) -> Iterator[None]:
+    """Turn any failure but `InputError` and `UnheardError` into an `InputError` about `what`."""
     try:
-        found = model(waveform)
-    except STOPS:
+        yield
+    except (InputError, UnheardError):
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())
-        raise UnheardError(Reason.NO_VECTOR, f"the model failed: {reason}") from error
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+        raise InputError(
+            f"{what} ({reason}); nothing is kept of it: mend that and run the command again"
+        ) from error
+
+
+def attempt(
+    model: Callable[[np.ndarray], np.ndarray], waveform: np.ndarray, name: object
+) -> np.ndarray:
+    """What a model gives for the waveform of the track or file `name`.
+
+    Raises `UnheardError` where that is of no use, and `InputError` where the model fails.
+    """
+    with stopping(f"{name}: the model failed"):
+        found = model(waveform)
     if not _of_use(found):
         raise UnheardError(Reason.NO_VECTOR, "the model gave zeros or values that are not finite")
     return found
+
+
+def load(backend: Backend, place: Path) -> Model:
+    """The model with its weights from `place`. Raises `InputError`."""
+    with stopping(f"{backend.label}: cannot be loaded"):
+        return backend.load(place)
 
 
 def _of_use(found: np.ndarray) -> bool:
@@ -177,12 +200,43 @@ def _finished(path: Path, inputs: dict[str, Any], dataset: Dataset) -> Extracted
     card, report = path.with_suffix(".json"), stand_ins.report_file(path)
     if not (path.is_file() and card.is_file() and report.is_file()):
         return None
-    details = json.loads(card.read_text(encoding="utf-8"))
+    try:
+        details = dict(json.loads(card.read_text(encoding="utf-8")))
+        skipped = read_csv(report)
+    except (ValueError, TypeError, InputError):
+        return None  # damaged
     if details.get("inputs") != json.loads(json.dumps(inputs)):
         return None
     if details.get("sha256") != Digests().of_file(path):
         return None
-    return Extracted(path, len(dataset.tracks), read_csv(report))
+    return Extracted(path, len(dataset.tracks), skipped)
+
+
+@contextmanager
+def _alone(parts: Path) -> Iterator[None]:
+    """The folder `parts` for this command alone. The lock ends with the process.
+
+    Raises `InputError` where another extraction has it.
+    """
+    while True:
+        with writing(parts):
+            parts.mkdir(parents=True, exist_ok=True)
+            lock = os.open(parts, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(
+                    f"{parts}: another command is computing these vectors; wait for its end and "
+                    "run this one again"
+                ) from None
+            except OSError:
+                pass  # a file system without locks
+            if parts.is_dir() and parts.stat().st_ino == os.fstat(lock).st_ino:
+                yield
+                return
+        finally:
+            os.close(lock)  # the folder was removed by the command that had it: again
 
 
 def shard_size(n_tracks: int) -> int:
@@ -205,7 +259,7 @@ def _compute(
     place: Path,
     workers: int | None,
 ) -> None:
-    """Compute shards on workers. Raises `RuntimeError` if one failed."""
+    """Compute shards on workers. Raises `InputError` if one failed."""
     cores = os.cpu_count() or 1
     wanted = min(workers or (1 if _has_gpu() else cores), len(shards))
     failures = list(
@@ -221,35 +275,36 @@ def _compute(
         )
     )
     if failures:
-        raise RuntimeError(
-            f"{len(failures)} of {len(shards)} shards failed, the others are kept and the same "
-            f"command continues; the first: {failures[0]}"
+        raise InputError(
+            f"{failures[0]} ({len(failures)} of {len(shards)} shards failed; the others are kept, "
+            "and the same command continues)"
         )
 
 
 def _has_gpu() -> bool:
-    import torch
-
+    with stopping("torch: cannot be loaded"):
+        import torch
     return torch.cuda.is_available()
 
 
 @lru_cache(maxsize=1)
 def _source(spec: str) -> Source:
     """The dataset's audio, opened once a worker."""
-    return source_of(open_dataset(spec))
+    with stopping(f"{spec}: cannot be opened"):
+        return source_of(open_dataset(spec))
 
 
 @lru_cache(maxsize=1)
 def _model(backend: Backend, place: Path) -> Model:
     """The model, loaded once a worker."""
-    return backend.load(place)
+    return load(backend, place)
 
 
 def compute_shard(shard: Shard, spec: str, backend: Backend, place: Path) -> None:
     """Hear a shard's tracks and write what came of it: vectors, their positions, the skipped.
 
-    `spec` opens the dataset, `place` holds the weights. Where a batch fails, its tracks are tried
-    one by one, so that one that the model cannot take does not cost the others theirs.
+    `spec` opens the dataset, `place` holds the weights. Where a batch fails, for want of memory
+    perhaps, its tracks are tried one by one. Raises `InputError` where one of them fails too.
     """
     source, model = _source(spec), _model(backend, place)
     rows: list[np.ndarray] = []
@@ -258,8 +313,6 @@ def compute_shard(shard: Shard, spec: str, backend: Backend, place: Path) -> Non
     for batch in _batches(shard, backend, source, skipped):
         try:
             found = model.embed_batch(list(batch.values()))
-        except STOPS:
-            raise
         except Exception:
             found = None
         for i, (position, waveform) in enumerate(batch.items()):
@@ -267,13 +320,11 @@ def compute_shard(shard: Shard, spec: str, backend: Backend, place: Path) -> Non
                 if found is not None and _of_use(found[i]):
                     rows.append(found[i])
                 else:
-                    rows.append(attempt(model.embed, waveform))
+                    rows.append(attempt(model.embed, waveform, _name(source, position)))
                 positions.append(position)
             except UnheardError as error:
                 skipped.append((position, error.reason, error.detail))
-    with tempfile.NamedTemporaryFile(
-        dir=shard.path.parent, prefix=shard.path.stem, suffix=".part", delete=False
-    ) as file:
+    with replacing(shard.path) as temporary, temporary.open("wb") as file:
         np.savez(
             file,
             allow_pickle=False,
@@ -283,7 +334,10 @@ def compute_shard(shard: Shard, spec: str, backend: Backend, place: Path) -> Non
         )
         file.flush()
         os.fsync(file.fileno())
-    Path(file.name).replace(shard.path)
+
+
+def _name(source: Source, position: int) -> str:
+    return source.name(position) or f"track {position}"
 
 
 def _batches(
@@ -294,7 +348,8 @@ def _batches(
     n_samples = 0
     for position in range(shard.start, shard.stop):
         try:
-            batch[position] = source.read(position, backend)
+            with stopping(f"{_name(source, position)}: cannot be heard"):
+                batch[position] = source.read(position, backend)
         except UnheardError as error:
             skipped.append((position, error.reason, error.detail))
             continue
@@ -310,13 +365,46 @@ def _part(path: Path) -> Path:
     return path.with_name(f".{path.name}.part")
 
 
+@contextmanager
+def _stored(shard: Shard) -> Iterator[Any]:
+    """The arrays of a shard. Raises `InputError` for a damaged one, and removes it."""
+    try:
+        with np.load(shard.path, allow_pickle=False) as stored:
+            yield stored
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        shard.path.unlink()
+        raise InputError(
+            f"{shard.path}: was damaged ({error}) and is removed; run the command again"
+        ) from error
+
+
+def _finish(
+    dataset: Dataset,
+    source: Source,
+    shards: list[Shard],
+    backend: Backend,
+    place: Path,
+    inputs: dict[str, Any],
+) -> Extracted:
+    """Put the shards together to the dataset's vectors, with their card and report."""
+    path = dataset.folder / "embeddings" / f"{backend.name}.npy"
+    try:
+        with writing(path):
+            extracted = _assemble(dataset, source, shards, path)
+            _write_card(backend, place, inputs, extracted)
+            _part(path).replace(path)  # last: from here on the dataset has these vectors
+    finally:
+        _part(path).unlink(missing_ok=True)
+    return extracted
+
+
 def _assemble(dataset: Dataset, source: Source, shards: list[Shard], path: Path) -> Extracted:
     """Write all shards' vectors to a temporary file beside `path`, and the list of the skipped."""
     n, width = len(dataset.tracks), 0
     heard: list[int] = []
     skipped: list[Skip] = []
     for shard in shards:
-        with np.load(shard.path, allow_pickle=False) as stored:
+        with _stored(shard) as stored:
             heard += stored["positions"].tolist()
             skipped += [tuple(entry) for entry in json.loads(str(stored["skipped"]))]
             width = max(width, stored["vectors"].shape[1])
@@ -348,7 +436,7 @@ def _write_vectors(part: Path, shards: list[Shard], width: int, drawn: dict[int,
         rows = stand_ins.RowFile(file, shards[-1].stop, width)
         for shard in shards:
             block = np.zeros((shard.stop - shard.start, width), np.float32)
-            with np.load(shard.path, allow_pickle=False) as stored:
+            with _stored(shard) as stored:
                 if len(stored["positions"]):
                     block[stored["positions"] - shard.start] = stored["vectors"]
             rows.write(shard.start, block)

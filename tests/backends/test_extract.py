@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -12,12 +13,13 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile
-from sounds import Counting, Slow, Stub, card_of, tone, write_sounding
+from sounds import Counting, Slow, Stub, card_of, tone, write_sounding, write_tone
 
 from mrs.backends import extract as module
 from mrs.backends.audio import decode
 from mrs.backends.base import Model
 from mrs.backends.extract import extract
+from mrs.backends.sources import Files
 from mrs.data import stand_ins
 from mrs.data.checks import open_vectors
 from mrs.data.dataset import open_dataset
@@ -148,17 +150,15 @@ def test_shards_that_are_there_are_kept(
 
 
 class Moody(Counting):
-    """Fails at batches and at low tones; gives nothing for one, NaN for another."""
+    """Fails at large batches; gives nothing for one track, NaN for another."""
 
     def embed(self, waveform: np.ndarray) -> np.ndarray:
         hz = int(np.abs(np.fft.rfft(waveform)).argmax())
-        if hz == 200:
-            raise TypeError("too low")
         return np.full(2, {220: 0.0, 240: np.nan}.get(hz, hz), np.float32)
 
     def embed_batch(self, waveforms: list[np.ndarray]) -> np.ndarray:
         if len(waveforms) > 4:
-            raise RuntimeError("out of memory")
+            raise MemoryError
         return np.stack([self.embed(waveform) for waveform in waveforms])
 
 
@@ -168,15 +168,178 @@ class MoodyStub(Stub):
         return Moody()
 
 
-def test_a_model_that_fails_at_a_track(tmp_path: Path, inline: list) -> None:
+def test_vectors_of_no_use_and_batches_that_are_too_large(tmp_path: Path, inline: list) -> None:
     write_sounding(tmp_path)
     done = extract(open_dataset(tmp_path), MoodyStub())
-    assert done.skipped["row"].to_list() == [0, 1, 2]
+    assert done.skipped["row"].to_list() == [1, 2]
     assert set(done.skipped["reason"]) == {"no vector"}
-    assert done.skipped["detail"][0] == "the model failed: too low"
     vectors = np.load(done.path)
     assert vectors[3:].tolist() == [[200.0 + 20 * row] * 2 for row in range(3, N)]
     assert card_of(done.path)["embedding_size"] == 2
+
+
+FAILURES = [
+    TypeError("too low"),
+    MemoryError(),
+    ModuleNotFoundError("No module named 'x'"),
+    PermissionError(errno.EACCES, "Permission denied", "/cache"),
+    RuntimeError("CUDA error: out of memory"),
+    RuntimeError("cannot cache function: no locator available"),
+]
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=repr)
+@pytest.mark.parametrize("where", ["embed", "load", "read"])
+def test_a_failure_that_is_not_of_the_sound_is_kept_of_no_track(
+    tmp_path: Path,
+    inline: list,
+    failure: Exception,
+    where: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_sounding(tmp_path, {3: "corrupt"})
+    dataset = open_dataset(tmp_path)
+
+    def fail(*_: object) -> None:
+        raise failure
+
+    with monkeypatch.context() as broken:
+        owner = {"embed": Counting, "load": Stub, "read": Files}[where]
+        broken.setattr(owner, where, fail)
+        with pytest.raises(InputError, match=type(failure).__name__) as caught:
+            extract(dataset, Stub())
+    assert "\n" not in str(caught.value)
+    assert "run the command again" in str(caught.value)
+    assert not (tmp_path / "embeddings" / "mule.npy").exists()
+    done = extract(dataset, Stub())  # repaired
+    assert len(inline) == 7
+    assert done.skipped["row"].to_list() == [3]
+    np.testing.assert_allclose(np.load(done.path)[0], expected(tmp_path, 0), atol=1e-6)
+
+
+def test_a_file_that_may_not_be_read_stops(
+    tmp_path: Path, inline: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = write_sounding(tmp_path)
+    whole = Path.open
+
+    def refuse(self: Path, *rest: Any, **more: Any) -> Any:
+        if self.name == Path(names[9]).name:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return whole(self, *rest, **more)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "open", refuse)
+        with pytest.raises(InputError, match=r"9\.wav: cannot be read \(Permission denied\)"):
+            extract(open_dataset(tmp_path), Stub())
+    assert [shard.start for shard in inline] == [0]
+    inline.clear()
+    assert len(extract(open_dataset(tmp_path), Stub()).skipped) == 0
+    assert [shard.start for shard in inline] == [8, 16, 24, 32, 40, 48]
+
+
+def test_a_skip_is_tried_again_when_the_file_has_changed(tmp_path: Path, inline: list) -> None:
+    names = write_sounding(tmp_path, {3: "corrupt"})
+    extract(open_dataset(tmp_path), Stub())
+    path = tmp_path / names[3]
+    before = path.stat()
+    mended = write_tone(tmp_path / "mended.wav", 1.0, 260.0).read_bytes()[: before.st_size]
+    path.write_bytes(b"RIFF" + mended[4:])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    inline.clear()
+    extract(open_dataset(tmp_path), Stub())
+    assert inline
+
+
+def test_workers_that_fail_end_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_sounding(tmp_path)
+
+    def fail(*_: Any, **__: Any) -> Iterator[str]:
+        yield "a.wav: the model failed (MemoryError)"
+
+    monkeypatch.setattr(module, "run_on_workers", fail)
+    with pytest.raises(InputError, match=r"^a\.wav: the model failed .* \(1 of 52 shards failed"):
+        extract(open_dataset(tmp_path), Stub())
+
+
+def test_two_commands_at_once(tmp_path: Path, inline: list) -> None:
+    write_sounding(tmp_path)
+    parts = tmp_path / "embeddings" / ".mule.parts"
+    with module._alone(parts):
+        with pytest.raises(InputError, match=r"\.mule\.parts: another command is computing these"):
+            extract(open_dataset(tmp_path), Stub())
+        assert not inline
+    assert len(extract(open_dataset(tmp_path), Stub()).skipped) == 0
+    assert not parts.exists()
+
+
+def test_the_other_command_has_just_finished(
+    tmp_path: Path, inline: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sounding(tmp_path)
+    alone = module._alone
+
+    def late(parts: Path) -> Any:
+        monkeypatch.setattr(module, "_alone", alone)
+        extract(open_dataset(tmp_path), Stub())  # the other
+        return alone(parts)
+
+    monkeypatch.setattr(module, "_alone", late)
+    done = extract(open_dataset(tmp_path), Stub())
+    assert len(inline) == 7  # once
+    assert len(done.skipped) == 0
+    assert not list(done.path.parent.glob(".*"))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+@pytest.mark.parametrize("when", ["shard", "vectors", "card"])
+def test_a_disk_that_cannot_be_written(
+    tmp_path: Path, inline: list, number: int, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sounding(tmp_path)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as broken:
+        if when == "shard":
+            broken.setattr(np, "savez", refuse)
+        elif when == "vectors":
+            broken.setattr(stand_ins.RowFile, "write", refuse)
+        else:
+            broken.setattr(module, "_write_card", refuse)
+        with pytest.raises(InputError, match=f"cannot be written .{os.strerror(number)}"):
+            extract(open_dataset(tmp_path), Stub())
+    kept = list((tmp_path / "embeddings" / ".mule.parts").iterdir())
+    assert len(kept) == (0 if when == "shard" else 7)  # and nothing half written
+    assert not (tmp_path / "embeddings" / ".mule.npy.part").exists()
+    inline.clear()
+    extract(open_dataset(tmp_path), Stub())
+    assert len(inline) == 7 - len(kept)
+
+
+@pytest.mark.parametrize("keep", [0, 100, -1])
+def test_a_damaged_part_is_computed_again(tmp_path: Path, inline: list, keep: int) -> None:
+    write_sounding(tmp_path)
+    dataset = open_dataset(tmp_path)
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(module, "_finish", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            extract(dataset, Stub())
+    first = min((tmp_path / "embeddings" / ".mule.parts").iterdir())
+    content = bytearray(first.read_bytes())
+    if keep >= 0:
+        first.write_bytes(content[:keep])
+    else:
+        content[200] ^= 1  # of the vectors
+        first.write_bytes(content)
+        with pytest.raises(InputError, match=r"was damaged .* is removed; run the command again"):
+            extract(dataset, Stub())
+    inline.clear()
+    done = extract(dataset, Stub())
+    assert [shard.start for shard in inline] == [0]
+    np.testing.assert_allclose(np.load(done.path)[0], expected(tmp_path, 0), atol=1e-6)
 
 
 def test_no_track_at_all(tmp_path: Path, inline: list) -> None:
