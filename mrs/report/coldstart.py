@@ -25,7 +25,8 @@ from mrs.study.store import Record, stacked
 from mrs.study.study import Variant
 
 TITLE = "What an artist's catalogue says of a new track"
-STUDIES = ("coldstart", "coldstart-backends", "artist-variance")  # files beside the default one
+# files beside the default one
+STUDIES = ("coldstart", "coldstart-backends", "artist-variance", "coldstart-settings")
 MAIN = PRIMARY["cold"]
 METRICS = (MAIN, MAIN.replace("ndcg", "recall"))
 SLICES = {
@@ -39,11 +40,11 @@ SOURCES = {
     "artist_popularity": "floor, ours",
     "artist_mean": "ours; the code of arXiv 2604.07090 appends it to content",
     "knn": "this book's other parts",
-    "bimodal_content": "this book's other parts",
+    "bimodal_content": "arXiv 2604.23077, with the settings searched for studies/demo.yaml",
     "deepmusic": "van den Oord et al. 2013, in the form of arXiv 2604.07090",
     "clcrec": "Wei et al. 2021; with the artist ours",
     "heater": "Zhu et al. 2020",
-    "gar": "Chen et al. 2022",
+    "gar": "the form in arXiv 2604.07090 of Chen et al. 2022",
     "acarec": "arXiv 2604.07090",
     "oracle": "ceiling, knows the generated probabilities",
     "oracle_content": "ceiling of content alone, without plays of the track",

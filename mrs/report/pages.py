@@ -14,6 +14,7 @@ from mrs.published.metrics_audit import LIVE
 from mrs.report.coldstart import STUDIES, TITLE
 from mrs.report.components import pairs
 from mrs.report.ladder import has_ladder
+from mrs.report.recommender_page import alternatives_file
 from mrs.study import effects
 from mrs.study.evidence import ARCHIVES
 from mrs.study.mir import hearing_key
@@ -219,7 +220,10 @@ class _Book:
             template="recommender",
             heading=variant.label,
             parameters=self.common | {"recommender": variant.slug},
-            inputs=self.inputs([*mine, *self.references()]),
+            inputs=(
+                *self.inputs([*mine, *self.references()]),
+                *self.digests(alternatives_file(self.common["study"], variant.name)),
+            ),
             children=tuple(self.run(cell) for cell in mine),
         )
 
@@ -252,7 +256,7 @@ class _Book:
             return []
         parameters = {
             name: path.as_posix()
-            for name, path in zip(("study", "backends", "worlds"), files, strict=False)
+            for name, path in zip(("study", "backends", "worlds", "settings"), files, strict=False)
         }
         page = Page(
             "coldstart",

@@ -2,6 +2,7 @@
 
 import inspect
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,9 @@ from mrs.report.flow import idea_figure
 from mrs.report.hyperparameters import SOURCES, Source
 from mrs.report.ideas import IDEAS
 from mrs.study.results import Results, open_results
+from mrs.study.worlds import beside
 
+ALTERNATIVES = {"bimodal_content": "losses"}  # by recommender, the study that varies it
 KEEPS = 1.5  # times chance from which shuffled vectors leave something to speak of
 
 
@@ -208,3 +211,18 @@ class RecommenderPage:
 def open_page(study: str, store: str, slug: str) -> RecommenderPage:
     """The page of a study file's recommender."""
     return RecommenderPage(open_results(study, store), slug)
+
+
+def alternatives_file(study: str | Path, recommender: str) -> list[Path]:
+    """The study beside the default one that varies this recommender, and its archive.
+
+    Empty where there is none.
+    """
+    name = ALTERNATIVES.get(recommender)
+    return beside(study, [name]) if name else []
+
+
+def open_alternatives(study: str, store: str, recommender: str) -> Results | None:
+    """The records of that study, None where there is none."""
+    files = alternatives_file(study, recommender)
+    return open_results(files[0].as_posix(), store) if files else None

@@ -1,0 +1,91 @@
+"""Other settings of recommenders: a study's variants beside the first of the same recommender.
+
+Such a study lists a recommender as it is run elsewhere and then with something set otherwise.
+"""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from mrs.evaluation.bootstrap import difference, interval
+from mrs.published.deviations import recommender_of
+from mrs.recommenders import RECOMMENDERS
+from mrs.report.deviations import signed
+from mrs.report.hyperparameters import plain
+from mrs.report.summary import BLOCKS
+from mrs.study.results import Cell, Results
+from mrs.study.study import Variant
+
+
+def alternatives(results: Results, scenario: str) -> pl.DataFrame:
+    """A row a variant and backend that has runs, each recommender's first variant above its others.
+
+    Columns: block, recommender, backend, set (what differs from the first), seeds, the primary
+    metric with low and high, converged, and for the others difference, from, to: minus the first,
+    paired by user. Intervals are 95 % bootstrap ones over users and seeds.
+    """
+    metric, cells = results.primary(scenario), results.cells(scenario)
+    rows = []
+    for cell in cells:
+        values = results.primary_values(cell.runs)
+        if values is None:
+            continue
+        first = next(other for other in cells if _beside(other, cell))
+        ended = [record.info["converged"] for record in results.records(cell.runs)]
+        bounds = interval(values)
+        row: dict[str, Any] = {
+            "block": BLOCKS[cell.provenance],
+            "recommender": RECOMMENDERS[cell.recommender.name].label,
+            "backend": cell.card.label if cell.card else None,
+            "set": changed(cell.recommender, first.recommender),
+            "seeds": len(values),
+            metric: bounds.mean,
+            "low": bounds.low,
+            "high": bounds.high,
+            "converged": None if None in ended else all(ended),
+        }
+        base = results.primary_values(first.runs)
+        if first is not cell and base is not None:
+            gap = difference(values[:, :, None], base[:, :, None])
+            ends = (float(np.ravel(value)[0]) for value in (gap.mean, gap.low, gap.high))
+            row |= dict(zip(("difference", "from", "to"), ends, strict=True))
+        rows.append(row)
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _beside(other: Cell, cell: Cell) -> bool:
+    return (other.recommender.name, other.backend) == (cell.recommender.name, cell.backend)
+
+
+def changed(variant: Variant, first: Variant) -> str:
+    """What a variant sets otherwise than `first`; for the same, "as elsewhere"."""
+    mine, other = (
+        recommender_of(one.name, dict(one.settings), one.protocol).settings()
+        for one in (variant, first)
+    )
+    found = [f"{name} {plain(value)}" for name, value in mine.items() if value != other[name]]
+    if variant.protocol != first.protocol:
+        found.append(f"protocol {variant.protocol}")
+    return ", ".join(found) or "as elsewhere"
+
+
+def clear_text(table: pl.DataFrame) -> str:
+    """How many of a table's differences are clear, and the largest, in words."""
+    others = table.drop_nulls("difference") if "difference" in table.columns else table.clear()
+    if not len(others):
+        return "No alternative has been run."
+    clear = others.filter((pl.col("from") > 0) | (pl.col("to") < 0))
+    text = (
+        f"In {len(clear)} of {len(others)} comparisons the 95 % interval of the difference to the "
+        "first row, paired by user, leaves out zero"
+    )
+    if not len(clear):
+        return text + "."
+    better = len(clear.filter(pl.col("difference") > 0))
+    most = clear.sort(pl.col("difference").abs(), descending=True).row(0, named=True)
+    return (
+        f"{text}; in {better} of them the alternative is better. The largest is "
+        f"{most['recommender']} on {most['backend']}, {most['set']}: {signed(most['difference'])} "
+        f"({signed(most['from'])} to {signed(most['to'])})."
+    )
