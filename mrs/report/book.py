@@ -30,6 +30,7 @@ from mrs.report.execute import (
     source_digest,
 )
 from mrs.report.pages import Page, Part, pages
+from mrs.report.warm import socket_home
 from mrs.study.store import Store
 from mrs.study.study import load_study
 
@@ -55,6 +56,7 @@ def build_book(
     root = (root or Path.cwd()).resolve()
     if not (root / "_config.yml").is_file():
         raise InputError(f"{root / '_config.yml'}: not found; run this in the project's folder")
+    socket_home()  # refuses before the runs
     from mrs.study.grid import run_grid
     from mrs.study.mir import compute_hearings
 

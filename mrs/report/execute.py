@@ -31,7 +31,7 @@ from rich.progress import (
 from traitlets.config import Config
 
 import mrs
-from mrs.report.warm import ENVIRONMENT, WarmKernelManager, changed
+from mrs.report.warm import ENVIRONMENT, WarmKernelManager, changed, socket_home
 
 FORKS = sys.platform == "linux"  # elsewhere a fork after imports is not safe: a new program then
 
@@ -82,7 +82,7 @@ def execute_all(tasks: Mapping[str, Task], workers: int, console: Console) -> di
     """Execute `workers` at a time with a progress bar; returns what failed, page -> why."""
     failures = {}
     with (
-        tempfile.TemporaryDirectory(prefix="mrs-") as sockets,
+        tempfile.TemporaryDirectory(prefix="mrs-", dir=socket_home()) as sockets,
         changed(os.environ, ENVIRONMENT | {"JUPYTER_RUNTIME_DIR": sockets}),  # kernels inherit it
         progress_bar(console) as progress,
     ):

@@ -8,10 +8,12 @@ a fork of it. Everything else is Jupyter's: the same kernel, the same protocol.
 import multiprocessing
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from queue import Empty
 from typing import Any
 
@@ -21,6 +23,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Type
 
+from mrs.errors import InputError
 from mrs.workers import THREADS
 
 PRELOAD = ["mrs.report.preload", __name__]  # what the server imports before it forks
@@ -29,6 +32,8 @@ ENVIRONMENT = dict.fromkeys(THREADS, "1") | {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a note by the debugger on every start
 }
+# Bytes of a path that sockets lie below: their own names take 32, and systems allow 103 or 107.
+LONGEST = 70
 POLL_SECONDS = 0.01  # how often to look whether a kernel has ended
 
 _starting = threading.Lock()
@@ -45,6 +50,21 @@ def changed(mapping: Any, values: Mapping[str, Any]) -> Iterator[None]:
         for name in values.keys() - before.keys():
             del mapping[name]
         mapping.update(before)
+
+
+def socket_home() -> Path:
+    """A folder for sockets: that of temporary files, or another one where its path is too long.
+
+    Raises `InputError` where no such folder can be written.
+    """
+    folders = [tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR", ""), "/tmp", "/var/tmp"]
+    for folder in folders:
+        if folder and len(os.fsencode(folder)) <= LONGEST and os.access(folder, os.W_OK | os.X_OK):
+            return Path(folder)
+    raise InputError(
+        f"{folders[0]}: its path is too long for sockets; set TMPDIR to a folder of at most "
+        f"{LONGEST} letters"
+    )
 
 
 def run_kernel(arguments: list[str], environment: dict[str, str], folder: str) -> None:
@@ -80,7 +100,13 @@ class ForkedProcess:
         # The program that asks for a kernel would otherwise be imported in each of them.
         program = vars(sys.modules["__main__"])
         nameless = {"__spec__": None, "__file__": None}
-        with _starting, changed(os.environ, ENVIRONMENT), changed(program, nameless):
+        place = {"tempdir": str(socket_home())}  # the server listens on a socket there
+        with (
+            _starting,
+            changed(os.environ, ENVIRONMENT),
+            changed(program, nameless),
+            changed(vars(tempfile), place),
+        ):
             self._process.start()  # the first one starts the server
         self.pid = self._process.pid
 

@@ -10,7 +10,9 @@ import pytest
 from projects import write_template
 from rich.console import Console
 
+from mrs.errors import InputError
 from mrs.report.execute import FORKS, Task, digest, execute_all, read_stamp
+from mrs.report.warm import socket_home
 
 PRINT = "print(backend, 6 * 7)"
 
@@ -114,6 +116,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from rich.console import Console
+from mrs.errors import InputError
 from mrs.report.execute import FORKS, Task, execute_all
 
 if __name__ == "__main__":
@@ -150,3 +153,40 @@ def test_nothing_outlives_a_killed_driver(tmp_path: Path) -> None:
         assert time.monotonic() < deadline, "the worker or its kernel is still there"
         time.sleep(0.1)
     assert not (tmp_path / "x.ipynb").exists()
+
+
+def test_a_long_folder_of_temporary_files_takes_no_sockets(tmp_path: Path) -> None:
+    """In a program of its own, so that no server of kernels listens yet."""
+    long = tmp_path / ("long" * 30)
+    long.mkdir()
+    template = write_template(tmp_path, "good", PRINT)
+    (tmp_path / "book").mkdir()
+    program = f"""
+from pathlib import Path
+from rich.console import Console
+from mrs.report.execute import Task, execute_all
+root = Path({str(tmp_path)!r})
+page = Task(Path({str(template)!r}), root / "book/good.ipynb", "", {{"backend": "mert"}}, "s", root)
+if __name__ == "__main__":
+    for _ in range(2):
+        print(execute_all({{"good": page}}, 1, Console(quiet=True)))
+"""
+    script = tmp_path / "program.py"
+    script.write_text(program)
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env=os.environ | {"TMPDIR": str(long), "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "{}\n{}\n"
+    assert "mert 42" in (tmp_path / "book/good.ipynb").read_text()
+
+
+def test_no_folder_for_sockets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("long" * 30)))
+    assert socket_home() == Path("/tmp")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(InputError, match="too long for sockets; set TMPDIR to a folder of at most"):
+        socket_home()
