@@ -3,7 +3,8 @@
 Everywhere a and b are the views' unit rows [n x d], row i of both is track i, t is the temperature,
 e(x, y) = exp(x . y / t), and the negatives of track i are the other tracks j != i of the batch.
 In decoupled contrastive learning (Yeh et al., ECCV 2022, arXiv 2110.06848) the positive pair is
-not in the denominator. The names are those of the code of arXiv 2604.23077; w_i = 1 without W:
+not in the denominator. The names are those of the code of arXiv 2604.23077, whose SDCL lacks the
+negatives e(b_i, a_j) and so is another under swapping the views; w_i = 1 without W:
 
     DCL   mean_i  - 2 w_i a_i . b_i / t  + log sum_j [e(a_i, a_j) + e(a_i, b_j)]
                                          + log sum_j [e(b_i, b_j) + e(b_i, a_j)]

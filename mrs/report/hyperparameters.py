@@ -93,8 +93,12 @@ _SEQUENCE = {
 }
 
 _HELD_OUT = "ours: NDCG@20 on held-out tracks; there a vote of three metrics"
+_BACKBONE_EPOCHS = Source(
+    ours="ours: artists' means rise no more from about there; no light listeners stop it"
+)
 _COLD = {
     "backbone": Source("bpr", "P3, main.py and main_baseline.py"),
+    "backbone_epochs": _BACKBONE_EPOCHS,
     "n_components": Source(
         "none",
         "P3, raw vectors",
@@ -167,7 +171,10 @@ SOURCES: dict[str, dict[str, Source]] = {
         "max_epochs": Source(ours="ours: an upper end; held-out pairs stop it"),
         "patience": Source(ours="ours: an epoch moves BPR less than ELSA, hence longer"),
     },
-    "artist_mean": {"backbone": Source("bpr", "P3, main_baseline.py: artist_means_BPR")},
+    "artist_mean": {
+        "backbone": Source("bpr", "P3, main_baseline.py: artist_means_BPR"),
+        "backbone_epochs": _BACKBONE_EPOCHS,
+    },
     "deepmusic": _CONTENT_MAP
     | {
         "learning_rate": Source("0.001, 0.0003", "P3, main_baseline.py: Music4All-Onion, Yambda"),

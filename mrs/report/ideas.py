@@ -291,7 +291,8 @@ IDEAS: dict[str, Idea] = {
     "gar": Idea(
         text="A generator makes a track's row from its audio. A discriminator, which also scores, "
         "learns to put the real row $e_t$ of what a listener played above the generated $g_t$; the "
-        "generator learns to be near the real row and to be put above it.",
+        "generator learns to be near the real row and to be put above it. The form is that of "
+        "arXiv 2604.07090's baseline, with linear maps $D$; Chen et al. have networks there.",
         formulas=(
             r"s(u, t) = D_p(p_u) \cdot D_q(g_t)",
             r"L_D = - (1 - \beta) \log \sigma\big(s(u, e_t) - s(u, g_t)\big) "

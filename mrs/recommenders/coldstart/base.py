@@ -72,7 +72,7 @@ class ColdStart(Recommender):
     scenarios: ClassVar[tuple[str, ...]] = ("cold",)
 
     backbone: Backbone = "bpr"  # whose space new tracks are placed in
-    backbone_epochs: Count = 100  # epochs of the backbone, which stops by nothing else
+    backbone_epochs: Count = 100  # of the backbone, without early stopping
 
     def backbone_from(self, model: Recommender) -> FixedEpochs:
         """The model after `backbone_epochs` epochs."""

@@ -130,7 +130,8 @@ class CLCRec(ContentMap):
     space. `lambda_` weighs the contrast of a track's row with its own content among other tracks'
     (unit rows), 1 - `lambda_` that of a listener with a track they played among others, in which a
     track's row is replaced by its content with probability `sample_rate`, a draw a track and
-    batch. New tracks are what their content maps to. The `n_negatives` tracks are drawn for a
+    batch. The authors draw that many rows with replacement, which replaces fewer: 59 % at 0.9. New
+    tracks are what their content maps to. The `n_negatives` tracks are drawn for a
     batch and shared by its pairs, and those that a listener played do not count for them: there
     each pair has its own.
 
