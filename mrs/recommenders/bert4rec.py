@@ -18,6 +18,7 @@ from mrs.recommenders.encoder import Encoder, sampled_softmax_loss, softmax_loss
 from mrs.recommenders.training import TrainedModule, fit_module
 from mrs.settings import Count, Dropout, InnerShare, LearningRate, Width, WidthOrNone, Window
 
+POOL = 8  # batches whose users are sorted by the length of their history
 INFERENCE_PLAYS = 1 << 14  # plays encoded at a time where nothing is trained, padding included
 
 
@@ -37,7 +38,7 @@ class FittedBERT4Rec(FittedFactors):
 class SequenceRecommender(Recommender):
     """Hyper-parameters that both share; those of the encoder are the papers' (2604.23077)."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     embedding_size: Width = 64  # numbers of a factor
     n_layers: Count = 2  # layers of the encoder
@@ -210,10 +211,18 @@ class SequenceModule(TrainedModule):
         return torch.optim.Adam(self.parameters(), lr=rate, fused=True)
 
     def batches(self, epoch: int) -> Iterator[torch.Tensor]:
-        """Listeners in a new random order, in batches of nearly equal size."""
-        order = torch.randperm(len(self.trainable), generator=self.generator)
+        """Each listener once, in batches of nearly equal size and of similar lengths.
+
+        A random order is cut into pools of about `POOL` batches. Each pool is sorted by length and
+        split, so that little is padding, and the batches of all pools come in a random order.
+        """
+        order = self.trainable[torch.randperm(len(self.trainable), generator=self.generator)]
         n_batches = -(-len(order) // self.settings.batch_size)
-        return iter(self.trainable[order].tensor_split(n_batches))
+        length = self.plays.length[order.numpy()].clip(max=self.settings.max_length)
+        pool = np.arange(len(order)) * n_batches // (POOL * len(order))
+        batches = order[np.lexsort((length, pool))].tensor_split(n_batches)
+        shuffled = torch.randperm(n_batches, generator=self.generator)
+        return (batches[place] for place in shuffled.tolist())
 
     def loss(self, batch: torch.Tensor) -> torch.Tensor:
         """The masked loss of some listeners, each with one window of their history."""

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-BLOCK_BYTES = 32 << 20  # logits held at a time, and as much again for their softmax
+BLOCK_BYTES = 32 << 20  # logits held at a time at most, and as much again for their softmax
+BLOCK_ROWS = 128  # rows at a time at most: on few tracks their logits stay in the processor's cache
 
 
 class Encoder(nn.Module):
@@ -108,9 +109,10 @@ def softmax_loss(
 ) -> torch.Tensor:
     """Mean cross entropy of vectors [n x d] over all items [N x d], targets [n].
 
-    `block` rows at a time; None means as many as `BLOCK_BYTES` of logits allow.
+    `block` rows at a time; None means `BLOCK_ROWS`, or fewer where `BLOCK_BYTES` of logits allow
+    no more.
     """
-    block = block or max(1, BLOCK_BYTES // (4 * len(items)))
+    block = block or max(1, min(BLOCK_ROWS, BLOCK_BYTES // (4 * len(items))))
     return _BlockedCrossEntropy.apply(vectors, items, targets, block)
 
 

@@ -165,9 +165,10 @@ def train(
     """Train a module and leave it in its best state, in evaluation mode, on the CPU.
 
     Stops when `validate`, the NDCG@50 of the validation pairs, has not risen for `patience`
-    epochs; that is what `converged` says. Where there are no such pairs the training loss is
-    watched. `seed` draws dropout; the module's other draws come from its own generator. Runs on a
-    GPU where there is one. What takes minutes says under its `label` how far it is, on stderr.
+    epochs; that is all `converged` says: the curve shows which epoch was kept, and a fit that keeps
+    its first one gained nothing from more training. Where there are no such pairs the training loss
+    is watched. `seed` draws dropout; the module's other draws come from its own generator. Runs on
+    a GPU where there is one. What takes minutes says under its `label` how far it is, on stderr.
     """
     import lightning  # seconds to import: only where something is trained
 
@@ -274,7 +275,8 @@ def mean_ndcg(
 ) -> float:
     """Mean NDCG at k, or at the number of items, of factors [T x d] and [C x d].
 
-    `truth` and `seen`, which is left out of the lists, are [T x C].
+    `truth` and `seen`, which is left out of the lists, are [T x C]. Equal scores stand in the order
+    of the items, not in a drawn one as in the results: this decides when to stop and nothing else.
     """
     k = min(k, len(items))
     lists = top_k(factor_scores(users, items), len(users), len(items), k, seen=seen)

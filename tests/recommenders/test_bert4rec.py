@@ -255,6 +255,43 @@ def test_the_masked_loss_written_out() -> None:
     assert loss == pytest.approx(np.mean(terms), rel=1e-5)
 
 
+def of_lengths(length: np.ndarray, settings: BERT4RecIds) -> SequenceModule:
+    """A module over users who played so many tracks, the first of 40."""
+    split = checkerboard()
+    user = np.repeat(np.arange(len(length)), length)
+    track = np.concatenate([np.arange(n) for n in length])
+    split = replace(
+        split,
+        tracks=np.arange(40),
+        users=np.arange(len(length)),
+        warm=np.arange(40),
+        train=pairs(user, track),
+    )
+    return SequenceModule(OwnItems(40, settings, 0), split, settings, 0)
+
+
+def test_an_epoch_has_every_listener_of_two_tracks_once_and_little_padding() -> None:
+    length = np.random.default_rng(0).integers(1, 41, 400)
+    made = of_lengths(length, BERT4RecIds(**TINY | {"max_length": 30}))
+    batches = [batch.numpy() for batch in made.batches(0)]
+    assert sorted(np.concatenate(batches)) == np.flatnonzero(length > 1).tolist()
+    assert {len(batch) for batch in batches} <= {11, 12}
+    windows = [length[batch].clip(max=30) for batch in batches]
+    read = sum(window.sum() for window in windows)
+    computed = sum(window.max() * len(window) for window in windows)
+    assert read / computed > 0.85  # in batches of any lengths: about 0.7
+    assert [batch.tolist() for batch in made.batches(1)] != [batch.tolist() for batch in batches]
+    again = of_lengths(length, BERT4RecIds(**TINY | {"max_length": 30}))
+    assert all(np.array_equal(a, b) for a, b in zip(again.batches(0), batches, strict=True))
+
+
+def test_batches_do_not_come_in_the_order_of_their_lengths() -> None:
+    length = np.random.default_rng(0).integers(2, 41, 400)
+    made = of_lengths(length, BERT4RecIds(**TINY | {"max_length": 40}))
+    means = np.array([length[batch].mean() for epoch in range(9) for batch in made.batches(epoch)])
+    assert abs(np.corrcoef(means[1:], means[:-1])[0, 1]) < 0.25
+
+
 def test_users_do_not_depend_on_who_is_encoded_beside_them() -> None:
     made = module(BERT4RecIds(**TINY)).eval()
     with torch.no_grad():
