@@ -3,6 +3,7 @@
 import inspect
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -203,9 +204,15 @@ class RecommenderPage:
                         "rank, median s": float(np.median([i["seconds"]["rank"] for i in infos])),
                         "process peak, MB": max(info["peak_memory_mb"] for info in infos),
                         "converged": f"{sum(ends)} of {len(ends)}" if ends else "nothing to train",
+                        "first epoch kept": sum(map(kept_first_epoch, infos)),
                     }
                 )
         return pl.DataFrame(rows)
+
+
+def kept_first_epoch(info: dict[str, Any]) -> bool:
+    """Whether a fit stopped by itself and no epoch was better than the first."""
+    return bool(info["converged"]) and len(info["curve"]) == info["settings"]["patience"] + 1
 
 
 def open_page(study: str, store: str, slug: str) -> RecommenderPage:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from planted import plant, planted
 
-from mrs.report import figures
+from mrs.report import figures, recommender_page
 from mrs.report.recommender_page import RecommenderPage
 
 STUDY = """
@@ -77,6 +77,16 @@ def test_costs(page: RecommenderPage) -> None:
     ]
     assert [row["fit, median s"] for row in rows] == [1.0, 2.0, 1.0, 2.0]
     assert {row["converged"] for row in rows} == {"nothing to train"}
+
+
+@pytest.mark.parametrize(
+    ("converged", "epochs", "first"), [(True, 4, True), (True, 5, False), (False, 4, False)]
+)
+def test_a_fit_that_kept_its_first_epoch(converged: bool, epochs: int, first: bool) -> None:
+    """With a patience of 3 it stops after the fourth."""
+    curve = [{"epoch": float(epoch)} for epoch in range(epochs)]
+    info = {"converged": converged, "curve": curve, "settings": {"patience": 3}}
+    assert recommender_page.kept_first_epoch(info) == first
 
 
 def test_curves(page: RecommenderPage) -> None:
