@@ -1,6 +1,7 @@
 """What reading vectors whole changes against reading principal components of them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,25 +20,32 @@ SETTING = "n_components"
 
 @dataclass(frozen=True)
 class Pair:
-    """A recommender that a study has twice, alike but for how it reads vectors."""
+    """A recommender that a study has twice, alike but for one setting: `one` has a given value."""
 
-    whole: Variant
-    components: Variant
+    one: Variant
+    other: Variant
+
+    def cells(self, results: Results) -> list[tuple[Cell, Cell]]:
+        """The cells of both by backend and scenario, in the order of the study."""
+        cells = results.cells()
+        other = {(c.backend, c.scenario): c for c in cells if c.recommender == self.other}
+        mine = [c for c in cells if c.recommender == self.one]
+        return [(cell, other[cell.backend, cell.scenario]) for cell in mine]
 
 
-def pairs(study: Study) -> list[Pair]:
-    """The pairs of variants that differ in `n_components` alone, one of them with none."""
+def pairs(study: Study, setting: str = SETTING, value: Any = None) -> list[Pair]:
+    """The pairs of variants that differ in a setting alone, one of them with that value."""
     found = []
-    for whole in study.recommenders:
-        settings = make_recommender(whole.name, dict(whole.settings)).settings()
-        if SETTING not in settings or settings[SETTING] is not None:
+    for one in study.recommenders:
+        settings = make_recommender(one.name, dict(one.settings)).settings()
+        if setting not in settings or settings[setting] != value:
             continue
         for other in study.recommenders:
             theirs = make_recommender(other.name, dict(other.settings)).settings()
-            rest = settings | {SETTING: theirs.get(SETTING)}
-            alike = (other.name, other.protocol) == (whole.name, whole.protocol)
-            if alike and other != whole and theirs == rest:
-                found.append(Pair(whole, other))
+            rest = settings | {setting: theirs.get(setting)}
+            alike = (other.name, other.protocol) == (one.name, one.protocol)
+            if alike and other != one and theirs == rest:
+                found.append(Pair(one, other))
     return found
 
 
@@ -47,12 +55,6 @@ class ComponentsPage:
     def __init__(self, results: Results) -> None:
         self.results = results
         self.pairs = pairs(results.study)
-
-    def _cells(self, pair: Pair) -> list[tuple[Cell, Cell]]:
-        cells = self.results.cells()
-        other = {(c.backend, c.scenario): c for c in cells if c.recommender == pair.components}
-        mine = [c for c in cells if c.recommender == pair.whole]
-        return [(cell, other[cell.backend, cell.scenario]) for cell in mine]
 
     def _seconds(self, cell: Cell) -> float | None:
         infos = [record.info["seconds"]["fit"] for record in self.results.records(cell.runs)]
@@ -66,7 +68,7 @@ class ComponentsPage:
         """
         frames = []
         for pair in self.pairs:
-            cells = self._cells(pair)
+            cells = pair.cells(self.results)
             frame = against_variant(self.results, cells)
             more = pl.DataFrame(
                 {
@@ -81,7 +83,7 @@ class ComponentsPage:
                 },
             )
             frame = frame.join(more, on="slug", how="left", maintain_order="left")
-            frames.append(frame.with_columns(recommender=pl.lit(pair.components.label)))
+            frames.append(frame.with_columns(recommender=pl.lit(pair.other.label)))
         return pl.concat(frames) if frames else pl.DataFrame()
 
     def tables(self, frame: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:

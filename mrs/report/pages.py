@@ -11,6 +11,7 @@ import polars as pl
 
 from mrs.data.digests import of_values
 from mrs.published.metrics_audit import LIVE
+from mrs.report import histories
 from mrs.report.coldstart import STUDIES, TITLE
 from mrs.report.components import pairs
 from mrs.report.ladder import has_ladder
@@ -199,14 +200,14 @@ class _Book:
     def recommenders(self) -> tuple[Page, ...]:
         """A page a recommender, then where their hyper-parameters come from."""
         path = tuning_file(self.common["study"])
-        record = self.digests([path])
+        record = self.digests([path, *histories.files(self.common["study"])])
         title = "Hyper-parameters and their search"
         search = Page(
             path="hyperparameters",
             title=title,
             template="hyperparameters",
             heading=title,
-            parameters={"study": self.common["study"]},
+            parameters=self.common,
             inputs=(*self.inputs([]), *record),
         )
         return (*map(self.recommender, self.study.recommenders), search)
@@ -305,7 +306,7 @@ class _Book:
             "settings": dict(cell.recommender.settings),
             "protocol": cell.recommender.protocol,
             "scenario": cell.scenario,
-            "seeds": list(self.study.seeds),
+            "seeds": list(self.study.fits(cell.recommender)),
             "shuffled_seeds": [spec.seed for spec in cell.shuffled],
             "k": list(self.study.k),
             "threads": self.study.threads,

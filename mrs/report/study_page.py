@@ -1,5 +1,6 @@
 """What the pages about a whole study show: overview, data, results."""
 
+from collections.abc import Iterable
 from functools import cached_property
 
 import polars as pl
@@ -23,6 +24,12 @@ SCENARIO_SENTENCES = {
     "cold/unknown_artist": "Candidates are all new tracks; what counts is those whose artist has "
     "no track in train, or is not known.",
 }
+
+
+def _range(counts: Iterable[int]) -> str:
+    """The counts' one value, or the smallest and the largest: "3 to 5"; "0" for none."""
+    found = set(counts) or {0}
+    return str(min(found)) if len(found) == 1 else f"{min(found)} to {max(found)}"
 
 
 class StudyPage:
@@ -89,7 +96,7 @@ class StudyPage:
         """How much of the study is in the store."""
         plan = make_plan(self.results)
         text = (
-            f"The study has {plan.n_runs} runs: {len(self.results.study.seeds)} seed(s) of every "
+            f"The study has {plan.n_runs} runs: {self._seeds()} seed(s) of every "
             f"recommender that draws at random, and {self._controls()} shuffled control(s) of each "
             "that reads vectors."
         )
@@ -99,8 +106,12 @@ class StudyPage:
 
     def _controls(self) -> str:
         """How many controls a cell has, or from how many to how many."""
-        counts = {len(cell.shuffled) for cell in self.results.cells() if cell.backend} or {0}
-        return str(min(counts)) if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
+        return _range(len(cell.shuffled) for cell in self.results.cells() if cell.backend)
+
+    def _seeds(self) -> str:
+        """How many seeds a recommender that draws at random has, or from how many to how many."""
+        study = self.results.study
+        return _range(len(study.fits(variant)) for variant in study.recommenders)
 
     def best(self, scenario: str) -> list[tuple[str, pl.DataFrame]]:
         """The best row of each recommender by block, for the first page."""
@@ -120,10 +131,10 @@ class StudyPage:
 
     def results_intro(self, scenario: str) -> str:
         """What a results page says before its tables."""
-        seeds = len(self.results.study.seeds)
+        seeds = self._seeds()
         draws = (
             "One seed was run: rows that differ by less than their intervals are not ranked by it."
-            if seeds == 1
+            if seeds == "1"
             else f"Trained and random rows are means over {seeds} seeds."
         )
         built_in = f" {summary.BUILT_IN}" if self.results.dataset.generated else ""

@@ -69,7 +69,7 @@ class Results:
         return cells
 
     def _cell(self, variant: Variant, backend: str | None, scenario: str) -> Cell:
-        seeds = self.study.seeds if RECOMMENDERS[variant.name].stochastic else (0,)
+        seeds = self.study.fits(variant) if RECOMMENDERS[variant.name].stochastic else (0,)
         first = make_spec(
             self.dataset,
             recommender=variant.name,

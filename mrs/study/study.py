@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -50,10 +50,10 @@ class Study(BaseModel):
     `note` is what readers should know of its settings; the book shows it beside them. Among a
     recommender's settings `protocol` stands for that of `RunSpec`.
     `backends` None means all that the dataset has vectors of. `seeds` are those of the fits,
-    `shuffled_seeds` those of the control with shuffled vectors; `shuffled_seeds_of` gives some
-    recommenders others, by name, or by slug for one variant. `threads` is the number of threads of
-    each fit: part of the study, since it may change last digits. `archive` is a file beside the
-    study's in which runs are kept that take hours: see `mrs.study.archive`.
+    `shuffled_seeds` those of the control with shuffled vectors; `seeds_of` and `shuffled_seeds_of`
+    give some recommenders others, by name, or by slug for one variant. `threads` is the number of
+    threads of each fit: part of the study, since it may change last digits. `archive` is a file
+    beside the study's in which runs are kept that take hours: see `mrs.study.archive`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,6 +67,7 @@ class Study(BaseModel):
     scenarios: tuple[str, ...] = SCENARIOS
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     shuffled_seeds: tuple[int, ...] = ()
+    seeds_of: dict[str, Annotated[tuple[int, ...], Field(min_length=1)]] = {}
     shuffled_seeds_of: dict[str, tuple[int, ...]] = {}
     k: tuple[int, ...] = DEFAULT_K
     threads: int = Field(default=1, ge=1)
@@ -96,12 +97,18 @@ class Study(BaseModel):
         return variants
 
     @model_validator(mode="after")
-    def _known_controls(self) -> "Study":
+    def _known_exceptions(self) -> "Study":
         known = {name for variant in self.recommenders for name in (variant.name, variant.slug)}
-        strangers = set(self.shuffled_seeds_of) - known
-        if strangers:
-            raise ValueError(f"shuffled_seeds_of names {min(strangers)}, which the study lacks")
+        for field in ("seeds_of", "shuffled_seeds_of"):
+            strangers = set(getattr(self, field)) - known
+            if strangers:
+                raise ValueError(f"{field} names {min(strangers)}, which the study lacks")
         return self
+
+    def fits(self, variant: Variant) -> tuple[int, ...]:
+        """The seeds of a recommender's fits."""
+        of_name = self.seeds_of.get(variant.name, self.seeds)
+        return self.seeds_of.get(variant.slug, of_name)
 
     def controls(self, variant: Variant) -> tuple[int, ...]:
         """The seeds of a recommender's controls with shuffled vectors."""

@@ -22,21 +22,21 @@ k: [50]
 def test_pairs_differ_in_nothing_else(tmp_path: Path) -> None:
     study = planted(tmp_path, STUDY, {"mert": 0.5}).study
     (pair,) = pairs(study)
-    assert pair.components == study.recommenders[0]
-    assert pair.whole == study.recommenders[1]
+    assert pair.other == study.recommenders[0]
+    assert pair.one == study.recommenders[1]
 
 
 def test_the_difference_of_a_pair(tmp_path: Path) -> None:
     results = planted(tmp_path, STUDY, {"mert": 0.5})
     page = ComponentsPage(results)
-    whole, components = page._cells(page.pairs[0])[0]
+    whole, components = page.pairs[0].cells(results)[0]
     for seed in (0, 1):
         plant(results, whole.runs[seed], [0.4, 0.5])
         plant(results, components.runs[seed], [0.3, 0.4])
     frame = page.differences()
     (row,) = frame.iter_rows(named=True)
     assert (row["difference"], row["low"], row["high"]) == pytest.approx((0.1, 0.1, 0.1))
-    assert (row["recommender"], row["backend"]) == (page.pairs[0].components.label, "sim:MERT")
+    assert (row["recommender"], row["backend"]) == (page.pairs[0].other.label, "sim:MERT")
     assert row["width"] == 7
     assert "better on 1, worse on 0, neither on 0 of 1" in page.summary(frame)
     ((_, table),) = page.tables(frame)

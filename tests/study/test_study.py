@@ -73,6 +73,17 @@ shuffled_seeds_of: {hybrid: [0, 1, 2], hybrid-n_components-none: []}
     assert [study.controls(v) for v in study.recommenders] == [(0,), (0, 1, 2), (), (0, 1, 2)]
 
 
+def test_some_recommenders_have_other_seeds(tmp_path: Path) -> None:
+    text = """
+title: t
+recommenders: [hybrid, {hybrid: {n_components: none}}, elsa]
+seeds: [0, 1, 2]
+seeds_of: {hybrid: [0, 1], hybrid-n_components-none: [4]}
+"""
+    study = load_study(write(tmp_path, text))
+    assert [study.fits(v) for v in study.recommenders] == [(0, 1), (4,), (0, 1, 2)]
+
+
 def test_another_dataset(tmp_path: Path) -> None:
     path = write(tmp_path, "title: t\ndataset: demo\nrecommenders: [random]\n")
     assert load_study(path, dataset="elsewhere").dataset == "elsewhere"
@@ -93,6 +104,8 @@ def test_another_dataset(tmp_path: Path) -> None:
         ("title: t\nrecommenders: [knn]\nseeds: []", ["seeds"]),
         ("title: t\nrecommenders: [knn]\nsede: [1]", ["sede"]),
         ("title: t\nrecommenders: [knn]\nshuffled_seeds_of: {elsa: [1]}", ["elsa", "lacks"]),
+        ("title: t\nrecommenders: [knn]\nseeds_of: {elsa: [1]}", ["seeds_of", "elsa", "lacks"]),
+        ("title: t\nrecommenders: [elsa]\nseeds_of: {elsa: []}", ["seeds_of.elsa"]),
     ],
 )
 def test_mistakes(tmp_path: Path, text: str, words: list[str]) -> None:
@@ -120,10 +133,13 @@ def test_the_full_demo_has_what_the_default_one_has_and_more() -> None:
     short, full = (load_study(STUDIES / f"{name}.yaml") for name in ("demo", "demo-full"))
     assert values_of(short) < values_of(full)
     assert set(short.seeds) < set(full.seeds)
+    assert set(short.seeds) == set(full.seeds_of["bert4rec"])
     for variant in full.recommenders:
-        whole = "n_components-none" in variant.slug
+        bare = "n_components-none" in variant.slug or "max_length-50" in variant.slug
         cheap = variant.name == "knn" or variant.name.startswith("bimodal")
-        assert len(full.controls(variant)) == (0 if whole else 10 if cheap else 5)
+        dear = variant.name == "bert4rec"
+        assert len(full.controls(variant)) == (0 if bare else 10 if cheap else 3 if dear else 5)
+        assert len(full.fits(variant)) == (3 if dear else 5)
 
 
 @pytest.mark.parametrize("name", WORLDS)
