@@ -1,16 +1,25 @@
 """Records of a search with scores chosen by a test."""
 
 import json
+from collections.abc import Mapping
 
 import polars as pl
 
-from mrs.study.tune import SCHEMA
+from mrs.study.tune import SCHEMA, VERSION
 
+NO_CHANCE = {"hot": 0.0, "cold": 0.0}
 Score = tuple[str, str, list[float]]  # recommender, scenario, a score a fit
 
 
-def record_frame(trials: dict[str, list[tuple[dict, list[Score]]]]) -> pl.DataFrame:
-    """Groups, each a list of trials: what was set, and the scores of its cells."""
+def record_frame(
+    trials: dict[str, list[tuple[dict, list[Score]]]],
+    version: int = VERSION,
+    chance: Mapping[str, float | None] = NO_CHANCE,
+) -> pl.DataFrame:
+    """Groups, each a list of trials: what was set, and the scores of its cells.
+
+    `chance` is the level of each scenario.
+    """
     rows = []
     for group, listed in trials.items():
         for number, (values, cells) in enumerate(listed):
@@ -27,6 +36,8 @@ def record_frame(trials: dict[str, list[tuple[dict, list[Score]]]]) -> pl.DataFr
                             "scenario": scenario,
                             "metric": {"hot": "ndcg@50", "cold": "ndcg@20"}[scenario],
                             "score": score,
+                            "chance": chance[scenario],
+                            "version": version,
                             "n_users": 7,
                             "n_candidates": 61,
                             "backend": ["mert", "mule", "muq"][fit] if reads else None,

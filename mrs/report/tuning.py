@@ -19,6 +19,7 @@ from mrs.report.hyperparameters import SOURCES, Source, plain
 from mrs.report.style import WIDTH, palette
 from mrs.study.search import Range, Rate, groups
 from mrs.study.study import Study, Variant, load_study
+from mrs.study.tune import VERSION
 from mrs.study.tuning_record import DEAREST, TuningRecord
 
 NEVER = "never tuned"
@@ -219,10 +220,7 @@ class TuningPage:
     def trials(self) -> pl.DataFrame:
         """Every trial: its values, its score and the best so far."""
         assert self.record is not None
-        texts = [
-            ", ".join(f"{key} {plain(value)}" for key, value in json.loads(text).items())
-            for text in self.record.trials["values"]
-        ]
+        texts = [_text(json.loads(text)) for text in self.record.trials["values"]]
         return self.record.trials.select(
             pl.col("group").alias("searched"),
             pl.col("trial") + 1,
@@ -230,6 +228,53 @@ class TuningPage:
             pl.col("best").alias("best so far"),
             pl.col("cpu_seconds").alias("processor s"),
             pl.Series("values", texts),
+        )
+
+    def other_choices(self) -> pl.DataFrame:
+        """A row a group of which today's criterion would choose another trial than the record did.
+
+        Columns: searched, values chosen and values by today's criterion, and today's score of both.
+        Empty where the record was chosen by it, or has no level of chance.
+        """
+        other = self.record.by(VERSION) if self.record else None
+        if self.record is None or other is None or self.record.version == VERSION:
+            return pl.DataFrame()
+        rows = []
+        for name in self.searched:
+            mine = other.trials.filter(pl.col("group") == name)["criterion"]
+            chosen, today = self.record.chosen(name), other.chosen(name)
+            if chosen != today:
+                rows.append(
+                    {
+                        "searched": name,
+                        "chosen": _text(self.record.values(name, chosen)),
+                        "by today's criterion": _text(self.record.values(name, today)),
+                        "chosen: score / first": mine[chosen],
+                        "today's: score / first": mine[today],
+                    }
+                )
+        return pl.DataFrame(rows)
+
+    def former_text(self) -> str:
+        """With which criterion the record was chosen, where it is not today's, and what follows."""
+        if self.record is None or self.record.version == VERSION:
+            return ""
+        text = (
+            "**These values were chosen with a former criterion**: multiples of the first trial's "
+            "NDCG itself, averaged over recommenders and scenarios, with fewer pseudo-cold tracks. "
+            "Much of a cold score was chance then, so that a trial moved cold less than hot."
+        )
+        other = self.record.by(VERSION)
+        if other is None:
+            return f"{text} The record holds no level of chance to score it otherwise."
+        trials = self.record.frame
+        cold = trials.filter(pl.col("scenario") == "cold")["chance"].mean()
+        level = f" ({cold:.3f} among its pseudo-cold tracks)" if cold is not None else ""
+        n_others, n_searched = len(self.other_choices()), len(self.searched)
+        return (
+            f"{text} Scored above chance{level} and with equal weight for hot and cold, another "
+            f"trial of the same record would be chosen for {n_others} of {n_searched}. The fits "
+            "and their pseudo-cold tracks stay those of the record."
         )
 
     def rule(self) -> str:
@@ -289,6 +334,10 @@ class TuningPage:
             row[0].set_ylabel("times the first")
         legend_below(figure, axes[0, 0], 3)
         return closed(figure)
+
+
+def _text(values: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {plain(value)}" for key, value in values.items())
 
 
 def _time(seconds: float) -> str:

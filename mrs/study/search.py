@@ -91,6 +91,8 @@ _SEQUENCE: dict[str, Range] = {
     "mask_probability": Share(0.1, 0.4),
 }
 
+_PLACED: dict[str, Range] = {"learning_rate": Rate(0.0001, 0.01)}
+
 # By recommender, or by family where several share a fit and so have the same values.
 SPACES: dict[str, dict[str, Range]] = {
     "shallow": _HINGE | {"learning_rate": Rate(0.0005, 0.05)},
@@ -115,6 +117,11 @@ SPACES: dict[str, dict[str, Range]] = {
         "regularization": Rate(0.001, 0.3),
         "embedding_size": Times((0.5, 1, 2)),
     },
+    "deepmusic": _PLACED,
+    "clcrec": _PLACED | {"lambda_": Share(0.1, 0.9), "sample_rate": Share(0.3, 1)},
+    "heater": _PLACED | {"alpha": Rate(0.00001, 0.01), "dropout": Share(0.2, 0.8)},
+    "gar": _PLACED | {"alpha": Share(0.5, 1), "beta": Share(0, 0.9)},
+    "acarec": _PLACED,
 }
 
 

@@ -33,6 +33,10 @@ class TuningRecord:
         if not path.is_file():
             return None
         frame = read_parquet(path)
+        if "version" not in frame.columns:  # a search before chance was kept
+            place = frame.columns.index("score") + 1 if "score" in frame.columns else 0
+            frame.insert_column(place, pl.lit(None, pl.Float64).alias("chance"))
+            frame.insert_column(place + 1, pl.lit(1, pl.Int64).alias("version"))
         if frame.schema != pl.Schema(SCHEMA):
             raise InputError(f"{path}: has other columns than a search writes; search again")
         return cls(frame)
@@ -40,17 +44,22 @@ class TuningRecord:
     @cached_property
     def cells(self) -> pl.DataFrame:
         """A row a group, recommender, scenario and trial: `score`, the mean over its fits, and
-        `relative`, the same as a multiple of trial 0's (null where that is 0)."""
+        `relative`, what it is above chance as a multiple of trial 0's (null where that is not above
+        it). In a search of version 1 chance is not taken off."""
         cell = ["group", "recommender", "scenario"]
         means = self.frame.group_by(*cell, "metric", "trial", maintain_order=True).agg(
-            pl.col("score").mean()
+            pl.col("score", "chance").mean()
         )
-        present = means.filter(pl.col("trial") == 0).select(*cell, present="score")
+        first = means.filter(pl.col("trial") == 0)
+        floor = pl.lit(0.0) if self.version == 1 else pl.col("chance")
+        present = first.select(*cell, present="score", floor=floor)
+        above = pl.col("present") - pl.col("floor")
         return (
             means.join(present, on=cell, how="left", maintain_order="left")
             .with_columns(
-                relative=pl.when(pl.col("present") > 0).then(pl.col("score") / pl.col("present"))
+                relative=pl.when(above > 0).then((pl.col("score") - pl.col("floor")) / above)
             )
+            .drop("floor")
             .sort(pl.col("group").cast(pl.Enum(self.groups)), "trial", maintain_order=True)
         )
 
@@ -59,10 +68,17 @@ class TuningRecord:
         """A row a group and trial: `criterion`, the mean of `relative` over its cells, `values`,
         `seconds` and `cpu_seconds` of its fits, and `best`, the best criterion up to it.
 
+        The mean is over the scenarios' means, so that they count alike; in a search of version 1 it
+        is over all cells.
         The criterion of a trial with a score that is not a number is 0.
         """
         key = ["group", "trial"]
-        scored = self.cells.group_by(key, maintain_order=True).agg(
+        cells = self.cells
+        if self.version > 1:
+            cells = cells.group_by(*key, "scenario", maintain_order=True).agg(
+                pl.col("relative").mean()
+            )
+        scored = cells.group_by(key, maintain_order=True).agg(
             criterion=pl.col("relative").mean().fill_nan(0).fill_null(1)
         )
         fits = self.frame.unique([*key, "backend", "seed"], maintain_order=True)
@@ -71,6 +87,21 @@ class TuningRecord:
         )
         joined = scored.join(costs, on=key, maintain_order="left")
         return joined.with_columns(best=pl.col("criterion").cum_max().over("group"))
+
+    @property
+    def version(self) -> int:
+        """Of the criterion that chose."""
+        return int(self.frame["version"][0])
+
+    def by(self, version: int) -> "TuningRecord | None":
+        """The same trials by a criterion of another version; None without the chance it asks for.
+
+        What was ranked for stays what it was: the pairs, the tracks, and what stopped each fit.
+        """
+        scored = self.frame.filter(pl.col("score").is_finite())
+        if version > 1 and scored["chance"].null_count():
+            return None
+        return TuningRecord(self.frame.with_columns(version=pl.lit(version, pl.Int64)))
 
     @property
     def groups(self) -> list[str]:

@@ -99,3 +99,34 @@ def test_validation_in_the_place_of_the_test() -> None:
     assert not len(split.cold)
     with pytest.raises(InputError, match="no validation pairs"):
         validation_split(replace(split, val=split.cold_test))
+
+
+def long_train(n_cold: int) -> Split:
+    """A user plays a new track every day for 400 days; `n_cold` further ones are cold."""
+    train = frame([(1, day, 400 - day) for day in range(400)])
+    old = frame([(2, 0, 399)])
+    cold = frame([(1, 1000 + n, -1) for n in range(n_cold)])
+    hot = frame([(2, 7, -2)])
+    tracks = pl.DataFrame({"track_id": [*range(400), *range(1000, 1000 + n_cold)]})
+    parts = {"train": pl.concat([train, old]), "val": hot, "hot_test": hot, "cold_test": cold}
+    return to_split("s", parts, tracks)
+
+
+@pytest.mark.parametrize(
+    ("n_cold", "months", "n_new"),
+    [
+        (100, 3, 90),  # a fifth of all candidates, hence 80 train tracks: three months
+        (10, 2, 60),  # a fortieth would be ten tracks: at least 50
+        (1600, 11, 330),  # four fifths, 320 tracks
+    ],
+)
+def test_as_large_a_share_of_train_as_cold_tracks_are(n_cold: int, months: int, n_new: int) -> None:
+    split, found = pseudo_cold_split(long_train(n_cold))
+    assert (found, len(split.cold)) == (months, n_new)
+
+
+def test_a_share_that_train_cannot_give_is_as_near_as_it_comes() -> None:
+    """Of 400 days 13 months have passed since the first month began."""
+    split, months = pseudo_cold_split(long_train(40_000))
+    assert months == 13
+    assert len(split.cold) == 390

@@ -14,7 +14,7 @@ from worlds import random_parts, write_own
 from mrs.data.dataset import open_dataset
 from mrs.data.pseudo_cold import pseudo_cold_split
 from mrs.errors import InputError
-from mrs.evaluation.metrics import Judged, evaluate
+from mrs.evaluation.metrics import Judged, chance, evaluate
 from mrs.evaluation.ranking import factor_scores, top_k
 from mrs.recommenders import make_recommender
 from mrs.recommenders.training import validation_ndcg
@@ -138,6 +138,9 @@ def test_cold_is_ranked_among_tracks_that_the_fit_left_out(world: str) -> None:
     assert cold["score"] == pytest.approx(expected, abs=1e-9)
     assert (cold["metric"], cold["n_candidates"]) == ("ndcg@20", len(split.cold))
     assert cold["n_users"] == len(tested)
+    n_relevant = truth[tested][:, split.cold].sum(axis=1)
+    level = chance(np.full(len(tested), len(split.cold)), n_relevant, ["ndcg"], [20])["ndcg@20"]
+    assert cold["chance"] == pytest.approx(level.mean())
     assert hot["n_users"] == len(np.unique(split.val.user))
     assert outcome["months"] == months
 
@@ -264,3 +267,25 @@ def test_bad_input(tmp_path: Path) -> None:
         tune(path, store)
     assert not (tmp_path / "study.tuning.parquet").exists()
     assert not (tmp_path / "store/.tuning").exists()
+
+
+def test_models_for_new_tracks_can_be_searched(world: str) -> None:
+    """Their space has rates of its own, and a fit's backbone has the epochs that they ask for."""
+    dataset = open_dataset(world)
+    few = {"max_epochs": 2, "backbone_epochs": 3}
+    study = Study(
+        title="t",
+        dataset=world,
+        split="catalogue",
+        backends=("mert",),
+        recommenders=[{"deepmusic": few}, {"gar": few}],  # type: ignore[list-item]
+    )
+    planned = plan(study, dataset, 2, 0)
+    assert [trial.group.name for trial in planned] == ["deepmusic", "gar"] * 2
+    drawn = planned[3].values
+    assert set(drawn) == {"learning_rate", "alpha", "beta"}
+    assert 0.5 <= drawn["alpha"] <= 1
+    (cell,) = fit_and_score(planned[0].jobs[0])["cells"]
+    assert (cell["recommender"], cell["scenario"]) == ("deepmusic", "cold")
+    assert 0 < cell["chance"] < 1
+    assert np.isfinite(cell["score"])

@@ -7,6 +7,7 @@ from trials import TRIALS, record_frame
 
 from mrs.errors import InputError
 from mrs.study.study import Study
+from mrs.study.tune import VERSION
 from mrs.study.tuning_record import TuningRecord
 
 NAMES = ["hybrid", "als"]
@@ -101,3 +102,35 @@ def test_files(tmp_path: Path) -> None:
     path.write_text("no parquet")
     with pytest.raises(InputError, match=r"s\.tuning\.parquet: not a readable"):
         TuningRecord.of(study)
+
+
+CHANCE = {"hot": 0.1, "cold": 0.3}
+
+
+def test_chance_is_taken_off_and_both_scenarios_count_alike() -> None:
+    """Two recommenders of a family in hot, one in cold; the first version counts three cells."""
+    cells = [("content", "hot", [0.2]), ("content", "cold", [0.4]), ("average", "hot", [0.3])]
+    other = [("content", "hot", [0.3]), ("content", "cold", [0.35]), ("average", "hot", [0.3])]
+    trials = {"bimodal": [({"a": 1}, cells), ({"a": 2}, other)]}
+    today = TuningRecord(record_frame(trials, chance=CHANCE))
+    # Hot (0.2 / 0.1 + 0.2 / 0.2) / 2 = 1.5, cold 0.05 / 0.1 = 0.5.
+    assert today.trials["criterion"].to_list() == pytest.approx([1, (1.5 + 0.5) / 2])
+    assert today.chosen("bimodal") == 0
+    former = today.by(1)
+    assert former is not None
+    assert former.version == 1
+    expected = (0.3 / 0.2 + 0.35 / 0.4 + 1) / 3
+    assert former.trials["criterion"].to_list() == pytest.approx([1, expected])
+    assert former.chosen("bimodal") == 1
+
+
+def test_a_record_without_chance_keeps_its_criterion(tmp_path: Path) -> None:
+    """As `mrs tune` wrote them first, without the two columns."""
+    path = tmp_path / "s.tuning.parquet"
+    record_frame(TRIALS, version=1).drop("chance", "version").write_parquet(path)
+    record = TuningRecord.of(tmp_path / "s.yaml")
+    assert record is not None
+    assert record.version == 1
+    assert record.by(VERSION) is None
+    hybrid = record.trials.filter(pl.col("group") == "hybrid")
+    assert hybrid["criterion"].to_list() == pytest.approx([1, 1.075, 0.9])
