@@ -37,18 +37,23 @@ def _or_none(value: Any) -> Any:
 _Whole = Annotated[int, BeforeValidator(number)]
 _Real = Annotated[float, BeforeValidator(number)]
 
-Count = Annotated[_Whole, Field(ge=1, le=10_000_000)]  # epochs, layers, tracks, pairs of a batch
-Width = Annotated[_Whole, Field(ge=1, le=65_536)]  # dimensions of a vector
-Window = Annotated[_Whole, Field(ge=2, le=65_536)]  # places of a sequence, one to predict
+Count = Annotated[_Whole, Field(ge=1, le=10_000_000)]  # epochs, tracks, pairs of a batch
+Batch = Annotated[_Whole, Field(ge=2, le=10_000_000)]  # rows that are seen against each other
+Negatives = Annotated[_Whole, Field(ge=1, le=10_000)]  # drawn for each pair of a batch
+Few = Annotated[_Whole, Field(ge=1, le=1000)]  # layers, heads, experts: each has its own weights
+Width = Annotated[_Whole, Field(ge=1, le=16_384)]  # dimensions of a vector
+Window = Annotated[_Whole, Field(ge=2, le=16_384)]  # places of a sequence, one to predict
 WidthOrNone = Annotated[Width | None, BeforeValidator(_or_none)]  # none: all dimensions
 LearningRate = Annotated[_Real, Field(gt=0, le=1)]  # length of an optimiser's step
 Margin = Annotated[_Real, Field(ge=0, le=2)]  # a difference of two cosines
 Positive = Annotated[_Real, Field(gt=0, le=1e6)]
-Penalty = Annotated[_Real, Field(ge=0, le=1e6)]  # weight of a term of a loss
+NotNegative = Annotated[_Real, Field(ge=0, le=1e6)]
+Penalty = NotNegative  # weight of a term of a loss
 Share = Annotated[_Real, Field(ge=0, le=1)]  # a part of a whole, or a probability
 InnerShare = Annotated[_Real, Field(gt=0, lt=1)]  # neither nothing nor all of it
 Dropout = Annotated[_Real, Field(ge=0, lt=1)]  # probability with which a number is left out
 Temperature = Annotated[_Real, Field(ge=LOWEST_TEMPERATURE, le=100)]  # divides a softmax's scores
+Seed = Annotated[_Whole, Field(ge=0)]  # that a generator of random numbers starts from
 Seconds = Annotated[_Real, Field(ge=0)]
 
 

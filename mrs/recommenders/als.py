@@ -8,6 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from mrs.data.splits import Split
+from mrs.errors import InputError
 from mrs.recommenders.base import Fitted, History, Recommender
 from mrs.recommenders.elsa import FittedFactors
 from mrs.recommenders.training import VALIDATION_K, validation_ndcg
@@ -40,11 +41,19 @@ class Factorisation(Recommender):
         seed: int,
     ) -> FittedFactors:
         """Train from a random start drawn with `seed`."""
+        from implicit.utils import ModelFitError  # seconds to import
+
         model, curve = self.model(seed), []
         best, best_epoch, converged = -np.inf, 0, None
         for epoch in range(self.max_epochs):
-            with threadpool_limits(1):
-                model.fit(split.matrix, show_progress=False)
+            try:
+                with threadpool_limits(1):
+                    model.fit(split.matrix, show_progress=False)
+            except ModelFitError as error:  # factors that are no numbers
+                raise InputError(
+                    f"{self.title()}: training diverged; choose a lower learning_rate or "
+                    "regularization"
+                ) from error
             score = float(epoch)
             if len(split.val):
                 score = validation_ndcg(split, model.user_factors, model.item_factors)

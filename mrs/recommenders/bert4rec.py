@@ -16,7 +16,7 @@ from mrs.recommenders.content import fit_components
 from mrs.recommenders.elsa import FittedFactors
 from mrs.recommenders.encoder import Encoder, sampled_softmax_loss, softmax_loss
 from mrs.recommenders.training import TrainedModule, fit_module
-from mrs.settings import Count, Dropout, InnerShare, LearningRate, Width, WidthOrNone, Window
+from mrs.settings import Count, Dropout, Few, InnerShare, LearningRate, Width, WidthOrNone, Window
 
 POOL = 8  # batches whose users are sorted by the length of their history
 INFERENCE_PLAYS = 1 << 14  # plays encoded at a time where nothing is trained, padding included
@@ -41,8 +41,8 @@ class SequenceRecommender(Recommender):
     version: ClassVar[int] = 3
 
     embedding_size: Width = 64  # numbers of a factor
-    n_layers: Count = 2  # layers of the encoder
-    n_heads: Count = 2  # heads of its attention, a divisor of embedding_size
+    n_layers: Few = 2  # layers of the encoder
+    n_heads: Few = 2  # heads of its attention, a divisor of embedding_size
     feedforward_size: Width = 256  # width inside its feed-forward networks
     max_length: Window = 300  # most recent tracks that are read, the mask included
     dropout: Dropout = 0.1  # on what the encoder reads and adds

@@ -15,7 +15,7 @@ from mrs.recommenders.held_out import HeldOut
 from mrs.recommenders.hybrid import FittedProjection, Projection, unit_components
 from mrs.recommenders.knn import mean_of_history
 from mrs.recommenders.training import TrainedModule, fit_module
-from mrs.settings import Count, LearningRate, Temperature, Width, WidthOrNone
+from mrs.settings import Batch, Count, LearningRate, Temperature, Width, WidthOrNone
 
 Backbone = Literal["elsa", "als", "bpr"]
 
@@ -84,7 +84,7 @@ class Bimodal(Recommender):
     backbone: Backbone = "elsa"  # whose factors are the collaborative vectors
     n_components: WidthOrNone = 128  # principal components of the vectors
     learning_rate: LearningRate = 0.001  # step of Adam
-    batch_size: Count = 10_000  # train tracks of a batch, each other's negatives
+    batch_size: Batch = 10_000  # train tracks of a batch, each other's negatives
     max_epochs: Count = 100  # most epochs, passes over the train part
     patience: Count = 16  # epochs without a better validation before training stops
 
@@ -204,10 +204,14 @@ class BimodalModule(TrainedModule):
         return torch.optim.Adam(self.parameters(), lr=self.settings.learning_rate)
 
     def batches(self, epoch: int) -> tuple[torch.Tensor, ...]:
-        """Columns of train tracks, each once an epoch, in batches of equal size but for one."""
+        """Columns of train tracks, each once an epoch, in batches of equal size but for one.
+
+        None is of one track, which would have no negatives.
+        """
         n_tracks = len(self.inputs)
         order = torch.randperm(n_tracks, generator=self.generator)
-        return order.tensor_split(-(-n_tracks // self.settings.batch_size))
+        n_batches = min(-(-n_tracks // self.settings.batch_size), max(1, n_tracks // 2))
+        return order.tensor_split(n_batches)
 
     def loss(self, batch: torch.Tensor) -> torch.Tensor:
         """The contrastive loss of the batch's tracks."""

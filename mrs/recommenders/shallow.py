@@ -17,7 +17,7 @@ from mrs.recommenders.elsa import FittedFactors
 from mrs.recommenders.knn import mean_of_history
 from mrs.recommenders.rows import unit_rows
 from mrs.recommenders.training import TrainedModule, fit_module
-from mrs.settings import Count, LearningRate, Margin, Width, WidthOrNone
+from mrs.settings import Count, LearningRate, Margin, Negatives, Width, WidthOrNone
 
 Side = Literal["users", "tracks"]
 MARKS_A_PAIR = 8  # bytes of memory a train pair that rejecting negatives takes, at most doubled
@@ -53,7 +53,7 @@ class HingeRecommender(Recommender):
     """
 
     margin: Margin = 0.2  # cosine by which a played pair should win
-    n_negatives: Count = 20  # negatives of a train pair
+    n_negatives: Negatives = 20  # negatives of a train pair
     negatives: Side = "users"  # which half of a pair is replaced
     confidence: bool = False  # whether pairs are weighted by their plays
     learning_rate: LearningRate = 1e-3  # step of Adam

@@ -18,6 +18,7 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from mrs.data.splits import Interactions, Split
+from mrs.errors import InputError
 from mrs.evaluation.metrics import Judged, evaluate
 from mrs.evaluation.ranking import factor_scores, top_k
 from mrs.recommenders.base import History
@@ -219,6 +220,10 @@ def train(
             enable_model_summary=False,
         )
         trainer.fit(adapter, DataLoader(_Epochs(module), batch_size=None))
+    if adapter.watch.best_epoch < 0:
+        raise InputError(
+            f"{label}: training diverged in its first epoch; choose a lower learning_rate"
+        )
     module.load_state_dict(adapter.watch.state)
     module.to("cpu").eval()
     return Outcome(adapter.watch.converged, adapter.watch.curve)

@@ -22,7 +22,7 @@ from mrs.recommenders.coldstart.base import (
 )
 from mrs.recommenders.coldstart.catalogues import Catalogues
 from mrs.recommenders.content import Components
-from mrs.settings import Count, LearningRate, Width
+from mrs.settings import Count, Few, LearningRate, Width
 
 PLACES_AT_ONCE = 16_384  # places of catalogues held together while new tracks are encoded
 
@@ -242,7 +242,7 @@ class ACARec(TrainedColdStart):
     version: ClassVar[int] = 2
 
     hidden_size: Width = 128  # width of the attention's states
-    n_heads: Count = 8  # heads of the attention, a divisor of hidden_size
+    n_heads: Few = 8  # heads of the attention, a divisor of hidden_size
     n_catalogue: Count = 5  # tracks of an artist that are read in training
     n_catalogue_inference: Count = 250  # most that are read of new tracks' artists
     self_attention: bool = True  # whether a catalogue's tracks read each other

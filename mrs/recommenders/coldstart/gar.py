@@ -18,7 +18,7 @@ from mrs.recommenders.coldstart.content import (
     through,
 )
 from mrs.recommenders.coldstart.pairs import PairBatches, Pairs
-from mrs.settings import LearningRate, Penalty, Share
+from mrs.settings import Batch, LearningRate, Penalty, Share
 
 GENERATOR_DROPOUT = 0.1
 
@@ -75,7 +75,7 @@ class GARModule(ContentModule):
 
     def batches(self, epoch: int) -> Iterator[Pairs]:
         """Every pair once, each with one track that its listener never played."""
-        return self.pairs(self.settings.batch_size, self.generator)
+        return self.pairs(self.settings.batch_size, self.generator, least=2)
 
     def loss(self, batch: Pairs) -> torch.Tensor:
         """The discriminator's loss plus the generator's, each of its own parameters alone.
@@ -131,6 +131,7 @@ class GAR(ContentMap):
     alpha: Share = 0.9  # weight of the generator's distance from real factors
     beta: Share = 0.6  # weight of tracks not played for the discriminator
     learning_rate: LearningRate = 0.001  # step of Adam
+    batch_size: Batch = 1024  # train pairs of a batch, which is normalised by itself
     regularization: Penalty = 1e-6  # weight decay
 
     def module(self, material: Material, seed: int) -> GARModule:

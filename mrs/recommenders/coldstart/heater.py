@@ -18,7 +18,7 @@ from mrs.recommenders.coldstart.content import (
     through,
 )
 from mrs.recommenders.coldstart.pairs import PairBatches, Pairs
-from mrs.settings import Count, LearningRate, Penalty, Share
+from mrs.settings import Batch, Few, LearningRate, Penalty, Share
 
 USER_RANGE, TRACK_RANGE = 5.0, 1.0  # where standardised factors are cut off; tanh ends at 1
 
@@ -82,7 +82,7 @@ class HeaterModule(ContentModule):
 
     def batches(self, epoch: int) -> Iterator[Pairs]:
         """Every pair once, each with one track that its listener never played."""
-        return self.pairs(self.settings.batch_size, self.generator)
+        return self.pairs(self.settings.batch_size, self.generator, least=2)
 
     def loss(self, batch: Pairs) -> torch.Tensor:
         """Squared error of the scores (1 played, 0 not), and of the experts' factors, summed."""
@@ -135,10 +135,11 @@ class Heater(ContentMap):
     label: ClassVar[str] = "Heater"
     fitted_kind: ClassVar[type[FittedContentMap]] = FittedHeater
 
-    n_experts: Count = 7  # experts in the mixture
+    n_experts: Few = 7  # experts in the mixture
     dropout: Share = 0.5  # probability that content replaces a track's factor
     alpha: Penalty = 0.001  # weight of the distance of experts and factors
     learning_rate: LearningRate = 0.001  # step of Adam
+    batch_size: Batch = 1024  # train pairs of a batch, which is normalised by itself
     regularization: Penalty = 1e-5  # weight decay
 
     def module(self, material: Material, seed: int) -> HeaterModule:

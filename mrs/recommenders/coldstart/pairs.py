@@ -32,11 +32,15 @@ class PairBatches:
         if not len(self.user):
             raise InputError(f"{label}: no pair has a track that its listener never played")
 
-    def __call__(self, batch_size: int, generator: np.random.Generator) -> Iterator[Pairs]:
-        """Every pair once, in a new order, each with a track that its listener never played."""
+    def __call__(
+        self, batch_size: int, generator: np.random.Generator, *, least: int = 1
+    ) -> Iterator[Pairs]:
+        """Every pair once, in a new order, each with a track that its listener never played.
+
+        A last batch of fewer than `least` pairs is part of the one before.
+        """
         order = generator.permutation(len(self.user))
-        for start in range(0, len(order), batch_size):
-            pairs = order[start : start + batch_size]
+        for pairs in np.split(order, range(batch_size, len(order) - least + 1, batch_size)):
             user, track = self.user[pairs], self.track[pairs]
             other = self.sampler.draw(user, 1, generator)[:, 0]
             parts = (user, self.trained[track], self.trained[other])
