@@ -6,11 +6,20 @@ command line or a study file.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
+from datetime import datetime
 from functools import cache
 from textwrap import shorten
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NaiveDatetime,
+    ValidationError,
+    create_model,
+)
 
 from mrs.errors import InputError
 
@@ -34,6 +43,16 @@ def _or_none(value: Any) -> Any:
     return None if isinstance(value, str) and value.lower() == "none" else value
 
 
+def _moment(value: Any) -> Any:
+    """Dates are text here, and no number is one: 20190201 is not so many seconds after 1970."""
+    if value is None or isinstance(value, datetime):
+        return value
+    try:
+        return datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise ValueError("write a date such as 2019-02-01") from error
+
+
 _Whole = Annotated[int, BeforeValidator(number)]
 _Real = Annotated[float, BeforeValidator(number)]
 
@@ -51,8 +70,10 @@ NotNegative = Annotated[_Real, Field(ge=0, le=1e6)]
 Penalty = NotNegative  # weight of a term of a loss
 Share = Annotated[_Real, Field(ge=0, le=1)]  # a part of a whole, or a probability
 InnerShare = Annotated[_Real, Field(gt=0, lt=1)]  # neither nothing nor all of it
-Dropout = Annotated[_Real, Field(ge=0, lt=1)]  # probability with which a number is left out
+PartShare = Annotated[_Real, Field(ge=0, lt=1)]  # not all of it
+Dropout = PartShare  # probability with which a number is left out
 Temperature = Annotated[_Real, Field(ge=LOWEST_TEMPERATURE, le=100)]  # divides a softmax's scores
+Moment = Annotated[NaiveDatetime, BeforeValidator(_moment)]  # without a time zone, as plays are
 Seed = Annotated[_Whole, Field(ge=0)]  # that a generator of random numbers starts from
 Seconds = Annotated[_Real, Field(ge=0)]
 

@@ -6,7 +6,6 @@ mostly come from artists with a catalogue in train.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +13,7 @@ import polars as pl
 
 from mrs.data.splits import Plays, TemporalRule, core, divide, parts_of_window, temporal_split
 from mrs.errors import InputError
+from mrs.settings import Count, Moment, PartShare
 
 
 @dataclass(frozen=True)
@@ -35,22 +35,18 @@ class CatalogueRule(TemporalRule):
 
     name: ClassVar[str] = "catalogue"
 
-    min_core: int = 5
-    cold_validation_start: datetime | None = None
-    cold_validation_share: float = 0.0
+    min_core: Count = 5
+    cold_validation_start: Moment | None = None
+    cold_validation_share: PartShare = 0.0
 
-    def check(self, where: str) -> None:
-        """Raise `InputError` for values outside of their range or that contradict each other."""
-        super().check(where)
-        start, share = self.cold_validation_start, self.cold_validation_share
-        if not 0 <= share < 1:
-            raise InputError(f"{where}: cold_validation_share lies in 0 to below 1")
-        if share and start is not None:
-            raise InputError(
-                f"{where}: cold_validation_start and cold_validation_share; keep one of them"
-            )
+    def contradiction(self) -> str:
+        """Cold validation is of one kind, and begins before the test."""
+        start = self.cold_validation_start
+        if self.cold_validation_share and start is not None:
+            return "cold_validation_start and cold_validation_share; keep one of them"
         if start is not None and start >= self.test_start:
-            raise InputError(f"{where}: cold_validation_start {start} must lie before test_start")
+            return f"cold_validation_start {start} must lie before test_start"
+        return super().contradiction()
 
     @property
     def validates_cold(self) -> bool:

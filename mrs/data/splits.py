@@ -4,8 +4,7 @@ Everything is in positions: a user is its place in `Split.users`, a track its ro
 `Dataset.tracks`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -15,6 +14,7 @@ import polars as pl
 import scipy.sparse as sp
 
 from mrs.errors import InputError
+from mrs.settings import Count, Moment, Seed, Settings, Share, validated
 
 Plays = pl.DataFrame | pl.LazyFrame  # user_id, track_id, timestamp: one row a play
 
@@ -148,7 +148,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class TemporalRule:
+class TemporalRule(Settings):
     """The temporal hot and cold split of arXiv 2604.23077 (its split.py).
 
     Train plays lie in [train_start, test_start), test plays in [test_start, test_end). Plays are
@@ -166,12 +166,12 @@ class TemporalRule:
 
     name: ClassVar[str] = "temporal"
 
-    test_start: datetime
-    train_start: datetime | None = None
-    test_end: datetime | None = None
-    validation_share: float = 0.3
-    seed: int = 42
-    min_core: int = 1
+    test_start: Moment
+    train_start: Moment | None = None
+    test_end: Moment | None = None
+    validation_share: Share = 0.3
+    seed: Seed = 42
+    min_core: Count = 1
     source: str = "listens.parquet"
 
     @classmethod
@@ -182,32 +182,16 @@ class TemporalRule:
         values = dict(values)
         if values.pop("rule", cls.name) != cls.name:
             raise InputError(f"{where}: unknown split rule; known: {cls.name}")
-        known = [entry.name for entry in fields(cls)]
-        unknown = set(values) - set(known)
-        if unknown or "test_start" not in values:
-            wrong = f"unknown {sorted(unknown)}" if unknown else "no test_start"
-            raise InputError(f"{where}: {wrong}; a {cls.name} rule has {', '.join(known)}")
-        for name, value in values.items():
-            convert, example = _READERS[name]
-            try:
-                values[name] = None if value is None else convert(str(value))
-            except ValueError as error:
-                raise InputError(f"{where}: {name} {value!r}; write it as {example}") from error
-        rule = cls(**values)
-        rule.check(where)
-        return rule
+        values = validated(where, cls, values)
+        try:
+            return cls(**values)
+        except InputError as error:  # a contradiction, which knows no file
+            raise InputError(f"{where}: {error}") from error
 
-    def check(self, where: str) -> None:
-        """Raise `InputError` for values outside of their range."""
-        if not 0 <= self.validation_share <= 1 or self.min_core < 1 or self.seed < 0:
-            raise InputError(
-                f"{where}: validation_share lies in 0 to 1, min_core is 1 or more, seed 0 or more"
-            )
-
-    @property
-    def validates_cold(self) -> bool:
-        """Whether it sets cold validation tracks apart."""
-        return False
+    @classmethod
+    def title(cls) -> str:
+        """Which rule this is, in errors."""
+        return f"{cls.name} split"
 
     def cut(self, plays: Plays) -> dict[str, pl.DataFrame]:
         """Cut plays by the rule into what `to_split` takes."""
@@ -218,19 +202,6 @@ def _utc(text: str) -> datetime:
     """A time as plays have it: UTC without a time zone, which one that names none is taken as."""
     time = datetime.fromisoformat(text)
     return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
-
-
-_READERS: dict[str, tuple[Callable[[str], Any], str]] = {
-    **dict.fromkeys(
-        ("train_start", "test_start", "test_end", "cold_validation_start"),
-        (_utc, "2019-02-01"),
-    ),
-    "validation_share": (float, "0.3"),
-    "cold_validation_share": (float, "0.3"),
-    "seed": (int, "42"),
-    "min_core": (int, "5"),
-    "source": (str, "listens.parquet"),
-}
 
 
 # Rules by name for files of a known layout that carry no dataset.json of their own.

@@ -41,7 +41,7 @@ class Factorisation(Recommender):
         seed: int,
     ) -> FittedFactors:
         """Train from a random start drawn with `seed`."""
-        from implicit.utils import ModelFitError  # seconds to import
+        from implicit.recommender_base import ModelFitError  # seconds to import
 
         model, curve = self.model(seed), []
         best, best_epoch, converged = -np.inf, 0, None

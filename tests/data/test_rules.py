@@ -168,12 +168,12 @@ def test_rules_by_name() -> None:
             {"rule": "random"},
             "unknown split rule 'random'; known: temporal, played, known, catalogue",
         ),
-        ({"cold_validation_share": 1}, "0 to below 1"),
-        ({"cold_validation_share": "few"}, "write it as 0.3"),
+        ({"cold_validation_share": 1}, "cold_validation_share=1 should be less than 1"),
+        ({"cold_validation_share": "few"}, "cold_validation_share=few should be a valid number"),
         ({"cold_validation_start": "2018-09-01"}, "must lie before test_start"),
         ({"cold_validation_start": "2018-08-01", "cold_validation_share": 0.3}, "keep one"),
-        ({"min_core": 0}, "min_core is 1 or more"),
-        ({"cold_validation": "August"}, r"unknown \['cold_validation'\]; a catalogue rule has"),
+        ({"min_core": 0}, "min_core=0 should be greater than or equal to 1"),
+        ({"cold_validation": "August"}, "x: cold_validation is unknown; known: test_start"),
     ],
 )
 def test_mistakes(values: dict, message: str) -> None:

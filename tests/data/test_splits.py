@@ -169,10 +169,13 @@ def test_positions() -> None:
     [
         ({"rule": "random", "test_start": "2019-02-01"}, "unknown split rule"),
         ({"test_start": "2019-02-01", "sead": 1}, "sead"),
-        ({"seed": 1}, "no test_start"),
-        ({"test_start": "February"}, "2019-02-01"),
-        ({"test_start": "2019-02-01", "min_core": "five"}, "min_core 'five'"),
-        ({"test_start": "2019-02-01", "validation_share": 2}, "lies in 0 to 1"),
+        ({"seed": 1}, "test_start is missing"),
+        ({"test_start": "February"}, "test_start=February: write a date such as 2019-02-01"),
+        ({"test_start": "2019-02-01", "min_core": "five"}, "min_core=five"),
+        (
+            {"test_start": "2019-02-01", "validation_share": 2},
+            "validation_share=2 should be less than or equal to 1",
+        ),
         (["2019-02-01"], "no mapping"),
     ],
 )
