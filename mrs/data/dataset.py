@@ -19,6 +19,7 @@ from mrs.backends import BACKENDS
 from mrs.data import checks, demo
 from mrs.data.digests import Digests, of_values
 from mrs.data.folders import vector_files, visible
+from mrs.data.labels import one_value_each
 from mrs.data.render import Renderer
 from mrs.data.rules import parse_rule
 from mrs.data.splits import KNOWN_RULES, Split, TemporalRule, to_split
@@ -375,7 +376,7 @@ def _split_files(folder: Path, suffix: str) -> dict[str, Path]:
 def _open_own(spec: str, folder: Path) -> Dataset:
     path = folder / TRACKS
     checks.read_frame(path, {"track_id": "id"})
-    tracks = read_parquet(path)
+    tracks = one_value_each(path, read_parquet(path))
     checks.refuse_duplicates(path, tracks, ["track_id"])
     split_folders = [path for path in visible(folder / "splits") if path.is_dir()]
     pair_files = {p.name: _split_files(p, ".parquet") for p in split_folders}

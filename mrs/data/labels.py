@@ -1,0 +1,59 @@
+"""What is known of each track besides its id, in the types that the study works with."""
+
+from pathlib import Path
+
+import polars as pl
+
+from mrs.errors import InputError
+
+# One value a track: of a list the first. NUMBERS are numbers, the others are compared alone.
+NUMBERS = ("tempo", "trait_tempo")
+SINGLE = ("artist_id", "artist", "title", "genre", "key", "mode", "trait_key", "trait_mode")
+TAGS = "tags"  # any number of values a track
+
+
+def one_value_each(path: Path, tracks: pl.DataFrame) -> pl.DataFrame:
+    """The table of tracks with one genre, artist, title, key, mode and tempo each.
+
+    Of a column of lists the first entry counts, and an empty list or NaN is null. Tags become a
+    list of text, or stay text with commas. Raises `InputError` for a type that holds no such value.
+    """
+    columns = []
+    for name in tracks.columns:
+        if name not in (*SINGLE, *NUMBERS, TAGS):
+            continue
+        column = tracks[name]
+        if isinstance(column.dtype, pl.Array):
+            column = column.arr.to_list()
+        if isinstance(column.dtype, pl.List):
+            inner = column.dtype.inner
+            plain = not inner.is_nested() and not inner.is_object()  # type: ignore[union-attr]
+            if not plain:
+                raise _unusable(path, column)
+            column = column.cast(pl.List(pl.String)) if name == TAGS else column.list.first()
+        elif column.dtype.is_nested() or column.dtype.is_object():
+            raise _unusable(path, column)
+        elif name == TAGS:
+            column = column.cast(pl.String)
+        if column.dtype.is_float():
+            column = column.fill_nan(None)
+        columns.append(_numbers(path, column) if name in NUMBERS else column)
+    return tracks.with_columns(columns)
+
+
+def _numbers(path: Path, column: pl.Series) -> pl.Series:
+    values = column.cast(pl.Float64, strict=False)
+    wrong = values.is_null() & column.is_not_null()
+    if wrong.any():
+        row = int(wrong.arg_true()[0])
+        raise InputError(
+            f"{path}: row {row}: {column.name} {column[row]!r} is no number; write one or null"
+        )
+    return values
+
+
+def _unusable(path: Path, column: pl.Series) -> InputError:
+    return InputError(
+        f"{path}: column {column.name!r} holds {column.dtype}; "
+        "write text, numbers, or lists of these"
+    )
