@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,10 +17,10 @@ from mrs.report import coldstart_tracks as tracks
 from mrs.report.coldstart import METRICS, STUDIES, ColdStartPage
 from mrs.report.style import GENERATED, use_style
 from mrs.study.archive import pack
-from mrs.study.results import Results
+from mrs.study.results import Cell, Results
 from mrs.study.spec import RunSpec
 from mrs.study.store import Store
-from mrs.study.study import load_study
+from mrs.study.study import Variant, load_study
 from mrs.study.worlds import beside
 
 ROOT = Path(__file__).parents[2]
@@ -156,6 +158,26 @@ def test_artist_pairs_are_ratios_of_the_table(page: ColdStartPage) -> None:
     ratios = (pairs["with artist"] / pairs["content only"]).to_list()
     assert pairs["ratio"].to_list() == pytest.approx(ratios)
     assert "no finding" in tracks.pairs_text(page)
+
+
+def test_methods_of_content_alone_are_ranked_by_backend(page: ColdStartPage) -> None:
+    """DeepMusic is the only one in the study; with its artist it reads more than content."""
+    assert tracks.content_text(page) == ""
+    variants = (Variant("knn"), Variant("deepmusic"))
+    study = page.results.study.model_copy(update={"recommenders": variants})
+    other = Results(study, Store("ranked"))
+    level = {"knn": 0.5, "deepmusic": 1.0}
+
+    def records(cell: Cell) -> list[Any]:
+        values = np.full(30, level[cell.recommender.name])
+        return [SimpleNamespace(users=pl.DataFrame({METRICS[0]: values}), values=lambda _: values)]
+
+    other_page = ColdStartPage(other, "coldstart.yaml")
+    other_page.records = records  # type: ignore[method-assign]
+    lines = tracks.content_text(other_page).splitlines()
+    assert len(lines) == 2
+    assert "DeepMusic is first on sim:MULE with 1.0000" in lines[0]
+    assert "+0.5000 above KNN (+0.5000 to +0.5000)" in lines[0]
 
 
 def test_ablations_and_backends_are_paired_differences(page: ColdStartPage) -> None:
