@@ -55,5 +55,5 @@ def _numbers(path: Path, column: pl.Series) -> pl.Series:
 def _unusable(path: Path, column: pl.Series) -> InputError:
     return InputError(
         f"{path}: column {column.name!r} holds {column.dtype}; "
-        "write text, numbers, or lists of these"
+        "write text, numbers or lists of these"
     )
