@@ -80,7 +80,7 @@ def file_means(
 ) -> FileMeans:
     """Every class that the two files allow, at each cutoff; `read_lists` says what they hold.
 
-    users: "all" counts a user without a list as 0, "with-list" leaves them out.
+    users: "all" takes a missing list for an empty one, "with-list" leaves it out.
 
     Raises InputError as `read_lists`, for another `users`, and for a cutoff below 1 or beyond the
     longest list.

@@ -168,7 +168,8 @@ def population(found: Accuracy | Beyond) -> str:
     if isinstance(found, Pooled):
         return "one number for all users with at least one relevant item together"
     return (
-        "averaged over all users with at least one relevant item, a user without a list counting 0"
+        "averaged over all users with at least one relevant item, a missing list counting as an "
+        "empty one"
     )
 
 

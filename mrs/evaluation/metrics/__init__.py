@@ -9,9 +9,10 @@ else 0, P_i = (h_1 + ... + h_i) / i, k the cutoff, r_i the rating of the relevan
 0 where there is none, s_ui the score of item i for user u.
 
 Rules that hold for every class unless it says otherwise: the mean runs over users with at least one
-relevant item; a user without a list counts 0 (or is left out with `users="with-list"`); the missing
-ranks of a short list are misses; a cutoff beyond every list, an item twice in a list and a negative
-rating are refused.
+relevant item; a missing list is an empty one, whose value the formula gives: 0, but 1/2 where what
+is not listed is in random order (`users="with-list"` leaves such users out); the missing ranks of a
+short list are misses; a cutoff beyond every list, an item twice in a list and a negative rating are
+refused.
 """
 
 from collections.abc import Sequence
@@ -167,8 +168,8 @@ def class_means(
 ) -> Means:
     """Every class that can be computed, at each cutoff: {k: {metric: {class: value}}}.
 
-    users: "all" counts a user without a list as 0; "with-list" leaves them out. With `listed`, the
-    metrics beyond accuracy are there too. Classes without a cutoff have the same value at each.
+    users: "all" takes a missing list for an empty one; "with-list" leaves it out. With `listed`,
+    the metrics beyond accuracy are there too. Classes without a cutoff have the same value at each.
     Which classes are missing, and why, `left_out` says. NaN where no user has a value.
 
     Raises InputError for a cutoff below 1 or beyond the lists, for another `users`, and where no

@@ -196,8 +196,8 @@ class AUCRestRandom(Metric):
     the first k ranks, M = candidates - |R|
     Source: implicit; the expectation of auc per_user where only k ranks are known.
     Libraries: implicit 0.7.3 AUC@k
-    Edge cases: an empty list has 0, as in every class here, although its random order would have
-    1/2; a user whose candidates are all relevant has no value.
+    Edge cases: an empty list has 1/2, since all candidates are in random order; a user whose
+    candidates are all relevant has no value.
     """
 
     name, variant, label = "auc", "rest_random", "AUC"
@@ -209,8 +209,7 @@ class AUCRestRandom(Metric):
         n_others = _candidates(judged)[:, None] - n_relevant
         n_hits, n_misses = judged.n_hits[:, columns(ks)], _n_misses(judged)[:, columns(ks)]
         won = _won(judged)[:, columns(ks)] + (n_hits + n_relevant) / 2 * (n_others - n_misses)
-        values = np.where(n_others > 0, ratio(won, n_relevant * n_others), np.nan)
-        return np.where(judged.n_listed[:, None] > 0, values, 0.0)
+        return np.where(n_others > 0, ratio(won, n_relevant * n_others), np.nan)
 
 
 class AUCPartial(Metric):

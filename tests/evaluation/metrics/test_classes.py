@@ -108,7 +108,50 @@ def test_short_lists():
     assert value("precision", "returned", 3, only_hits) == 1.0
 
 
-def test_users_without_a_list_count_0_or_are_left_out():
+# What the formula of each class gives for an empty list, 3 of 6 candidates relevant. All sums over
+# hits are 0; where what is not listed is in random order, half of the pairs are won.
+EMPTY_LIST = {
+    "hitrate": {"any": 0, "count": 0},
+    "precision": {"k": 0, "returned": 0, "min": 0, "r": 0},
+    "recall": {"relevant": 0, "min": 0, "listed": 0},
+    "mrr": {"first": 0, "arhr": 0},
+    "map": {"relevant": 0, "min": 0, "hits": 0, "k": 0, "mean_precision": 0, "neurec": 0},
+    "ndcg": {
+        "min": 0, "k_ideal": 0, "untruncated": 0, "retrieved": 0, "listed": 0, "none": 0,
+        "max_i_2": 0, "linear": 0, "exponential": 0, "exponential_untruncated": 0,
+    },
+    "auc": {
+        "per_user": 0, "ties_won": 0, "elliot_per_user": 0, "limited": 0, "in_list": 0,
+        "in_list_zero": 0, "rest_random": 0.5, "partial": 0,
+    },
+}  # fmt: skip
+
+
+def test_an_empty_list_has_what_the_formula_gives():
+    judged = judge(
+        [[1, 0, 0, 1, 1, 0], [0] * 6],
+        [3, 3],
+        [6, 0],
+        n_candidates=np.array([6, 6]),
+        scores=np.tile(np.arange(6.0, 0, -1), (2, 1)),
+        ratings=np.array([[3.0, 0, 0, 2, 1, 0], [0] * 6]),
+        best_ratings=np.array([[3.0, 2, 1], [3, 2, 1]]),
+    )
+    of_each_user = {
+        metric: {name: one for name, one in known.items() if isinstance(one, Metric)}
+        for metric, known in CLASSES.items()
+    }
+    assert {m: list(known) for m, known in of_each_user.items()} == {
+        m: list(known) for m, known in EMPTY_LIST.items()
+    }
+    for metric, known in of_each_user.items():
+        for variant, definition in known.items():
+            assert definition.lacks(judged) is None, (metric, variant)
+            found = definition.per_user(judged, [1, 3])[1]
+            assert found.tolist() == [EMPTY_LIST[metric][variant]] * 2, (metric, variant)
+
+
+def test_users_without_a_list_are_empty_lists_or_left_out():
     judged = judge(
         [[1, 0], [0, 0]], [1, 3], [2, 0], n_candidates=np.array([2, 5]), scores=np.zeros((2, 2))
     )
@@ -118,7 +161,8 @@ def test_users_without_a_list_count_0_or_are_left_out():
     for metric, classes in with_list.items():
         for variant, mean in classes.items():
             if isinstance(CLASSES[metric][variant], Metric):
-                assert everybody[metric][variant] == pytest.approx(mean / 2), (metric, variant)
+                expected = (mean + EMPTY_LIST[metric][variant]) / 2
+                assert everybody[metric][variant] == pytest.approx(expected), (metric, variant)
     # Numbers over all users together: 1 hit of 1 + 2 that two ranks could hold.
     assert everybody["precision"]["micro"] == pytest.approx(1 / 3)
     assert with_list["precision"]["micro"] == 1.0
