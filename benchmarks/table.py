@@ -19,6 +19,7 @@ SCRIPTS = (
     "knn",
     "ranking",
     "metrics",
+    "false_positives",  # prints a table of its own
     "shallow",
     "hybrid",
     "bimodal",

@@ -53,8 +53,9 @@ def run(
         protocol=protocol,
     )
     hear_world(opened, [spec.backend] if spec.backend else [])
-    summary = _summary(run_one(spec, Store(store), opened))
-    print(json.dumps(summary, indent=1) if json_ else _as_text(summary, spec.command()))
+    record = run_one(spec, Store(store), opened)
+    summary = _summary(record)
+    print(json.dumps(summary, indent=1) if json_ else _as_text(summary, record, spec.command()))
 
 
 def grid(
@@ -142,7 +143,7 @@ def metrics(
         int | None, typer.Option(help="items that could be listed; default: those of both files")
     ] = None,
     users: Annotated[
-        str, typer.Option(help="all: a user without a list counts 0; with-list: is left out")
+        str, typer.Option(help="all: a missing list is an empty one; with-list: left out")
     ] = "all",
     json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
@@ -228,12 +229,11 @@ def _summary(record: Any) -> dict[str, Any]:
     from mrs.evaluation.bootstrap import interval
 
     names = record.metrics
-    bounds = interval(np.stack([record.values(name) for name in names], axis=-1)[None])
-    means, lows, highs = (np.atleast_1d(part) for part in (bounds.mean, bounds.low, bounds.high))
+    rows = interval(np.stack([record.values(name) for name in names], axis=-1)[None]).rows()
     return {
         "metrics": {
-            name: {"mean": float(means[i]), "low": float(lows[i]), "high": float(highs[i])}
-            for i, name in enumerate(names)
+            name: dict(zip(("mean", "low", "high"), row, strict=True))
+            for name, row in zip(names, rows, strict=True)
         },
         "chance": {name: record.chance(name) for name in names},
         "n_users": record.info["n_users"],
@@ -243,10 +243,18 @@ def _summary(record: Any) -> dict[str, Any]:
     }
 
 
-def _as_text(summary: dict[str, Any], command: str) -> str:
+def _as_text(summary: dict[str, Any], record: Any, command: str) -> str:
+    from mrs.evaluation.bootstrap import too_few
+
     lines = [command, f"{'metric':14}{'mean':>9}{'low':>9}{'high':>9}{'chance':>9}"]
     for name, value in summary["metrics"].items():
         numbers = (value["mean"], value["low"], value["high"], summary["chance"][name])
-        lines.append(f"{name:14}" + "".join(f"{number:9.4f}" for number in numbers))
+        cells = (f"{'-':>9}" if number is None else f"{number:9.4f}" for number in numbers)
+        lines.append(f"{name:14}" + "".join(cells))
+    reasons: dict[str, list[str]] = {}
+    for name in record.metrics:
+        if why := too_few(record.values(name)):
+            reasons.setdefault(why, []).append(name)
+    lines += [f"{', '.join(names)}: {why}" for why, names in reasons.items()]
     lines.append(f"{summary['n_users']} users, {summary['seconds']:.1f} s, key {summary['key']}")
     return "\n".join(lines)

@@ -1,11 +1,11 @@
-"""How many test users a comparison needs: subsamples of per-user values, and the closed form."""
+"""What fewer test users would have shown: subsamples of per-user values."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import t
 
-from mrs.evaluation.significance import LEVEL, POWER, detectable
+from mrs.evaluation.significance import LEVEL
 
 DRAWS = 200
 
@@ -30,28 +30,15 @@ def subsample_means(
     return means
 
 
-def told_apart(
+def share_above_zero(
     differences: np.ndarray, sizes: Sequence[int], *, draws: int = DRAWS, seed: int = 0
 ) -> np.ndarray:
     """The share of subsamples that find paired differences [U] above zero: [sizes].
 
-    Found: the interval of the mean at `LEVEL`, by the normal approximation, lies above zero. Sizes
-    are 2 or more.
+    Found: the t interval of the mean at `LEVEL` lies above zero. Sizes are 2 or more.
     """
     pair = np.column_stack([differences, np.square(differences)])
     mean, square = np.moveaxis(subsample_means(pair, sizes, draws=draws, seed=seed), 2, 0)
     size = np.asarray(sizes)
     error = np.sqrt(np.maximum(square - mean**2, 0) / (size - 1))
-    return (mean > norm.ppf((1 + LEVEL) / 2) * error + 1e-12).mean(axis=0)
-
-
-def users_needed(differences: np.ndarray, level: float = LEVEL, power: float = POWER) -> float:
-    """How many users tell the mean of paired differences [U] from zero in `power` of all studies.
-
-    The number at which the minimum detectable difference is the mean itself: see
-    `mrs.evaluation.significance.detectable`. Infinite for a mean of zero or below.
-    """
-    mean = float(np.mean(differences))
-    if mean <= 0:
-        return float("inf")
-    return (detectable(differences, 1, level=level, power=power) / mean) ** 2
+    return (mean > t.ppf((1 + LEVEL) / 2, size - 1) * error + 1e-12).mean(axis=0)

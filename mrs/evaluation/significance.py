@@ -7,30 +7,28 @@ subtracted user by user, [U] or [S seeds x U users].
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import kurtosis, norm, rankdata, skew, studentized_range, t
+from scipy.optimize import brentq
+from scipy.stats import kurtosis, nct, norm, rankdata, skew, studentized_range, t
 
-from mrs.evaluation.bootstrap import Interval
+from mrs.evaluation.bootstrap import LEAST_USERS, Interval
 
 LEVEL = 0.95
 POWER = 0.8
-
-
-def p_values(means: np.ndarray) -> np.ndarray:
-    """Two-sided p values of differences from their resampled means [draws x M]: [M].
-
-    Twice the smaller share of draws at or beyond zero, each share counted with the observed sample
-    as one more draw: (1 + count) / (1 + draws), so that no p value is 0 (Davison and Hinkley, 1997,
-    section 4.2.3). The smallest possible is 2 / (1 + draws).
-    """
-    below, above = (means <= 0).sum(axis=0), (means >= 0).sum(axis=0)
-    return np.minimum(1, 2 * (1 + np.minimum(below, above)) / (1 + len(means)))
+MANY = 1000  # degrees of freedom at which Student's t is normal to three digits
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """The p values of one family [M], adjusted by Holm's step-down procedure (1979)."""
+    """The p values of one family [M], adjusted by Holm's step-down procedure (1979).
+
+    NaN, where nothing was tested, stays NaN and does not count.
+    """
     from statsmodels.stats.multitest import multipletests  # takes seconds to import
 
-    return multipletests(p, method="holm")[1] if len(p) else np.asarray(p, dtype=np.float64)
+    adjusted = np.array(p, dtype=np.float64)
+    tested = ~np.isnan(adjusted)
+    if tested.any():
+        adjusted[tested] = multipletests(adjusted[tested], method="holm")[1]
+    return adjusted
 
 
 def first_step(n: int, level: float = LEVEL) -> float:
@@ -43,12 +41,15 @@ def effect_size(differences: np.ndarray, level: float = LEVEL) -> Interval:
 
     The interval is d_z -+ z times its large-sample standard error by the delta method, which needs
     no normal values: sqrt((1 - g1 d + (g2 + 2) d^2 / 4) / U) with skewness g1 and excess kurtosis
-    g2. For normal values that is the usual sqrt((1 + d^2 / 2) / U). NaN where nothing varies.
+    g2. For normal values that is the usual sqrt((1 + d^2 / 2) / U). NaN where nothing varies; the
+    ends are NaN for fewer than `LEAST_USERS` users.
     """
     values = np.asarray(differences, dtype=np.float64)
     if len(values) < 2 or np.ptp(values) == 0:
         return Interval(np.nan, np.nan, np.nan)
     size = values.mean() / values.std(ddof=1)
+    if len(values) < LEAST_USERS:
+        return Interval(float(size), np.nan, np.nan)
     spread = 1 - skew(values) * size + (kurtosis(values) + 2) * size**2 / 4
     half = norm.ppf((1 + level) / 2) * np.sqrt(spread / len(values))
     return Interval(float(size), float(size - half), float(size + half))
@@ -82,6 +83,26 @@ class Components:
         """The standard error of the mean over users and seeds as random samples."""
         return float(np.sqrt(self.parts(n_users, n_seeds).sum()))
 
+    def half_width(
+        self,
+        n_users: float | None = None,
+        n_seeds: float | None = None,
+        *,
+        level: float = LEVEL,
+    ) -> float:
+        """Half the width that the interval of `mrs.evaluation.bootstrap` has at these variances.
+
+        Seeds and interaction have a t interval with m - 1 degrees of freedom, users one with n - 1.
+        With one seed there is none for seeds, and the interval is one over users.
+        """
+        n, m = n_users or self.n_users, n_seeds or self.n_seeds
+        users, seeds, both = self.parts(n, m)
+        tail = (1 - level) / 2
+        if m == 1:
+            return float(t.isf(tail, n - 1) * np.sqrt(users + both))
+        of_users, of_seeds = t.isf(tail, n - 1) ** 2 * users, t.isf(tail, m - 1) ** 2
+        return float(np.sqrt(of_users + of_seeds * (seeds + both)))
+
     def detectable(
         self,
         n_users: float | None = None,
@@ -91,7 +112,11 @@ class Components:
         power: float = POWER,
     ) -> float:
         """The minimum detectable difference, see `detectable`."""
-        return _widths(level, power) * self.standard_error(n_users, n_seeds)
+        error = self.standard_error(n_users, n_seeds)
+        if not error > 0:
+            return error  # 0 or NaN
+        critical = self.half_width(n_users, n_seeds, level=level) / error
+        return error * _errors_away(critical, level, power)
 
     def users_needed(
         self,
@@ -105,9 +130,19 @@ class Components:
 
         Infinity where seeds alone hide it: more users cannot help, more seeds may.
         """
-        per_user, of_seeds, both = self.parts(1, n_seeds)
-        left = (size / _widths(level, power)) ** 2 - of_seeds
-        return float(np.ceil((per_user + both) / left)) if left > 0 else np.inf
+
+        def seen(n_users: float) -> bool:
+            return self.detectable(n_users, n_seeds, level=level, power=power) <= size
+
+        if size <= 0 or not seen(np.inf):
+            return np.inf
+        few, enough = 1, 2  # one user tells nothing of the others
+        while not seen(enough):
+            few, enough = enough, 2 * enough
+        while enough - few > 1:
+            middle = (few + enough) // 2
+            few, enough = (few, middle) if seen(middle) else (middle, enough)
+        return float(enough)
 
 
 def components(values: np.ndarray) -> Components:
@@ -154,46 +189,33 @@ def detectable(
 ) -> float:
     """The minimum detectable difference of a mean of paired differences [U] or [S x U].
 
-    (z(level) + z(power)) times the standard error: a true mean of that size is told from zero by a
-    two-sided test at `level` in `power` of all cases (Bloom, 1995). With `n_users` or `n_seeds`
-    that of a test with so many of them, drawn from where these came from.
-
-    Assumes a mean that is normal and a standard error that is known, both good with hundreds of
-    users; with few seeds the part between seeds is itself uncertain, and with one it is left out.
-    NaN for fewer than two users.
+    A true mean of that size is told from zero by a two-sided test at `level` in `power` of all
+    cases (Bloom, 1995). With `n_users` or `n_seeds` that of a test with so many of them, drawn
+    from where these came from. The test is that of the intervals: with few seeds, whose spread it
+    has to estimate from them, a difference must be larger. With one seed the part between seeds is
+    left out. Assumes a mean that is normal. NaN for fewer than two users.
     """
     return components(values).detectable(n_users, n_seeds, level=level, power=power)
 
 
-def _widths(level: float, power: float) -> float:
-    """How many standard errors a true difference must be away from zero."""
-    return float(norm.ppf((1 + level) / 2) + norm.ppf(power))
+def _errors_away(critical: float, level: float, power: float) -> float:
+    """How many standard errors a true difference is away from zero that is found with `power`.
 
-
-def quasi_f(values: np.ndarray) -> float:
-    """p value of a mean difference [S x U] with seeds and users as random samples.
-
-    Clark's quasi F with Satterthwaite's degrees of freedom (1973, Journal of Verbal Learning and
-    Verbal Behavior 12): with three seeds of which each favours the same system it asks how far
-    three seeds can carry, which a bootstrap over three seeds does not. For one seed the paired t
-    test over users. 1 where nothing varies and the mean is 0.
+    `critical` is the multiple at which the test rejects. It is that of Student's t with some
+    degrees of freedom, and the noncentral t distribution with those has the power.
     """
-    cube = np.atleast_2d(np.asarray(values, dtype=np.float64))
-    n_seeds, n_users = cube.shape
-    if n_seeds == 1:
-        total, freedom = float(cube.var(ddof=1)), float(n_users - 1)
-    else:
-        of_users, of_seeds, rest = _mean_squares(cube)
-        between = max(of_seeds - rest, 0.0)  # estimated, and a variance is not below 0
-        total = of_users + between
-        weights = of_users**2 / (n_users - 1)
-        if between:
-            weights += of_seeds**2 / (n_seeds - 1) + rest**2 / ((n_seeds - 1) * (n_users - 1))
-        freedom = max(total**2 / weights, 1.0) if weights else 1.0
-    mean = abs(cube.mean())
-    if total == 0:
-        return 1.0 if mean == 0 else 0.0
-    return float(2 * t.sf(mean / np.sqrt(total / (n_seeds * n_users)), freedom))
+    tail = (1 - level) / 2
+    if critical <= norm.isf(tail) * (1 + 1e-6):
+        return float(critical + norm.ppf(power))
+    freedom = brentq(lambda x: t.isf(tail, np.exp(x)) - critical, np.log(0.5), np.log(1e9))
+    freedom = float(np.exp(freedom))
+    if freedom > MANY:
+        return float(critical + norm.ppf(power))
+
+    def missing(away: float) -> float:
+        return float(nct.sf(critical, freedom, away)) - power
+
+    return float(brentq(missing, 0, 10 * critical + 10))
 
 
 def average_ranks(scores: np.ndarray) -> np.ndarray:

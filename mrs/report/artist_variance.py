@@ -63,7 +63,7 @@ class ArtistVariancePage:
                     continue
                 both = np.stack([self.values[name, share] for name in (aware, content)], axis=-1)
                 drawn = resampled_means(both[None])
-                low, high = np.quantile(drawn[:, 0] / drawn[:, 1], ENDS)
+                low, high = np.quantile(drawn[:, 0] / drawn[:, 1], ENDS).tolist()
                 means = both.mean(axis=0)
                 rows.append(
                     {

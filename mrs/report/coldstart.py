@@ -5,6 +5,7 @@ split and from the archive beside it; every number and sentence is computed from
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,9 +16,10 @@ from matplotlib.figure import Figure
 
 from mrs.evaluation.bootstrap import interval
 from mrs.recommenders import RECOMMENDERS
-from mrs.report.figures import CHANCE, ORACLE, closed, legend_below
+from mrs.report.figures import CHANCE, ORACLE, closed, interval_line, legend_below
 from mrs.report.style import WIDTH, line_mark, palette
 from mrs.report.summary import BLOCKS
+from mrs.report.tables import ends_text
 from mrs.study.costs import seconds_by_recommender, seconds_of
 from mrs.study.results import Cell, Results, open_results
 from mrs.study.spec import PRIMARY, RunSpec
@@ -100,10 +102,9 @@ class ColdStartPage:
             for found in by_seeds.values():  # as many seeds: they share the draws
                 cube = np.concatenate([stacked(r, METRICS) for _, _, r in found], axis=2)
                 bounds = interval(cube)
-                ends = np.stack([bounds.mean, bounds.low, bounds.high], axis=1)
-                for (place, cell, records), mine in zip(
-                    found, ends.reshape(len(found), len(METRICS), -1), strict=True
-                ):
+                ends = bounds.rows()
+                for at, (place, cell, records) in enumerate(found):
+                    mine = ends[at * len(METRICS) : (at + 1) * len(METRICS)]
                     of_scenario[place] = _row(scenario, place, cell, records, mine)
             rows += [of_scenario[place] for place in sorted(of_scenario)]
         return pl.DataFrame(rows, infer_schema_length=None)
@@ -251,7 +252,7 @@ class ColdStartPage:
                     on = f" on {best['backend']}" if best["backend"] else ""
                     lines.append(
                         f"  - {title}: {best['method']}{on} is first with {MAIN} {best[MAIN]:.4f} "
-                        f"({best[f'{MAIN} low']:.4f} to {best[f'{MAIN} high']:.4f}), "
+                        f"({ends_text(best[f'{MAIN} low'], best[f'{MAIN} high'])}), "
                         f"{_beside_chance(best)} chance."
                     )
         return "\n".join(lines)
@@ -275,7 +276,7 @@ class ColdStartPage:
                 place = names.index(row["method"]) + 0.2 * (len(labels) / 2 - labels.index(label))
                 colour = colours[label]
                 ends = row[f"{MAIN} low"], row[f"{MAIN} high"]
-                axis.hlines(place, *ends, color=colour, linewidth=1.5)
+                interval_line(axis, place, *ends, color=colour, linewidth=1.5)
                 style = line_mark(label) | {"linestyle": "", "color": colour, "markersize": 3.5}
                 axis.plot(row[MAIN], place, **style, label=label)
                 axis.axvline(row[f"{MAIN} chance"], color=CHANCE, linestyle=":", label="chance")
@@ -295,7 +296,7 @@ class ColdStartPage:
 
 
 def _row(
-    scenario: str, place: int, cell: Cell, records: list[Record], ends: np.ndarray
+    scenario: str, place: int, cell: Cell, records: list[Record], ends: Sequence[tuple]
 ) -> dict[str, Any]:
     ended = [record.info["converged"] for record in records]
     row: dict[str, Any] = {
@@ -314,6 +315,8 @@ def _row(
 
 
 def _beside_chance(row: dict[str, Any]) -> str:
+    if row[f"{MAIN} low"] is None:
+        return "with too few users to be compared with"
     if row[f"{MAIN} low"] > row[f"{MAIN} chance"]:
         return "above"
     return "below" if row[f"{MAIN} high"] < row[f"{MAIN} chance"] else "not clearly different from"

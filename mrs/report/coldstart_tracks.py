@@ -25,11 +25,10 @@ SHOWN = MAIN.split("@")[1]  # list length, as `about_new_tracks` has it
 CONTENT_ONLY, WITH_ARTIST = "deepmusic", "acarec"  # compared on every backend
 
 
-def _gap(mine: list[Record], base: list[Record]) -> dict[str, float]:
+def _gap(mine: list[Record], base: list[Record]) -> dict[str, float | None]:
     """The paired difference of `MAIN` with its interval."""
     bounds = difference(*(stacked(records, [MAIN]) for records in (mine, base)))
-    ends = {"difference": bounds.mean, "low": bounds.low, "high": bounds.high}
-    return {name: float(np.ravel(value)[0]) for name, value in ends.items()}
+    return dict(zip(("difference", "low", "high"), bounds.rows()[0], strict=True))
 
 
 def _level(records: list[Record]) -> float:

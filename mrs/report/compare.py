@@ -18,9 +18,9 @@ from mrs.data.digests import write_atomically
 from mrs.errors import InputError
 from mrs.evaluation.significance import LEVEL, POWER
 from mrs.report import summary
-from mrs.report.figures import CHANCE, PLAIN, closed, legend_below
+from mrs.report.figures import CHANCE, PLAIN, closed, interval_line, legend_below
 from mrs.report.style import WIDTH
-from mrs.study.compare import HYBRID, SEEDS, Comparison
+from mrs.study.compare import HYBRID, SEEDS, TOO_FEW, Comparison
 from mrs.study.store import Store
 
 SCENARIO_TITLES = {"hot": "tracks known from training", "cold": "new tracks"}
@@ -50,9 +50,10 @@ class ComparePage:
     def answers(self) -> pl.DataFrame:
         """A row a scenario and question: the answer over the recommenders, and what was visible.
 
-        Columns: scenario, question, answer ("yes", "no: worse", "mixed", "not seen", "not asked"),
-        better, worse, not told apart (numbers of recommenders), detectable from and to (smallest
-        and largest minimum detectable difference), why (where it was not asked).
+        Columns: scenario, question, answer ("yes", "no: worse", "mixed", "not seen", "too few
+        users", "not asked"), better, worse, not told apart (numbers of recommenders), detectable
+        from and to (smallest and largest minimum detectable difference), why (where it was not
+        asked or has no answer).
         """
         rows = [self._answer(s, kind) for s in self.comparison.scenarios for kind in QUESTIONS]
         schema = {"detectable from": pl.Float64, "detectable to": pl.Float64, "why": pl.String}
@@ -66,6 +67,8 @@ class ComparePage:
         }
         better, worse = counts["better"] > 0, counts["worse"] > 0
         answer = "not asked" if not mine else "not seen"
+        if mine and all(c.outcome == TOO_FEW for c in mine):
+            answer = TOO_FEW
         if better or worse:
             answer = "mixed" if better and worse else "yes" if better else "no: worse"
         return {
@@ -75,7 +78,7 @@ class ComparePage:
             **counts,
             "detectable from": min((c.detectable for c in mine), default=None),
             "detectable to": max((c.detectable for c in mine), default=None),
-            "why": None if mine else self._why_not(kind),
+            "why": mine[0].why if answer == TOO_FEW else None if mine else self._why_not(kind),
         }
 
     def _why_not(self, kind: str) -> str:
@@ -204,7 +207,7 @@ class ComparePage:
                 place, 2 * one.detectable, left=-one.detectable, height=0.7, color="#e8e8e8",
                 label="smaller than detectable",
             )  # fmt: skip
-            axis.hlines(place, one.low, one.high, color=PLAIN, linewidth=2)
+            interval_line(axis, place, one.low, one.high, color=PLAIN, linewidth=2)
             axis.plot(one.difference, place, "o", color=PLAIN, label="difference and interval")
         axis.axvline(0, color=CHANCE, linestyle=":")
         names = [f"{one.recommender} − {one.reference}" for one in rows]
@@ -248,7 +251,8 @@ class ComparePage:
             f"{'high':>9}{'detect.':>9}  outcome"
         )
         for c in self.contrasts:
-            numbers = f"{c.own:8.4f}{c.other:8.4f}{c.difference:9.4f}{c.low:9.4f}{c.high:9.4f}"
+            ends = "".join(f"{'-':>9}" if e is None else f"{e:9.4f}" for e in (c.low, c.high))
+            numbers = f"{c.own:8.4f}{c.other:8.4f}{c.difference:9.4f}{ends}"
             lines.append(
                 f"{c.scenario:6}{c.recommender:20}{c.reference:12}{numbers}{c.detectable:9.4f}  "
                 f"{c.outcome}"
@@ -258,6 +262,8 @@ class ComparePage:
 
 def _sentence(row: dict[str, Any]) -> str:
     question = f"{row['question'][0].upper()}{row['question'][1:]}:"
+    if row["answer"] == TOO_FEW:
+        return f"{question} {row['why']}."
     if row["answer"] == "not asked":
         return f"{question} cannot be asked, {row['why']}."
     n = row["better"] + row["worse"] + row["not told apart"]

@@ -30,7 +30,8 @@ def against_shuffled(results: Results, cells: Sequence[Cell]) -> pl.DataFrame:
     """Real vectors (first) against shuffled ones (second), a row a cell that has both.
 
     Columns as in `SCHEMA`: the means of the scenario's primary metric over users and seeds, its
-    chance level, and their difference with its 95 % interval over users and seeds, paired.
+    chance level, and their difference with its 95 % interval over users and seeds, paired
+    (null where there are too few users).
     """
     return _differences(results, [(cell, cell.runs, cell.shuffled) for cell in cells])
 
@@ -53,8 +54,9 @@ def _differences(
     for group in groups.values():
         places, first, second = zip(*group, strict=True)
         bounds = difference(np.stack(first, axis=-1), np.stack(second, axis=-1))
-        ends = np.stack([bounds.mean, bounds.low, bounds.high], axis=-1).tolist()
-        for place, one, other, (mean, low, high) in zip(places, first, second, ends, strict=True):
+        for place, one, other, (mean, low, high) in zip(
+            places, first, second, bounds.rows(), strict=True
+        ):
             cell = asked[place][0]
             metric = results.primary(cell.scenario)
             rows[place] = {

@@ -18,9 +18,9 @@ from mrs.data.surrogates import HELDOUT_R2
 from mrs.published import t_intervals
 from mrs.published.deviation_table import DeviationRow, deviations
 from mrs.recommenders import RECOMMENDERS
-from mrs.report.figures import CHANCE, closed
+from mrs.report.figures import CHANCE, closed, interval_line
 from mrs.report.style import CLOSED_FORM, FACTS, WIDTH, palette
-from mrs.report.tables import show
+from mrs.report.tables import ends_text, show
 from mrs.study.effects import ARCHIVE, COMMAND, Measured
 
 SCENARIOS = ("hot", "cold")
@@ -124,8 +124,7 @@ class DeviationsPage:
 
     def _cell(self, row: DeviationRow, recommender: str, found: dict | None, scenario: str) -> str:
         if found is not None:
-            ends = f"{signed(found['low'])} to {signed(found['high'])}"
-            return f"{signed(found['difference'])} ({ends})"
+            return f"{signed(found['difference'])} ({_ends(found)})"
         if row.measured == "none":
             return NOT_MEASURED
         if row.measured == "closed form":
@@ -168,7 +167,9 @@ class DeviationsPage:
                 for row, offset in zip(mine.iter_rows(named=True), offsets, strict=True):
                     place = names.index(name) + offset
                     label = self.label(row["recommender"])
-                    axis.hlines(place, row["low"], row["high"], color=colours[label], linewidth=1.8)
+                    interval_line(
+                        axis, place, row["low"], row["high"], color=colours[label], linewidth=1.8
+                    )
                     mark = {"color": colours[label], "markersize": 4, "linestyle": ""}
                     (handles[label],) = axis.plot(row["difference"], place, "o", **mark)
             axis.axvline(0, color=CHANCE, linestyle="--", linewidth=1)
@@ -220,9 +221,15 @@ class DeviationsPage:
             return f"{NOT_RUN}: {COMMAND}"
         return "; ".join(
             f"{self.label(one['recommender'])}, {one['scenario']} {one['metric']}: "
-            f"{signed(one['difference'])} ({signed(one['low'])} to {signed(one['high'])})"
+            f"{signed(one['difference'])} ({_ends(one)})"
             for one in mine.iter_rows(named=True)
         )
+
+
+def _ends(effect: dict) -> str:
+    if effect["low"] is None:
+        return ends_text(None, None)
+    return f"{signed(effect['low'])} to {signed(effect['high'])}"
 
 
 def open_page(archive: str = ARCHIVE.as_posix()) -> DeviationsPage:

@@ -1,5 +1,7 @@
 """Figures of a study's results."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import polars as pl
@@ -46,8 +48,16 @@ def interval_figure(frame: pl.DataFrame, metric: str, ceiling: float | None) -> 
     return figure
 
 
+def interval_line(
+    axis: Axes, place: float, low: float | None, high: float | None, **style: Any
+) -> None:
+    """The line of an interval, nothing where there is none."""
+    if low is not None and high is not None:
+        axis.hlines(place, low, high, **style)
+
+
 def _interval(axis: Axes, place: int, row: dict) -> None:
-    axis.hlines(place, row["low"], row["high"], color=PLAIN, linewidth=2)
+    interval_line(axis, place, row["low"], row["high"], color=PLAIN, linewidth=2)
     mark = line_mark(row["backend"] or "") | {"linestyle": "", "color": PLAIN}
     axis.plot(row["mean"], place, **mark, label="mean, 95 % interval")
     if row["shuffled"] is not None:
@@ -80,7 +90,7 @@ def contrast_figure(frame: pl.DataFrame) -> Figure:
         rows = frame.filter(pl.col("scenario") == scenario)
         for row in rows.iter_rows(named=True):
             place = order.index(row["backend"])
-            axis.hlines(place, row["low"], row["high"], color=PLAIN, linewidth=2)
+            interval_line(axis, place, row["low"], row["high"], color=PLAIN, linewidth=2)
             mark = line_mark(row["backend"]) | {"linestyle": "", "color": PLAIN}
             axis.plot(row["difference"], place, **mark)
         axis.axvline(0, color=SHUFFLED, linestyle="--")

@@ -15,8 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mrs.data.surrogates import HELDOUT_R2
-from mrs.evaluation.bootstrap import difference, resampled_means
-from mrs.report.figures import CHANCE, PLAIN, SHUFFLED, closed, legend_below
+from mrs.evaluation.bootstrap import LEAST_USERS, difference, resampled_means
+from mrs.report.figures import CHANCE, PLAIN, SHUFFLED, closed, interval_line, legend_below
 from mrs.report.style import WIDTH, palette
 from mrs.study.results import Cell, Results, open_results
 from mrs.study.spec import SCENARIOS
@@ -121,13 +121,16 @@ class LadderPage:
     def recovery(self) -> pl.DataFrame:
         """A row a recommender and scenario: tau, its interval, the tau of shuffled vectors.
 
-        The interval is the 95 % bootstrap one over users and seeds, drawn together and alike for
-        all surrogates; `whole order` is the share of draws that recover every pair.
+        The interval is the 95 % bootstrap one over users and seeds, drawn alike for all surrogates
+        (null with fewer than `LEAST_USERS` users); `whole order` is the share of draws that
+        recover every pair.
         """
         rows = []
         for climb in self.climbs:
             taus = concordance(climb.rungs, resampled_means(climb.real))
-            low, high = np.quantile(taus, [0.025, 0.975])
+            low, high = np.quantile(taus, [0.025, 0.975]).tolist()
+            if climb.real.shape[1] < LEAST_USERS:
+                low = high = None
             shuffled = None
             if climb.shuffled is not None:
                 means = climb.shuffled.mean(axis=(0, 1))[None]
@@ -138,13 +141,15 @@ class LadderPage:
                     "recommender": climb.recommender,
                     "scenario": climb.scenario,
                     "tau": float(concordance(climb.rungs, mean)[0]),
-                    "low": float(low),
-                    "high": float(high),
+                    "low": low,
+                    "high": high,
                     "whole order": float((taus > 1 - 1e-9).mean()),
                     "tau, shuffled": shuffled,
                 }
             )
-        return pl.DataFrame(rows, schema_overrides={"tau, shuffled": pl.Float64})
+        return pl.DataFrame(
+            rows, schema_overrides=dict.fromkeys(("low", "high", "tau, shuffled"), pl.Float64)
+        )
 
     def recovery_figure(self, recovery: pl.DataFrame) -> Figure:
         """Tau with its interval, a row a recommender, hot and cold."""
@@ -153,7 +158,7 @@ class LadderPage:
         for row in recovery.iter_rows(named=True):
             mark, colour = SCENARIO_MARKS[row["scenario"]]
             place = names.index(row["recommender"]) + (0.15 if row["scenario"] == "hot" else -0.15)
-            axis.hlines(place, row["low"], row["high"], color=colour, linewidth=2)
+            interval_line(axis, place, row["low"], row["high"], color=colour, linewidth=2)
             axis.plot(row["tau"], place, mark, color=colour, label=row["scenario"])
         axis.axvline(0, color=CHANCE, linestyle=":", label="no order")
         axis.axvline(1, color=CHANCE, linestyle="--", label="the known order")
@@ -196,7 +201,7 @@ class LadderPage:
                 values[:, :, -TOP:].mean(axis=2, keepdims=True)
                 for values in (climb.real, climb.shuffled)
             ]
-            bounds = difference(*sides)
+            ((gain, low, high),) = difference(*sides).rows()
             rows.append(
                 {
                     "recommender": climb.recommender,
@@ -204,9 +209,9 @@ class LadderPage:
                     "in order": float(sides[0].mean()),
                     "shuffled": float(sides[1].mean()),
                     "chance": climb.chance,
-                    "gain": float(np.ravel(bounds.mean)[0]),
-                    "from": float(np.ravel(bounds.low)[0]),
-                    "to": float(np.ravel(bounds.high)[0]),
+                    "gain": gain,
+                    "from": low,
+                    "to": high,
                 }
             )
         return pl.DataFrame(rows)

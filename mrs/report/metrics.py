@@ -408,6 +408,8 @@ class StudyMetrics:
 def _interval_text(bounds: classes.Interval | None) -> str:
     if bounds is None:
         return "no value a user"
+    if np.isnan(bounds.low):
+        return f"{bounds.mean:+.4f} (too few users for an interval)"
     return f"{bounds.mean:+.4f} [{bounds.low:+.4f}, {bounds.high:+.4f}]"
 
 

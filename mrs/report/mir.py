@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from mrs.backends import BACKENDS
 from mrs.data.digests import of_values
-from mrs.evaluation.bootstrap import resampled_means
+from mrs.evaluation.bootstrap import interval
 from mrs.evaluation.correlation import LEAST, rank_correlation
 from mrs.evaluation.mir import METRICS, artist_codes, read_labels
 from mrs.report import summary
@@ -25,7 +25,7 @@ from mrs.study.study import Variant
 
 ALL_TASKS = "all (mean rank)"
 KINDS = {False: "models", True: "surrogates"}
-TURNS_VERSION = 1  # raised when what `turns` says of the same records changes
+TURNS_VERSION = 2  # raised when what `turns` says of the same records changes
 PAIR_SCHEMA = {
     "vectors": pl.String,
     "task": pl.String,
@@ -320,17 +320,18 @@ class MirPage:
                 groups[key][cell.card.label] = values
         rows: list[tuple] = []
         for key, found in groups.items():
-            means = resampled_means(np.stack(list(found.values()), axis=-1))
-            column = {label: means[:, place] for place, label in enumerate(found)}
-            mean = {label: float(values.mean()) for label, values in found.items()}
-            for better, worse in permutations(found, 2):
-                tasks = [task for task in self.tasks if self._clearly(task, better, worse)]
-                if not tasks:
+            asked = {
+                (better, worse): tasks
+                for better, worse in permutations(found, 2)
+                if (tasks := [t for t in self.tasks if self._clearly(t, better, worse)])
+            }
+            if not asked:
+                continue
+            bounds = interval(np.stack([found[a] - found[b] for a, b in asked], axis=-1))
+            for ((better, worse), tasks), ends in zip(asked.items(), bounds.rows(), strict=True):
+                _, low, high = ends
+                if low is None or high is None or low <= 0 <= high:
                     continue
-                low, high = np.quantile(column[better] - column[worse], [0.025, 0.975])
-                if low <= 0 <= high:
-                    continue
-                ends = mean[better] - mean[worse], float(low), float(high)
                 for task in tasks:
                     pair = [self.hearings[label].score(task) for label in (better, worse)]
                     probes = [score.value for score in pair if score]

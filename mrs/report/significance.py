@@ -7,7 +7,6 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
-from scipy.stats import norm
 
 from mrs.evaluation.significance import (
     LEVEL,
@@ -17,13 +16,14 @@ from mrs.evaluation.significance import (
     first_step,
 )
 from mrs.report import summary
-from mrs.report.figures import PLAIN, closed, legend_below
+from mrs.report.figures import CHANCE, PLAIN, closed, interval_line, legend_below
 from mrs.report.ranks import rank_figure
-from mrs.report.style import WIDTH, palette
-from mrs.study.pairs import SCHEMA, pairs
+from mrs.report.style import WIDTH, line_mark, palette
+from mrs.study.pairs import SCHEMA, against_references, pairs
 from mrs.study.results import Results, open_results
 
 SIZES = (0.005, 0.01, 0.02, 0.05)  # differences for which the number of listeners is asked
+PANELS = 2  # beside each other in a figure
 LEAST = 3  # systems, and blocks, that make a figure of ranks
 SOURCES = {
     "seeds: more seeds would remove it": "#de8f05",
@@ -31,6 +31,7 @@ SOURCES = {
     "listeners: more listeners would": PLAIN,
 }
 FAMILY = ("scenario", "recommender")
+DIFFER = "clearly differ"
 
 
 class SignificancePage:
@@ -40,6 +41,8 @@ class SignificancePage:
         self.results = results
         frames = [pairs(results, scenario) for scenario in results.study.scenarios]
         self.pairs = pl.concat(frames) if frames else pl.DataFrame(schema=SCHEMA)
+        beside = [against_references(results, scenario) for scenario in results.study.scenarios]
+        self.references = pl.concat(beside) if beside else pl.DataFrame(schema=SCHEMA)
         self.scenarios = self.pairs["scenario"].unique(maintain_order=True).to_list()
 
     def _families(
@@ -72,7 +75,7 @@ class SignificancePage:
         return "\n\n".join(part for part in parts if part)
 
     def one_seed(self) -> str:
-        """Which recommenders speak of users only; empty where none does."""
+        """Which recommenders ran from one seed; empty where none did."""
         barred = self.pairs.filter(~pl.col("ranked"))["recommender"].unique(maintain_order=True)
         if not len(barred):
             return ""
@@ -91,36 +94,27 @@ class SignificancePage:
         names = ", ".join(dict.fromkeys(cell.recommender.label for cell in lacking))
         return f"{len(lacking)} of {len(cells)} cells lack a record and are left out ({names})."
 
-    # Told apart
+    # Which pairs differ
 
     def told(self) -> pl.DataFrame:
-        """A row a family: how many pairs are told apart, and how large differences are.
-
-        `with few seeds` counts those of them that Clark's quasi F tells apart, too, by Holm.
-        """
+        """A row a family: how many pairs clearly differ, and how large differences are."""
         rows = [
             {
                 "scenario": scenario,
                 "recommender": recommender,
                 "seeds": seeds_text(rows),
                 "pairs": len(rows),
-                "told apart": int(rows["apart"].sum()) if rows["ranked"].all() else None,
-                "with few seeds": (
-                    rows.filter(pl.col("apart"), pl.col("quasi_f_holm") < 1 - LEVEL).height
-                    if rows["ranked"].all()
-                    else None
-                ),
+                DIFFER: int(rows["apart"].sum()) if _judged(rows) else None,
                 "difference": rows["difference"].median(),
                 "detectable": rows["detectable"].median(),
                 "d_z": rows["d_z"].median(),
             }
             for scenario, recommender, rows in self._families()
         ]
-        schema = {"told apart": pl.Int64, "with few seeds": pl.Int64}
-        return pl.DataFrame(rows, schema_overrides=schema)
+        return pl.DataFrame(rows, schema_overrides={DIFFER: pl.Int64})
 
     def matrix_figures(self) -> list[Figure]:
-        """From how many of the others of its block each backend is told, a figure a scenario."""
+        """From how many of the others of its block each backend differs, a figure a scenario."""
         families = {name: list(self._families(name, ranked=True)) for name in self.scenarios}
         return [self._matrix(name, mine) for name, mine in families.items() if mine]
 
@@ -140,7 +134,7 @@ class SignificancePage:
                 for side in ("first", "second"):
                     column = backends.index(row[side])
                     among[place, column] += 1
-                    apart[place, column] += row["apart"]
+                    apart[place, column] += bool(row["apart"])
         share = np.where(among > 0, apart / np.maximum(among, 1), np.nan)
         figure, axis = plt.subplots(figsize=(WIDTH, 0.36 * len(families) + 1.7))
         axis.imshow(share, cmap="Blues", vmin=0, vmax=1.7, aspect="auto")
@@ -170,24 +164,104 @@ class SignificancePage:
             "d_z",
             pl.col("d_z_half").alias("±"),
             "detectable",
-            pl.when("ranked")
-            .then(pl.when("apart").then(pl.lit("yes")).otherwise(pl.lit("no")))
-            .otherwise(pl.lit("one seed"))
-            .alias("apart"),
+            _verdict().alias(DIFFER),
         )
+
+    # Against what reads no vectors
+
+    def reference_table(self) -> pl.DataFrame:
+        """Every comparison with a reference that reads no vectors, for a sortable table."""
+        return self.references.select(
+            "scenario",
+            pl.col("second").alias("reference"),
+            "recommender",
+            pl.col("first").alias("backend"),
+            pl.col("first_mean").alias("mean"),
+            pl.col("second_mean").alias("reference's"),
+            "difference",
+            pl.col("low").alias("from"),
+            pl.col("high").alias("to"),
+            pl.col("p_holm").alias("p, Holm"),
+            "d_z",
+            "detectable",
+            _verdict().alias(DIFFER),
+        )
+
+    def reference_text(self) -> str:
+        """How many recommenders are better and worse than each reference, a line a family."""
+        if not len(self.references):
+            return (
+                "The store has no trained recommender that reads vectors beside a reference that "
+                "reads none."
+            )
+        lines = []
+        for (scenario, name, block), rows in self.references.group_by(
+            "scenario", "second", "block", maintain_order=True
+        ):
+            held = rows.filter("apart")
+            better = held.filter(pl.col("difference") > 0)
+            open_ = len(rows) - len(held)
+            lines.append(
+                f"- {str(scenario).capitalize()}, {rows['metric'][0]}, against {name} "
+                f"({summary.BLOCKS[str(block)][0].lower()}{summary.BLOCKS[str(block)][1:]}): "
+                f"{len(better)} of {len(rows)} are better, {len(held) - len(better)} worse, and "
+                f"{open_} undecided. The median difference is {rows['difference'].median():+.4f}; "
+                f"{rows['detectable'].median():.4f} would be found in {POWER:.0%} of studies."
+            )
+        return "\n".join(lines)
+
+    def reference_figure(self) -> Figure:
+        """Differences from each reference with their intervals, a panel a scenario and reference.
+
+        A row a recommender, its backends beside each other; surrogates are hollow, and a mark is
+        pale where Holm's adjusted p value leaves the comparison undecided.
+        """
+        frame = self.references
+        panels = list(frame.select("scenario", "second").unique(maintain_order=True).iter_rows())
+        names = frame["recommender"].unique(maintain_order=True).to_list()[::-1]
+        colours = palette(frame["first"].unique(maintain_order=True).to_list())
+        figure, axes = plt.subplots(
+            -(-len(panels) // PANELS),
+            PANELS,
+            figsize=(WIDTH, (0.5 * len(names) + 1.1) * -(-len(panels) // PANELS) + 0.8),
+            sharey=True,
+            squeeze=False,
+        )
+        for axis, (scenario, reference) in zip(axes.flat, panels, strict=False):
+            mine = frame.filter(scenario=scenario, second=reference)
+            for name in mine["recommender"].unique(maintain_order=True):
+                rows = mine.filter(recommender=name)
+                offsets = np.linspace(0.35, -0.35, len(rows)) if len(rows) > 1 else [0.0]
+                for offset, row in zip(offsets, rows.iter_rows(named=True), strict=True):
+                    style = {"color": colours[row["first"]], "alpha": 1 if row["apart"] else 0.35}
+                    place = names.index(name) + offset
+                    interval_line(axis, place, row["low"], row["high"], linewidth=1.2, **style)
+                    mark = line_mark(row["first"]) | {"linestyle": "", "markersize": 4}
+                    axis.plot(row["difference"], place, **mark, **style)
+                    axis.plot([], [], **mark, color=colours[row["first"]], label=row["first"])
+            axis.axvline(0, color=CHANCE, linestyle=":")
+            axis.set_title(f"{scenario}, against {reference}", fontsize=10)
+            axis.set_xlabel(f"difference in {mine['metric'][0]}")
+            axis.locator_params(axis="x", nbins=4)
+            axis.set_yticks(range(len(names)), names, fontsize=8)
+        for axis in axes.flat[len(panels) :]:
+            axis.axis("off")
+        legend_below(figure, axes[0, 0], 4)
+        return closed(figure)
 
     # Seeds and listeners
 
     def errors(self) -> pl.DataFrame:
         """A row a family: half the width of a 95 % interval as it is, and as it could be at best.
 
-        From variance components averaged over the family's pairs; seeds and users as random.
+        From variance components averaged over the family's pairs; seeds and users as random. With
+        any number of seeds their spread is known, and the normal distribution takes t's place.
         """
         rows = []
         for scenario, recommender, pairs_ in self._families(ranked=True):
             found = family_components(pairs_)
-            half = [found.standard_error(*design) for design in ((), (None, np.inf), (np.inf,))]
-            now, seeds, users = (float(norm.ppf((1 + LEVEL) / 2) * error) for error in half)
+            designs: tuple[tuple, ...] = ((), (None, np.inf), (np.inf,))
+            now, seeds, users = (found.half_width(*design) for design in designs)
             rows.append(
                 {
                     "scenario": scenario,
@@ -311,6 +385,19 @@ class SignificancePage:
         names = list(dict.fromkeys(name for row in rows for name in row))
         whole = [[row[name] for name in names] for row in rows if len(row) == len(names)]
         return names, np.array(whole)
+
+
+def _judged(rows: pl.DataFrame) -> bool:
+    """Whether every pair of a family has a verdict."""
+    return bool(rows["apart"].is_not_null().all())
+
+
+def _verdict() -> pl.Expr:
+    """Whether a comparison holds, in words."""
+    return (
+        pl.when("apart").then(pl.lit("yes")).when(~pl.col("apart")).then(pl.lit("no"))
+        .when(~pl.col("ranked")).then(pl.lit("one seed")).otherwise(pl.lit("too few users"))
+    )  # fmt: skip
 
 
 def family_components(rows: pl.DataFrame) -> Components:

@@ -12,7 +12,7 @@ from mrs.study.results import Cell, Results
 from mrs.study.spec import METRICS
 from mrs.study.store import Record, stacked
 
-SUMMARY_VERSION = 1  # raised when what `cell_summary` says of the same records changes
+SUMMARY_VERSION = 2  # raised when what `cell_summary` says of the same records changes
 
 # Blocks in which rows are ranked and compared; never across them.
 BLOCKS = {
@@ -39,9 +39,9 @@ def metric_names(ks: Sequence[int]) -> list[str]:
 def cell_summary(results: Results, cell: Cell) -> pl.DataFrame | None:
     """One row a metric of a cell; None where the store has no record of it.
 
-    Columns: metric, mean, low, high (95 % bootstrap over users and seeds), chance, and, where
-    the control was run, shuffled (mean over permutations), shuffled_low and shuffled_high (the
-    least and the greatest permutation).
+    Columns: metric, mean, low, high (95 % interval over users and seeds, null where there are too
+    few users), chance, and, where the control was run, shuffled (mean over permutations),
+    shuffled_low and shuffled_high (the least and the greatest permutation).
     """
     records, control = results.records(cell.runs), results.records(cell.shuffled)
     if not records:
@@ -57,12 +57,12 @@ def cell_summary(results: Results, cell: Cell) -> pl.DataFrame | None:
 def _cell_summary(
     records: Sequence[Record], control: Sequence[Record], names: list[str]
 ) -> pl.DataFrame:
-    bounds = interval(stacked(records, names))
+    mean, low, high = zip(*interval(stacked(records, names)).rows(), strict=True)
     frame = {
         "metric": names,
-        "mean": bounds.mean,
-        "low": bounds.low,
-        "high": bounds.high,
+        "mean": mean,
+        "low": low,
+        "high": high,
         "chance": [records[0].chance(name) for name in names],
     }
     columns: dict[str, np.ndarray | list[None]] = dict.fromkeys(
@@ -75,7 +75,8 @@ def _cell_summary(
             "shuffled_low": means.min(axis=0),
             "shuffled_high": means.max(axis=0),
         }
-    return pl.DataFrame(frame | columns, schema_overrides=dict.fromkeys(columns, pl.Float64))
+    schema = dict.fromkeys(("low", "high", *columns), pl.Float64)
+    return pl.DataFrame(frame | columns, schema_overrides=schema)
 
 
 def summary(results: Results, cells: Sequence[Cell] | None = None) -> pl.DataFrame:

@@ -109,6 +109,13 @@ def cell_text(value: Any, decimals: int = 4) -> str:
     return str(value)
 
 
+def ends_text(low: float | None, high: float | None, form: str = ".4f") -> str:
+    """The ends of an interval in a sentence, or that there are too few users for one."""
+    if low is None or high is None:
+        return "too few users for an interval"
+    return f"{low:{form}} to {high:{form}}"
+
+
 def _places(decimals: int | Mapping[str, int], column: str) -> int:
     return decimals if isinstance(decimals, int) else decimals.get(column, 4)
 

@@ -16,10 +16,11 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from mrs.evaluation.bootstrap import interval
-from mrs.evaluation.power import POWER, subsample_means, told_apart, users_needed
+from mrs.evaluation.bootstrap import t_interval
+from mrs.evaluation.power import share_above_zero, subsample_means
+from mrs.evaluation.significance import POWER, components
 from mrs.recommenders import make_recommender
-from mrs.report.figures import CHANCE, closed, legend_below
+from mrs.report.figures import CHANCE, closed, interval_line, legend_below
 from mrs.report.ladder import SCENARIO_MARKS, concordance
 from mrs.report.style import WIDTH, palette
 from mrs.study.archive import Archive, open_archive
@@ -151,7 +152,7 @@ class ValidityPage:
     def recovery(self) -> pl.DataFrame:
         """A row a recommender and scenario: tau over worlds, and the halves told apart.
 
-        The interval of the mean tau is the 95 % bootstrap one over worlds. `users for 80 %` is the
+        The interval of the mean tau is the 95 % t interval over worlds. `users for 80 %` is the
         median over worlds of the users needed to tell the upper half of the ladder from the lower
         one; null where that is infinite. Where only the default world has been run, its tau alone
         is there.
@@ -167,12 +168,13 @@ class ValidityPage:
             }
             if worlds:
                 taus = np.array([one.tau for one in worlds])
-                bounds = interval(taus)
-                needed = float(np.median([users_needed(one.halves) for one in worlds]))
+                ((mean, *ends),) = t_interval(taus).rows()
+                low, high = (None if end is None else float(np.clip(end, -1, 1)) for end in ends)
+                needed = float(np.median([_users_needed(one.halves) for one in worlds]))
                 row |= {
-                    "mean tau": bounds.mean,
-                    "low": bounds.low,
-                    "high": bounds.high,
+                    "mean tau": mean,
+                    "low": low,
+                    "high": high,
                     "least": taus.min(),
                     "greatest": taus.max(),
                     NEEDED: int(np.ceil(needed)) if np.isfinite(needed) else None,
@@ -210,7 +212,7 @@ class ValidityPage:
                 means = subsample_means(one.values, sizes)
                 for place in range(len(sizes)):
                     taus[place] += concordance(one.rungs, means[:, place]).mean() / len(worlds)
-                told += told_apart(one.halves, sizes) / len(worlds)
+                told += share_above_zero(one.halves, sizes) / len(worlds)
             for row in zip(sizes, taus.tolist(), told.tolist(), strict=True):
                 rows.append(
                     {"recommender": recommender, "scenario": scenario}
@@ -289,7 +291,7 @@ class ValidityPage:
             }
             axis.plot(mine, [place] * len(mine), mark, **style, label=f"a world, {scenario}")
             if row["worlds"]:
-                axis.hlines(place, row["low"], row["high"], color=colour, linewidth=2)
+                interval_line(axis, place, row["low"], row["high"], color=colour, linewidth=2)
                 axis.plot(row["mean tau"], place, mark, color=colour, label=f"mean, {scenario}")
             if row["default world"] is not None:
                 style = {"color": colour, "markerfacecolor": "white"}
@@ -331,4 +333,11 @@ def _named(row: dict) -> str:
 
 
 def _with_interval(row: dict) -> str:
+    if row["low"] is None:
+        return f"{row['mean tau']:.2f}"
     return f"{row['mean tau']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+
+
+def _users_needed(halves: np.ndarray) -> float:
+    """The users with whom the mean of differences [U] would be detected."""
+    return components(halves).users_needed(float(halves.mean()))

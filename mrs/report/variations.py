@@ -17,6 +17,7 @@ from mrs.evaluation.bootstrap import interval
 from mrs.report.figures import CHANCE, closed, legend_below
 from mrs.report.style import WIDTH as INCHES
 from mrs.report.style import palette
+from mrs.report.tables import ends_text
 from mrs.report.validity import labelled
 from mrs.study.archive import Archive
 from mrs.study.spec import PRIMARY
@@ -85,7 +86,8 @@ class VariationsPage:
         """
         rows = []
         for one in self._series[kind]:
-            bounds = interval(one.users[:, -1] - one.users[:, 0])
+            change = (one.users[:, -1] - one.users[:, 0])[None, :, None]
+            ((change, low, high),) = interval(change).rows()
             first, last = one.users[:, [0, -1]].mean(axis=0).tolist()
             rows.append(
                 {
@@ -94,9 +96,9 @@ class VariationsPage:
                     "settings": list(one.settings),
                     "first": first,
                     "last": last,
-                    "change": bounds.mean,
-                    "low": bounds.low,
-                    "high": bounds.high,
+                    "change": change,
+                    "low": low,
+                    "high": high,
                     "chance": one.chance,
                     "worlds": len(one.values),
                 }
@@ -147,7 +149,7 @@ class VariationsPage:
             row = trained.sort(pl.col("change").abs()).row(-1, named=True)
             sentences.append(
                 f"The largest change of a trained recommender is {row['change']:+.4f} "
-                f"({row['low']:+.4f} to {row['high']:+.4f}), of {row['recommender']} in "
+                f"({ends_text(row['low'], row['high'], '+.4f')}), of {row['recommender']} in "
                 f"{row['scenario']}."
             )
         return " ".join(sentences)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-from scipy.stats import norm
+from scipy.stats import t
 
-from mrs.evaluation.bootstrap import Interval, interval
+from mrs.evaluation.bootstrap import LEAST_USERS, Interval, interval
 from mrs.evaluation.metrics import CLASSES, Judged, class_means, class_values
 from mrs.evaluation.metrics import left_out as classes_left_out
 from mrs.evaluation.metrics.base import Metric
@@ -122,13 +122,15 @@ def user_values(
 def clear_leads(values: np.ndarray) -> np.ndarray:
     """Which columns of values [U x n] lead which clearly: bool [n x n].
 
-    [i, j]: the 95 % interval of the mean paired difference of i and j over users, by the normal
-    approximation, lies above zero.
+    [i, j]: the 95 % t interval of the mean paired difference of i and j over users lies above
+    zero. None is clear with fewer than `LEAST_USERS` users.
     """
+    if len(values) < LEAST_USERS:
+        return np.zeros((values.shape[1],) * 2, dtype=bool)
     mean, covariance = values.mean(axis=0), np.cov(values.T)
     variance = np.diag(covariance)
     error = np.maximum(variance[:, None] + variance - 2 * covariance, 0) / len(values)
-    return mean[:, None] - mean > norm.ppf(0.975) * np.sqrt(error) + 1e-12
+    return mean[:, None] - mean > t.ppf(0.975, len(values) - 1) * np.sqrt(error) + 1e-12
 
 
 def differences(
@@ -157,6 +159,8 @@ def differences(
     if not columns:
         return [None] * len(pairs)
     bounds = interval(np.stack(list(columns.values()), axis=-1))
-    ends = np.stack([bounds.mean, bounds.low, bounds.high], axis=-1).tolist()
-    found = {place: Interval(*row) for place, row in zip(columns, ends, strict=True)}
+    ends = (np.asarray(part).tolist() for part in (bounds.mean, bounds.low, bounds.high))
+    found = {
+        place: Interval(*row) for place, row in zip(columns, zip(*ends, strict=True), strict=True)
+    }
     return [found.get(place) for place in range(len(pairs))]

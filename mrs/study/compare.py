@@ -13,7 +13,7 @@ import numpy as np
 
 from mrs.data.brought import WithVectors
 from mrs.errors import InputError
-from mrs.evaluation.bootstrap import difference
+from mrs.evaluation.bootstrap import difference, too_few
 from mrs.evaluation.significance import detectable, first_step
 from mrs.study.grid import missing_fits
 from mrs.study.results import Cell, Results
@@ -27,13 +27,15 @@ KNN_SHUFFLES = (0, 1, 2, 3, 4)  # nearly free, and a single permutation is not c
 HYBRID = {"hidden_size": 128, "batch_size": 256, "max_epochs": 40, "patience": 5}
 COLLABORATIVE = "elsa"
 MFCC = "mfcc"
+TOO_FEW = "too few users"
 
 
 @dataclass(frozen=True)
 class Contrast:
     """A recommender on the brought vectors against one reference, over the same users.
 
-    `low` and `high` bound `difference` (own minus reference) at `level`. `detectable` is the
+    `low` and `high` bound `difference` (own minus reference) at `level`; they are None, and `why`
+    says so, where there are too few users for an interval. `detectable` is the
     smallest true difference that this test would have seen in `POWER` of all cases, from the
     standard deviation of the per-user differences; `exceeded` of `shuffles` permutations reach the
     own mean (None for other references).
@@ -47,17 +49,20 @@ class Contrast:
     own: float
     other: float
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     level: float
     detectable: float
     n_users: int
     shuffles: int | None = None
     exceeded: int | None = None
+    why: str = ""
 
     @property
     def outcome(self) -> str:
-        """What may be said: "better", "worse", or "not told apart"."""
+        """What may be said: "better", "worse", "not told apart", or "too few users"."""
+        if self.low is None or self.high is None:
+            return TOO_FEW
         if self.low > 0:
             return "better"
         return "worse" if self.high < 0 else "not told apart"
@@ -176,7 +181,8 @@ class Comparison:
         level: float,
     ) -> Contrast:
         bounds = difference(own[:, :, None], other[:, :, None], level=level)
-        mean, low, high = (float(np.squeeze(b)) for b in (bounds.mean, bounds.low, bounds.high))
+        ((mean, low, high),) = bounds.rows()
+        per_user = own.mean(axis=0) - other.mean(axis=0)
         is_control = kind == "shuffled"
         return Contrast(
             scenario=cell.scenario,
@@ -190,8 +196,9 @@ class Comparison:
             low=low,
             high=high,
             level=level,
-            detectable=detectable(own.mean(axis=0) - other.mean(axis=0), level=level),
+            detectable=detectable(own - other if len(own) == len(other) else per_user, level=level),
             n_users=own.shape[1],
             shuffles=len(other) if is_control else None,
+            why=too_few(per_user),
             exceeded=int((other.mean(axis=1) >= own.mean()).sum()) if is_control else None,
         )

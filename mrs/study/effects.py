@@ -137,7 +137,7 @@ def effects(asked: Sequence[Pair], read: Reader) -> pl.DataFrame:
     """The effect of each deviation by recommender and scenario; columns as in `SCHEMA`.
 
     `difference` is published minus corrected, averaged over backends, seeds and users, `low` and
-    `high` its 95 % bootstrap interval over users and seeds, paired. `seed_sd` is the standard
+    `high` its 95 % interval over users and seeds, paired. `seed_sd` is the standard
     deviation of the seeds' differences (null for one seed). Seeds of which a run is missing are
     left out, and an effect without a whole seed has no row.
     """
@@ -152,8 +152,7 @@ def effects(asked: Sequence[Pair], read: Reader) -> pl.DataFrame:
             np.stack([sides[place].published for place in places], axis=-1),
             np.stack([sides[place].corrected for place in places], axis=-1),
         )
-        ends = np.stack([bounds.mean, bounds.low, bounds.high], axis=-1).tolist()
-        for place, (mean, low, high) in zip(places, ends, strict=True):
+        for place, (mean, low, high) in zip(places, bounds.rows(), strict=True):
             one = sides[place]
             deviation, recommender, scenario = one.pair.key
             by_seed = (one.published - one.corrected).mean(axis=1)

@@ -1,13 +1,13 @@
-"""Pairs of backends under one recommender: each difference with everything that judges it.
+"""Comparisons of a study's cells: each difference with everything that judges it.
 
-A family is a recommender in a scenario, on the scenario's primary metric. Backends are compared
-within one block of provenance only: vectors computed from audio, brought as files, and surrogates
-stand apart.
+Pairs of backends under one recommender: a family is a recommender in a scenario, on the scenario's
+primary metric. Backends are compared within one block of provenance only: vectors computed from
+audio, brought as files, and surrogates stand apart. Recommenders that read vectors are compared
+with references that read none: a family is a reference in a scenario and a block.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -15,20 +15,15 @@ import numpy as np
 import polars as pl
 
 from mrs.data.digests import of_values
-from mrs.evaluation.bootstrap import resampled_means
-from mrs.evaluation.significance import (
-    LEVEL,
-    components,
-    effect_size,
-    first_step,
-    holm,
-    p_values,
-    quasi_f,
-)
+from mrs.evaluation.bootstrap import spread
+from mrs.evaluation.significance import LEVEL, components, effect_size, first_step, holm
 from mrs.recommenders import RECOMMENDERS
 from mrs.study.results import Cell, Results
+from mrs.study.spec import whole
 
-PAIRS_VERSION = 1  # raised when what `pairs` says of the same records changes
+Family = list[tuple[Cell, Cell, str]]  # compared cells, and how the second is called
+
+PAIRS_VERSION = 2  # raised when what `pairs` says of the same records changes
 SCHEMA: dict[str, Any] = {
     "scenario": pl.String,
     "metric": pl.String,
@@ -46,7 +41,6 @@ SCHEMA: dict[str, Any] = {
     "high": pl.Float64,
     "p": pl.Float64,
     "p_holm": pl.Float64,
-    "quasi_f_holm": pl.Float64,
     "d_z": pl.Float64,
     "d_z_half": pl.Float64,
     "users": pl.Float64,
@@ -55,18 +49,13 @@ SCHEMA: dict[str, Any] = {
     "detectable": pl.Float64,
     "apart": pl.Boolean,
 }
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A pair before it is judged beside its family; the first has the higher mean."""
-
-    first: Cell
-    second: Cell
-    means: tuple[float, float]
-    values: np.ndarray  # differences [S x U]
-    bounds: tuple[float, float]
-    p: float
+# What reads no vectors and answers the same users: what a recommender that reads them must beat.
+REFERENCES = {
+    "hot": ("elsa", "popularity"),
+    "cold": ("random", "artist_popularity", "artist_mean"),
+}
+TWINS = {"bert4rec": "bert4rec_ids", "shallow": "shallow_ids"}  # the same from a random start
+RANDOM_START = "random start"
 
 
 def families(results: Results, scenario: str) -> list[list[Cell]]:
@@ -97,105 +86,149 @@ def _within(cells: Sequence[Cell]) -> list[tuple[Cell, Cell]]:
 def pairs(results: Results, scenario: str) -> pl.DataFrame:
     """All pairs of a scenario, a row each; `first` is the backend with the higher mean.
 
-    Columns as in `SCHEMA`. `low` and `high` are the 95 % bootstrap interval of `difference` over
-    users and seeds, for this pair alone; `p_holm` is its p value adjusted over the family, and
-    `quasi_f_holm` that of Clark's quasi F, which takes few seeds for what they are. `d_z` -+
-    `d_z_half` is the effect size. `users`, `seeds`, `interaction` are variance components, see
+    Columns as in `SCHEMA`. `low` and `high` are the 95 % interval of `difference` over users and
+    seeds, for this pair alone, and `p_holm` is the p value of the same interval, adjusted over the
+    family; they are null where there are too few users. `d_z` -+ `d_z_half` is the effect size.
+    `users`, `seeds`, `interaction` are variance components, see
     `mrs.evaluation.significance.Components`. `detectable` is the minimum detectable difference at
     the level of Holm's first step. `ranked` is False where the recommender draws at random and ran
-    from one seed: that speaks of users only, and `apart` is null; otherwise `apart` says whether
-    `p_holm` is below 5 %.
+    from one seed: that speaks of users only. `apart` says whether `p_holm` is below 5 %; null where
+    a pair is not ranked or has no p value.
     """
     found = families(results, scenario)
-    cells = [cell for family in found for cell in family]
-    labels = [(c.recommender.label, c.card.label if c.card else "", c.provenance) for c in cells]
-    keys = [[record.key for record in results.records(cell.runs)] for cell in cells]
-    key = of_values(["pairs", PAIRS_VERSION, scenario, results.primary(scenario), labels, keys])
-    return results.store.derived(key, lambda: _pairs(results, found))
+    asked = [[(a, b, b.card.label if b.card else "") for a, b in _within(f)] for f in found]
+    return _judged("pairs", results, scenario, asked, lambda: _pairs(results, asked))
 
 
-def _pairs(results: Results, found: list[list[Cell]]) -> pl.DataFrame:
-    values = {
-        cell.slug: known
-        for cells in found
-        for cell in cells
-        if (known := results.primary_values(cell.runs)) is not None
-    }
-    means = _resampled(values)
-    judged = [row for cells in found for row in _family(results, cells, values, means)]
-    return pl.DataFrame(judged, schema=SCHEMA)
+def references(results: Results, scenario: str) -> list[tuple[str, list[Cell], list[Cell]]]:
+    """What a scenario's trained recommenders that read vectors are held against.
+
+    A question, the cells with records that it is about, and the reference cell of each, for every
+    baseline of `REFERENCES` that the study has.
+    """
+    cells = [c for c in results.cells(scenario) if len(results.records(c.runs)) == len(c.runs)]
+    trained = [c for c in cells if c.card and RECOMMENDERS[c.recommender.name].stochastic]
+    baselines = {c.recommender.name: c for c in reversed(cells) if not c.card}
+    found = []
+    for name in REFERENCES[whole(scenario)]:
+        if name in baselines and trained:
+            other = baselines[name]
+            found.append((other.recommender.label, trained, [other] * len(trained)))
+    twins = [c for c in trained if TWINS.get(c.recommender.name) in baselines]
+    if twins:
+        others = [baselines[TWINS[c.recommender.name]] for c in twins]
+        found.append((RANDOM_START, twins, others))
+    return found
 
 
-def _resampled(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Each cell's resampled means [draws]; all over as many users and seeds share the draws."""
-    groups: dict[tuple[int, ...], list[str]] = defaultdict(list)
-    for slug, known in values.items():
-        groups[known.shape].append(slug)
-    means: dict[str, np.ndarray] = {}
-    for slugs in groups.values():
-        drawn = resampled_means(np.stack([values[slug] for slug in slugs], axis=-1))
-        means |= dict(zip(slugs, drawn.T, strict=True))
-    return means
+def against_references(results: Results, scenario: str) -> pl.DataFrame:
+    """Every trained recommender that reads vectors against what reads none, a row each.
+
+    Columns as in `SCHEMA`: `first` is the backend, `second` the reference, and `difference` the
+    first minus the second. All rows of one reference and block are a family.
+    """
+    found: dict[tuple[str, str], Family] = defaultdict(list)
+    for question, cells, others in references(results, scenario):
+        for cell, other in zip(cells, others, strict=True):
+            found[question, cell.provenance].append((cell, other, question))
+    asked = list(found.values())
+    return _judged(
+        "references", results, scenario, asked, lambda: _compared(results, asked, by_mean=False)
+    )
 
 
-def _family(
+def _judged(
+    what: str,
     results: Results,
-    cells: Sequence[Cell],
-    values: dict[str, np.ndarray],
-    means: dict[str, np.ndarray],
-) -> list[dict[str, Any]]:
-    rows = []
-    for pair in _within(cells):
-        first, second = sorted(pair, key=lambda cell: -values[cell.slug].mean())
-        drawn = means[first.slug] - means[second.slug]
-        low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        one, other = values[first.slug], values[second.slug]
-        rows.append(
-            _Row(
-                first=first,
-                second=second,
-                means=(float(one.mean()), float(other.mean())),
-                values=one - other,
-                bounds=(float(low), float(high)),
-                p=float(p_values(drawn[:, None])[0]),
-            )
-        )
-    adjusted = holm(np.array([row.p for row in rows]))
-    quasi = holm(np.array([quasi_f(row.values) for row in rows]))
-    level = first_step(len(rows))
-    metric = results.primary(cells[0].scenario)
-    judged = zip(rows, adjusted.tolist(), quasi.tolist(), strict=True)
-    return [_judged(row, p, q, level) | {"metric": metric} for row, p, q in judged]
+    scenario: str,
+    asked: Sequence[Family],
+    judge: Callable[[], pl.DataFrame],
+) -> pl.DataFrame:
+    """A table of comparisons out of the store, or made now."""
+    told = [
+        [(one.slug, one.provenance, one.card and one.card.label, name) for one, _, name in family]
+        for family in asked
+    ]
+    runs = [[[c.runs for c in pair[:2]] for pair in family] for family in asked]
+    keys = [[[[r.key for r in results.records(some)] for some in p] for p in f] for f in runs]
+    key = of_values([what, PAIRS_VERSION, scenario, results.primary(scenario), told, keys])
+    return results.store.derived(key, judge)
 
 
-def _judged(row: _Row, p: float, quasi: float, level: float) -> dict[str, Any]:
-    n_seeds, n_users = row.values.shape
-    recommender = row.first.recommender
-    ranked = n_seeds > 1 or not RECOMMENDERS[recommender.name].stochastic
-    found = components(row.values)
-    size = effect_size(row.values.mean(axis=0))
+def _pairs(results: Results, asked: Sequence[Family]) -> pl.DataFrame:
+    return _compared(results, asked, by_mean=True)
+
+
+def _compared(results: Results, asked: Sequence[Family], *, by_mean: bool) -> pl.DataFrame:
+    """A row a comparison; with `by_mean` the cell with the higher mean comes first."""
+    cells = {cell.slug: cell for family in asked for pair in family for cell in pair[:2]}
+    values = {slug: results.primary_values(cell.runs) for slug, cell in cells.items()}
+    rows: list[list[dict[str, Any]]] = [[] for _ in asked]
+    differences: list[np.ndarray] = []
+    for mine, family in zip(rows, asked, strict=True):
+        for first, second, name in family:
+            one, other = values[first.slug], values[second.slug]
+            assert one is not None
+            assert other is not None
+            if by_mean and one.mean() < other.mean():
+                first, second, name = second, first, first.card.label if first.card else name
+                one, other = other, one
+            differences.append(one - other)
+            mine.append(_described(results, first, second, name, one, other))
+    every = [row for mine in rows for row in mine]
+    for row, bound in zip(every, _bounds(differences), strict=True):
+        row.update(zip(("low", "high", "p"), bound, strict=True))
+    for mine in rows:
+        level = first_step(len(mine))
+        for row, p in zip(mine, holm(np.array([row["p"] for row in mine])).tolist(), strict=True):
+            tested = not np.isnan(p)
+            row["p_holm"] = p if tested else None
+            row["p"] = row["p"] if tested else None
+            row["detectable"] = row.pop("components").detectable(level=level)
+            row["apart"] = p < 1 - LEVEL if tested and row["ranked"] else None
+    return pl.DataFrame(every, schema=SCHEMA)
+
+
+def _bounds(differences: Sequence[np.ndarray]) -> list[tuple[float | None, float | None, float]]:
+    """Low, high and p value of each difference [S x U]; those of one shape share the draws."""
+    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for place, values in enumerate(differences):
+        groups[values.shape].append(place)
+    found: dict[int, tuple[float | None, float | None, float]] = {}
+    for places in groups.values():
+        drawn = spread([np.stack([differences[place] for place in places], axis=-1)])
+        for place, (_, low, high), p in zip(
+            places, drawn.interval().rows(), drawn.p_values().tolist(), strict=True
+        ):
+            found[place] = low, high, p
+    return [found[place] for place in range(len(differences))]
+
+
+def _described(
+    results: Results, first: Cell, second: Cell, name: str, one: np.ndarray, other: np.ndarray
+) -> dict[str, Any]:
+    """What a comparison is of, and what follows from it alone."""
+    difference = one - other
+    n_seeds, n_users = difference.shape
+    found, size = components(difference), effect_size(difference.mean(axis=0))
+    drawn = any(RECOMMENDERS[cell.recommender.name].stochastic for cell in (first, second))
     return {
-        "scenario": row.first.scenario,
-        "recommender": recommender.label,
-        "block": row.first.provenance,
-        "first": row.first.card.label if row.first.card else None,
-        "second": row.second.card.label if row.second.card else None,
+        "scenario": first.scenario,
+        "metric": results.primary(first.scenario),
+        "recommender": first.recommender.label,
+        "block": first.provenance,
+        "first": first.card.label if first.card else None,
+        "second": name,
         "n_users": n_users,
         "n_seeds": n_seeds,
-        "ranked": ranked,
-        "first_mean": row.means[0],
-        "second_mean": row.means[1],
-        "difference": row.means[0] - row.means[1],
-        "low": row.bounds[0],
-        "high": row.bounds[1],
-        "p": row.p,
-        "p_holm": p,
-        "quasi_f_holm": quasi,
+        "ranked": n_seeds > 1 or not drawn,
+        "first_mean": float(one.mean()),
+        "second_mean": float(other.mean()),
+        "difference": float(one.mean() - other.mean()),
         "d_z": size.mean,
-        "d_z_half": size.high - size.mean,
+        "d_z_half": None if np.isnan(size.high) else size.high - size.mean,
         "users": found.users,
         "seeds": found.seeds,
         "interaction": found.interaction,
-        "detectable": found.detectable(level=level),
-        "apart": p < 1 - LEVEL if ranked else None,
+        "components": found,
     }

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mrs.evaluation.power import subsample_means, told_apart, users_needed
-from mrs.study.compare import detectable
+from mrs.evaluation.power import share_above_zero, subsample_means
+from mrs.evaluation.significance import Components
 
 
 def test_all_users_give_their_mean_and_one_user_one_row() -> None:
@@ -26,28 +26,19 @@ def test_more_users_than_there_are_raise() -> None:
         subsample_means(np.zeros((3, 1)), [4])
 
 
-def test_told_apart_by_hand() -> None:
-    # All differ alike: no error, told with any two. None differ: never told.
-    assert told_apart(np.full(9, 0.1), [2, 9]).tolist() == [1, 1]
-    assert told_apart(np.zeros(9), [2, 9]).tolist() == [0, 0]
-    # Mean 1, standard deviation sqrt(6/5), error sqrt(1/5) = 0.447: 1 > 1.96 * 0.447.
-    assert told_apart(np.array([0.0, 0, 2, 2, 2, 0]), [6]).tolist() == [1]
-    # Mean 2/3, error sqrt(0.7111 * 1.2 / 6 ... ) = 0.422: 0.667 < 1.96 * 0.422.
-    assert told_apart(np.array([0.0, 0, 2, 2, 0, 0]), [6]).tolist() == [0]
+def test_share_above_zero_by_hand() -> None:
+    # All differ alike: no error, found with any two. None differ: never found.
+    assert share_above_zero(np.full(9, 0.1), [2, 9]).tolist() == [1, 1]
+    assert share_above_zero(np.zeros(9), [2, 9]).tolist() == [0, 0]
+    # Mean 4/3, variance 16/15, error sqrt(16/90) = 0.422: 1.333 > 2.571 * 0.422 = 1.084.
+    assert share_above_zero(np.array([0.0, 2, 2, 2, 2, 0]), [6]).tolist() == [1]
+    # Mean 1, error sqrt(1/5) = 0.447: 1 < 2.571 * 0.447 = 1.150, though above 1.96 errors.
+    assert share_above_zero(np.array([0.0, 0, 2, 2, 2, 0]), [6]).tolist() == [0]
 
 
-def test_users_needed_is_where_the_detectable_difference_is_the_mean() -> None:
-    differences = np.random.default_rng(0).normal(0.2, 1, 400)
-    needed = users_needed(differences)
-    at_hand = detectable(differences)
-    assert at_hand * np.sqrt(400 / needed) == pytest.approx(differences.mean())
-    # (1.95996 + 0.84162)^2 = 7.849 users for a mean of one standard deviation.
-    assert users_needed(np.array([0.0, 2.0]) / np.sqrt(2)) == pytest.approx(7.849 * 2, abs=0.002)
-    assert users_needed(-differences) == np.inf
-
-
-def test_the_share_told_apart_is_the_power_of_the_closed_form() -> None:
+def test_the_share_is_the_power_of_the_closed_form() -> None:
     rng = np.random.default_rng(1)
-    shares = [told_apart(rng.normal(0.3, 1, 300), [87], draws=20)[0] for _ in range(200)]
-    assert users_needed(np.array([-0.7, 1.3])) / 2 == pytest.approx(87.2, abs=0.1)
+    needed = int(Components(1.0, 0, 0, n_users=300, n_seeds=1).users_needed(0.3))
+    shares = [share_above_zero(rng.normal(0.3, 1, 300), [needed], draws=20)[0] for _ in range(200)]
+    assert 87 < needed < 92
     assert np.mean(shares) == pytest.approx(0.8, abs=0.05)

@@ -9,7 +9,7 @@ from scipy.stats import norm, ttest_1samp
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from mrs.evaluation.bootstrap import resampled_means
+from mrs.evaluation.bootstrap import spread
 from mrs.evaluation.significance import (
     Components,
     average_ranks,
@@ -19,24 +19,7 @@ from mrs.evaluation.significance import (
     effect_size,
     first_step,
     holm,
-    p_values,
-    quasi_f,
 )
-
-
-class TestPValues:
-    def test_by_hand(self) -> None:
-        draws = np.array([[1.0, -1, 0], [2, -1, 0], [3, 1, 0], [-1, -1, 0]])
-        # One of four at or below zero: 2 (1 + 1) / 5. One at or above: the same. All: at most 1.
-        np.testing.assert_allclose(p_values(draws), [0.8, 0.8, 1.0])
-
-    def test_never_zero(self) -> None:
-        assert p_values(np.ones((999, 1)))[0] == 2 / 1000
-
-    def test_near_the_t_test(self) -> None:
-        values = np.random.default_rng(0).normal(0.13, 1, 300)
-        (p,) = p_values(resampled_means(values[None, :, None]))
-        assert p == pytest.approx(ttest_1samp(values, 0).pvalue, abs=0.01)
 
 
 class TestHolm:
@@ -46,6 +29,10 @@ class TestHolm:
 
     def test_none(self) -> None:
         assert len(holm(np.array([]))) == 0
+
+    def test_what_was_not_tested_does_not_count(self) -> None:
+        found = holm(np.array([0.01, np.nan, 0.04]))
+        np.testing.assert_allclose(found, [0.02, np.nan, 0.04])
 
     def test_the_first_step_is_bonferronis(self) -> None:
         assert first_step(10) == pytest.approx(0.995)
@@ -59,8 +46,12 @@ class TestEffectSize:
         found = effect_size(values)
         size = 2.5 / np.sqrt(5 / 3)
         # Symmetric: no skewness; kurtosis of four equal steps is 41 / 25 (not in excess of 3).
-        half = 1.959964 * np.sqrt((1 + (41 / 25 - 1) * size**2 / 4) / 4)
-        ends = (found.mean, found.low, found.high)
+        assert found.mean == pytest.approx(size)
+        assert np.isnan([found.low, found.high]).all()  # four users are too few
+        many = effect_size(np.tile(values, 100))
+        size = 2.5 / np.sqrt(5 / 4 * 400 / 399)
+        half = 1.959964 * np.sqrt((1 + (41 / 25 - 1) * size**2 / 4) / 400)
+        ends = (many.mean, many.low, many.high)
         assert ends == pytest.approx((size, size - half, size + half))
 
     def test_for_normal_values_the_usual_formula(self) -> None:
@@ -143,31 +134,44 @@ class TestComponents:
 
 
 class TestDetectable:
-    def test_by_formula(self) -> None:
-        values = np.array([0.0, 1, 2, 3])
-        error = np.std(values, ddof=1) / 2
-        assert detectable(values) == pytest.approx((1.959964 + 0.841621) * error, rel=1e-6)
-        level = 1 - 0.05 / 10
-        assert detectable(values, level=level) == pytest.approx(
-            (norm.ppf(0.9975) + 0.841621) * error
-        )
-        assert detectable(values, 16) == pytest.approx(detectable(values) / 2)
+    def test_one_seed_is_the_power_of_the_t_test(self) -> None:
+        values = np.random.default_rng(0).normal(size=12)
+        error = np.std(values, ddof=1) / np.sqrt(12)
+        for level in (0.95, 0.995):
+            away = detectable(values, level=level) / error
+            critical = scipy.stats.t.isf((1 - level) / 2, 11)
+            assert scipy.stats.nct.sf(critical, 11, away) == pytest.approx(0.8)
         assert np.isnan(detectable(values[:1]))
+        assert detectable(np.ones(5)) == 0
+
+    def test_many_users_need_the_textbooks_2_8_standard_errors(self) -> None:
+        values = np.random.default_rng(0).normal(size=20_000)
+        error = np.std(values, ddof=1) / np.sqrt(20_000)
+        assert detectable(values) == pytest.approx((1.959964 + 0.841621) * error, rel=1e-3)
+        assert detectable(values, 80_000) == pytest.approx(detectable(values) / 2, rel=1e-3)
+
+    @pytest.mark.parametrize(("n_seeds", "seeds"), [(3, 0.0), (3, 0.1), (3, 0.6), (5, 0.1)])
+    def test_a_difference_of_that_size_is_found_by_the_interval(
+        self, n_seeds: int, seeds: float
+    ) -> None:
+        """The spread over three seeds has to be estimated, which costs power."""
+        found = Components(1.0, seeds**2, 0.5**2, n_users=200, n_seeds=n_seeds)
+        worlds = two_way(np.random.default_rng(2), (n_seeds, 200, 1000), (1, seeds, 0.5))
+        bounds = spread([worlds + found.detectable()], draws=400).interval()
+        assert (np.asarray(bounds.low) > 0).mean() == pytest.approx(0.8, abs=0.05)
+
+    def test_half_width_by_hand(self) -> None:
+        found = Components(users=2.0, seeds=0.03, interaction=6.0, n_users=400, n_seeds=3)
+        users, seeds = 1.965927**2 * 2 / 400, 4.302653**2 * (0.03 / 3 + 6 / 1200)
+        assert found.half_width() == pytest.approx(np.sqrt(users + seeds), rel=1e-6)
+        assert found.half_width(n_seeds=1) == pytest.approx(1.965927 * np.sqrt(8 / 400), rel=1e-6)
+        assert found.half_width(np.inf) == pytest.approx(4.302653 * 0.1, rel=1e-6)
 
     def test_a_true_difference_of_that_size_is_seen_in_80_percent(self) -> None:
         rng = np.random.default_rng(0)
         size = detectable(rng.normal(size=5000), 200)
         seen = [ttest_1samp(rng.normal(size, 1, 200), 0).pvalue < 0.05 for _ in range(2000)]
         assert np.mean(seen) == pytest.approx(0.8, abs=0.03)
-
-    def test_with_other_numbers_of_users_and_seeds(self) -> None:
-        # Components from a large sample, then tests in a smaller design: 4 seeds, 40 users.
-        rng, spread = np.random.default_rng(1), (1, 0.3, 1.5)
-        size = detectable(two_way(rng, (60, 400, 1), spread)[:, :, 0], 40, n_seeds=4)
-        means = two_way(rng, (4, 40, 4000), spread).mean(axis=(0, 1))
-        threshold = norm.ppf(0.975) * np.sqrt(1 / 40 + 0.3**2 / 4 + 1.5**2 / 160)
-        assert (np.abs(means) > threshold).mean() == pytest.approx(0.05, abs=0.015)
-        assert (np.abs(means + size) > threshold).mean() == pytest.approx(0.8, abs=0.05)
 
     def test_users_needed_is_the_inverse(self) -> None:
         found = Components(users=1.0, seeds=0.0003, interaction=0.6, n_users=500, n_seeds=3)
@@ -177,29 +181,12 @@ class TestDetectable:
         floor = found.detectable(np.inf)
         assert found.users_needed(floor * 0.99) == np.inf
         assert found.users_needed(floor * 0.99, n_seeds=6) < np.inf
+        assert found.users_needed(-size) == found.users_needed(0) == np.inf
 
-
-class TestQuasiF:
-    def test_by_hand(self) -> None:
-        values = np.array([[2.0, 3, 4], [2, 5, 8]])
-        # Mean squares 8, 6, 2 as above; F' = (8 + 6 - 2) / 6 of the mean 4, and Satterthwaite's
-        # degrees of freedom 12^2 / (8^2 / 2 + 6^2 / 1 + 2^2 / 2).
-        expected = 2 * scipy.stats.t.sf(4 / np.sqrt(12 / 6), 144 / (32 + 36 + 2))
-        assert quasi_f(values) == pytest.approx(expected)
-
-    def test_one_seed_is_the_paired_t_test(self) -> None:
-        values = np.random.default_rng(0).normal(0.2, 1, 50)
-        assert quasi_f(values) == pytest.approx(ttest_1samp(values, 0).pvalue)
-
-    def test_nothing_varies(self) -> None:
-        assert quasi_f(np.zeros((3, 4))) == 1
-        assert quasi_f(np.ones((3, 4))) == 0
-
-    @pytest.mark.parametrize("seeds", [0.0, 0.1, 0.3])
-    def test_false_alarms(self, seeds: float) -> None:
-        worlds = two_way(np.random.default_rng(3), (3, 100, 2000), (1, seeds, 0.8))
-        alarms = np.mean([quasi_f(world) < 0.05 for world in worlds.transpose(2, 0, 1)])
-        assert 0.02 < alarms < 0.08
+    def test_users_needed_by_the_textbook(self) -> None:
+        # (1.95996 + 0.84162)^2 = 7.849 users for one standard deviation, in many times as many.
+        found = Components(1.0, 0, 0, n_users=50, n_seeds=1)
+        assert found.users_needed(0.03) == pytest.approx(7.849 / 0.03**2, rel=1e-3)
 
 
 class TestRanks:

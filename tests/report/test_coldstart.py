@@ -43,7 +43,7 @@ scenarios: [cold, cold/discovery, cold/exploit]
 seeds: [0, 1]
 archive: coldstart.parquet
 """
-N_USERS = {"cold": 30, "cold/discovery": 12, "cold/exploit": 25}
+N_USERS = {"cold": 30, "cold/discovery": 22, "cold/exploit": 25}
 GROUP = {"candidates": 0.5, "truth": 0.25}
 
 

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from planted import plant, planted
@@ -30,17 +31,20 @@ def test_the_difference_of_a_pair(tmp_path: Path) -> None:
     results = planted(tmp_path, STUDY, {"mert": 0.5})
     page = ComponentsPage(results)
     whole, components = page.pairs[0].cells(results)[0]
+    values = np.random.default_rng(0).random(30)
     for seed in (0, 1):
-        plant(results, whole.runs[seed], [0.4, 0.5])
-        plant(results, components.runs[seed], [0.3, 0.4])
+        plant(results, whole.runs[seed], (values + 0.5).tolist())
+        plant(results, components.runs[seed], (values**2).tolist())
     frame = page.differences()
     (row,) = frame.iter_rows(named=True)
-    assert (row["difference"], row["low"], row["high"]) == pytest.approx((0.1, 0.1, 0.1))
+    gap = float((values + 0.5 - values**2).mean())
+    assert row["difference"] == pytest.approx(gap)
+    assert 0 < row["low"] < gap < row["high"]
     assert (row["recommender"], row["backend"]) == (page.pairs[0].other.label, "sim:MERT")
     assert row["width"] == 7
     assert "better on 1, worse on 0, neither on 0 of 1" in page.summary(frame)
     ((_, table),) = page.tables(frame)
-    assert table["difference"].to_list() == pytest.approx([0.1])
+    assert table["difference"].to_list() == pytest.approx([gap])
     assert table["page"].to_list() == [f"runs/{whole.slug}.html"]
     assert isinstance(page.figure(frame), Figure)
 

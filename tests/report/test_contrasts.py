@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from planted import plant, planted
 
+from mrs.evaluation.bootstrap import difference
 from mrs.report.contrasts import SCHEMA, against_shuffled, against_variant
 from mrs.study.results import Results
 
@@ -17,16 +18,19 @@ def results(tmp_path: Path) -> Results:
 
 def test_real_minus_shuffled(results: Results) -> None:
     cell = results.cell("knn-mert-cold")
-    plant(results, cell.runs[0], [0.2, 0.4])
-    plant(results, cell.shuffled[0], [0.1, 0.1])
-    plant(results, cell.shuffled[1], [0.2, 0.2])
+    rng = np.random.default_rng(1)
+    real, *shuffled = values = rng.random((3, 30)) + np.array([[0.3], [0.1], [0.2]])
+    plant(results, cell.runs[0], real.tolist())
+    for run, control in zip(cell.shuffled, shuffled, strict=True):
+        plant(results, run, control.tolist())
     (row,) = against_shuffled(results, results.cells()).iter_rows(named=True)
     assert (row["slug"], row["backend"], row["metric"]) == ("knn-mert-cold", "sim:MERT", "ndcg@10")
-    assert (row["first"], row["second"], row["chance"]) == pytest.approx((0.3, 0.15, 0.1))
-    assert row["difference"] == pytest.approx(0.15)
-    # Two users and two controls with replacement: the extremes have a chance of 1/16 each.
-    assert row["low"] == pytest.approx(0.2 - 0.2)
-    assert row["high"] == pytest.approx(0.4 - 0.1)
+    means = values[0].mean(), values[1:].mean()
+    assert (row["first"], row["second"], row["chance"]) == pytest.approx((*means, 0.1))
+    bounds = difference(values[:1, :, None], values[1:, :, None])
+    assert [row[name] for name in ("difference", "low", "high")] == pytest.approx(
+        [means[0] - means[1], bounds.low[0], bounds.high[0]]
+    )
 
 
 def test_a_cell_that_lacks_a_record_is_left_out(results: Results) -> None:
@@ -45,4 +49,5 @@ def test_equal_variants_differ_by_nothing(results: Results) -> None:
         plant(results, cell.runs[0], values)
     (row,) = against_variant(results, [(one, other)]).iter_rows(named=True)
     assert row["recommender"] == "KNN (center=true)"
-    assert (row["difference"], row["low"], row["high"]) == pytest.approx((0, 0, 0), abs=1e-12)
+    # No user differs, and an interval of none is not given.
+    assert (row["difference"], row["low"], row["high"]) == (0, None, None)

@@ -1,6 +1,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from archives import Run, write_archive
 from matplotlib.figure import Figure
@@ -48,6 +49,7 @@ def test_tau_over_worlds_by_hand(tmp_path: Path) -> None:
         [
             *ladder("demo:seed=1", UP),
             *ladder("demo:seed=2", SWAPPED),
+            *ladder("demo:seed=3", UP),
             *ladder("demo", DOWN),
             *ladder("demo:seed=1", DOWN, settings=CENTER),
             *ladder("demo:seed=2", DOWN, settings=CENTER),
@@ -55,20 +57,23 @@ def test_tau_over_worlds_by_hand(tmp_path: Path) -> None:
     )
     recovery = found.recovery()
     plain, centred = recovery.iter_rows(named=True)
-    # One of six pairs stands wrong: (5 - 1) / 6. Drawing two of two worlds gives both ends.
-    assert plain["mean tau"] == pytest.approx((1 + 4 / 6) / 2)
+    # One of six pairs stands wrong: (5 - 1) / 6. The t interval of three worlds ends at 1.
+    taus = np.array([1, 4 / 6, 1])
+    assert plain["mean tau"] == pytest.approx(taus.mean())
     assert (plain["least"], plain["greatest"]) == pytest.approx((4 / 6, 1))
-    assert (plain["low"], plain["high"]) == pytest.approx((4 / 6, 1))
-    assert (plain["worlds"], plain["default world"]) == (2, -1)
+    half = 4.302653 * taus.std(ddof=1) / np.sqrt(3)
+    assert (plain["low"], plain["high"]) == pytest.approx((taus.mean() - half, 1))
+    assert (centred["low"], centred["high"]) == (None, None)  # of two worlds
+    assert (plain["worlds"], plain["default world"]) == (3, -1)
     assert (centred["recommender"], centred["mean tau"]) == ("KNN (center=true)", -1)
     assert centred["default world"] is None
-    assert plain[NEEDED] <= 1  # no user differs from another
+    assert plain[NEEDED] == 2  # no user differs from another, and one tells nothing of others
     assert centred[NEEDED] is None
     text = found.recovery_text(recovery)
-    assert "KNN in cold recovers the order best: tau is 0.83 (0.67 to 1.00) over 2 world(s)" in text
-    assert "KNN (center=true) in cold recovers it least: -1.00 (-1.00 to -1.00) over 2." in text
+    assert "KNN in cold recovers the order best: tau is 0.89 (0.41 to 1.00) over 3 world(s)" in text
+    assert "KNN (center=true) in cold recovers it least: -1.00 over 2." in text
     assert "In 1 of the 2 pairs" in text
-    assert "in 0 of 1 pairs, and differs from their mean by -1.83" in text
+    assert "in 0 of 1 pairs, and differs from their mean by -1.89" in text
     assert "With KNN (center=true) in cold no number does it" in found.power_text(recovery)
     assert isinstance(found.recovery_figure(recovery), Figure)
 

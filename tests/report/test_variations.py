@@ -1,6 +1,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from archives import CANDIDATES, Run, write_archive
 from matplotlib.figure import Figure
@@ -17,10 +18,10 @@ NAMES = ("width-104", "width-4800", "offset-0", "offset-4")
 
 
 def page(folder: Path, ranks: dict[str, dict[str, list[int]]]) -> VariationsPage:
-    """`ranks`: recommender -> variation -> the hits' ranks of three users, alike in two worlds."""
+    """`ranks`: recommender -> variation -> ranks of hits, of ten times as many users a world."""
     (folder / "variations.yaml").write_text(STUDY)
     runs = [
-        Run(f"demo:seed={seed}", recommender, name, "cold", mine)
+        Run(f"demo:seed={seed}", recommender, name, "cold", 10 * mine)
         for seed in (1, 2)
         for recommender, by_name in ranks.items()
         for name, mine in by_name.items()
@@ -36,7 +37,7 @@ def found(tmp_path: Path) -> VariationsPage:
         tmp_path,
         {
             "knn": dict(zip(NAMES, (same, same, same, worse), strict=True)),
-            "hybrid": dict(zip(NAMES, ([1, 1, 1], [3, 3, 3], same, same), strict=True)),
+            "hybrid": dict(zip(NAMES, ([1, 1, 1], [3, 3, 7], same, same), strict=True)),
         },
     )
 
@@ -44,12 +45,18 @@ def found(tmp_path: Path) -> VariationsPage:
 def test_changes_by_hand(found: VariationsPage) -> None:
     knn, hybrid = found.changes("width").iter_rows(named=True)
     assert knn["settings"] == [104, 4800]
-    assert [knn[name] for name in ("first", "last", "change", "low", "high")] == [0.5, 0.5, 0, 0, 0]
-    assert [hybrid[name] for name in ("change", "low", "high")] == [-0.5, -0.5, -0.5]
+    assert [knn[name] for name in ("first", "last", "change")] == [0.5, 0.5, 0]
+    assert (knn["low"], knn["high"]) == (None, None)  # no user differs
+    # Two users of three lose 1/2, the third 2/3: 60 users with a standard deviation of 0.0786.
+    assert hybrid["change"] == pytest.approx(-5 / 9)
+    half = 2.001 * np.std([1 / 2, 1 / 2, 2 / 3]) / np.sqrt(59)
+    assert hybrid["high"] - hybrid["low"] == pytest.approx(2 * half, rel=0.1)
     knn, hybrid = found.changes("offset").iter_rows(named=True)
     assert knn["settings"] == [0, 4]
     assert (knn["first"], knn["last"]) == pytest.approx((1 / 2, 1 / 3))
-    assert (knn["change"], knn["low"]) == pytest.approx((-1 / 6, -5 / 12), abs=0.1)
+    assert knn["change"] == pytest.approx(-1 / 6)
+    half = 2.001 * np.std([1 / 2, 0, 0]) / np.sqrt(59)
+    assert knn["high"] - knn["low"] == pytest.approx(2 * half, rel=0.1)
     assert knn["worlds"] == 2
     # One relevant track among the candidates: the discounts of twenty places, over all places.
     discounts = sum(1 / math.log2(1 + rank) for rank in range(1, 21))
@@ -61,12 +68,12 @@ def test_sentences(found: VariationsPage) -> None:
     assert "From 104 to 4,800 dimensions" in text
     assert "over 2 world(s)" in text
     assert "in 1 of 2 pairs" in text
-    assert "the largest is -0.5000, of Hybrid in cold" in text
+    assert "the largest is -0.5556, of Hybrid in cold" in text
     assert text.endswith("it is at most 0.0000.")
     text = found.offset_text()
     assert "mean cosine of two tracks about 0.94" in text  # 16 / 17
     assert "KNN in cold goes from 0.500 to 0.333, where chance is 0.070" in text
-    assert "trained recommender is +0.0000 (+0.0000 to +0.0000), of Hybrid in cold" in text
+    assert "+0.0000 (too few users for an interval), of Hybrid in cold" in text
 
 
 def test_tables_and_figures(found: VariationsPage) -> None:
