@@ -193,6 +193,11 @@ class TemporalRule(Settings):
         """Which rule this is, in errors."""
         return f"{cls.name} split"
 
+    @property
+    def validates_cold(self) -> bool:
+        """Whether it sets cold validation tracks apart."""
+        return False
+
     def cut(self, plays: Plays) -> dict[str, pl.DataFrame]:
         """Cut plays by the rule into what `to_split` takes."""
         return temporal_split(plays, self)

@@ -267,9 +267,8 @@ class TuningPage:
         other = self.record.by(VERSION)
         if other is None:
             return f"{text} The record holds no level of chance to score it otherwise."
-        trials = self.record.frame
-        cold = trials.filter(pl.col("scenario") == "cold")["chance"].mean()
-        level = f" ({cold:.3f} among its pseudo-cold tracks)" if cold is not None else ""
+        cold = self.record.frame.filter(pl.col("scenario") == "cold")["chance"].to_numpy()
+        level = f" ({cold.mean():.3f} among its pseudo-cold tracks)" if len(cold) else ""
         n_others, n_searched = len(self.other_choices()), len(self.searched)
         return (
             f"{text} Scored above chance{level} and with equal weight for hot and cold, another "

@@ -252,7 +252,7 @@ def fit_and_score(job: Job) -> dict[str, Any]:
         if np.isfinite(fitted.users()).all() and np.isfinite(fitted.items()).all():
             users, _ = score(Ranker(dataset, split, fitted, vectors), spec)
             row["score"] = float(users[row["metric"]].mean())
-            row["chance"] = float(users[f"chance:{row['metric']}"].mean())
+            row["chance"] = float(users[f"chance:{row['metric']}"].to_numpy().mean())
             row["n_users"] = len(users)
             row["n_candidates"] = int(users["n_candidates"].max())  # type: ignore[arg-type]
         else:

@@ -12,6 +12,7 @@ from worlds import random_parts, write_own
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.digests import Digests, of_values
 from mrs.data.rules import CatalogueRule
+from mrs.data.splits import TemporalRule
 from mrs.errors import InputError
 from mrs.published.deviations import recommender_of
 from mrs.recommenders.bimodal import BimodalContent
@@ -152,6 +153,7 @@ def test_a_catalogue_split_and_files_say_whether_they_validate_cold(tmp_path: Pa
     assert open_dataset(tmp_path / "own").validates_cold(name)
     rule = CatalogueRule(test_start=datetime(2020, 1, 1))
     assert not rule.validates_cold
+    assert not TemporalRule(test_start=datetime(2020, 1, 1)).validates_cold
     assert replace(rule, cold_validation_share=0.3).validates_cold
     assert replace(rule, cold_validation_start=datetime(2019, 12, 1)).validates_cold
 
