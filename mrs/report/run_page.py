@@ -12,6 +12,7 @@ from mrs.backends.hearing import hear_world
 from mrs.data.dataset import open_dataset
 from mrs.report import summary
 from mrs.report.figures import cell_figure, distribution_figure
+from mrs.report.parameters import integers, mapping, word
 from mrs.report.style import Source
 from mrs.study.grid import missing_fits
 from mrs.study.results import Cell, Results
@@ -44,6 +45,10 @@ class RunPage:
         threads: int = 1,
         store: str = "results",
     ) -> None:
+        k, seeds = integers("k", k), integers("seeds", seeds)
+        shuffled_seeds = integers("shuffled_seeds", shuffled_seeds)
+        settings = mapping("settings", settings)
+        backend, split = word("backend", backend), word("split", split)
         opened = open_dataset(dataset)
         make_spec(  # refuses what `mrs run` refuses
             opened,

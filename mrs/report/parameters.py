@@ -1,0 +1,55 @@
+"""Parameters of notebook templates as papermill's command line gives them.
+
+`-p k 5` gives a number, `-p k '[5,10]'` a text, and `-p settings a=b` a text too. Whatever can be
+read as what is meant is taken so; anything else ends in one line that names the parameter.
+"""
+
+from typing import Any
+
+import yaml
+
+from mrs.errors import InputError
+
+
+def integers(name: str, value: Any) -> tuple[int, ...]:
+    """One integer or several: 5, [5, 10], "5", "5,10" or "[5, 10]". Raises `InputError`."""
+    if isinstance(value, str):
+        text = value.strip()
+        value = _read(text if text.startswith(("[", "(")) else f"[{text}]")
+    values = list(value) if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(one, int) and not isinstance(one, bool) for one in values):
+        raise InputError(f"parameter {name}: {value!r}; write integers such as 5 or [5, 10]")
+    return tuple(values)
+
+
+def mapping(name: str, value: Any) -> dict[str, Any]:
+    """Names and values: {"a": 1}, "a=1,b=2" or "{a: 1}". Raises `InputError`."""
+    if isinstance(value, str):
+        text = value.strip()
+        if text.startswith("{"):
+            value = _read(text)
+        else:
+            pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+            good = all(equals and key.strip() for key, equals, _ in pairs)
+            value = {key.strip(): _read(one) for key, _, one in pairs} if good else text
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InputError(f"parameter {name}: {value!r}; write name=value, or a mapping")
+    return {str(key): one for key, one in value.items()}
+
+
+def _read(text: str) -> Any:
+    try:
+        return yaml.safe_load(text.strip().replace("(", "[").replace(")", "]"))
+    except yaml.YAMLError:
+        return text
+
+
+def word(name: str, value: Any) -> str | None:
+    """A text; an empty one is None. Raises `InputError`."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise InputError(f"parameter {name}: {value!r}; write a name")
+    return value
