@@ -1,9 +1,13 @@
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import yaml
+from markdown_it.renderer import RendererHTML
+from myst_parser.config.main import MdParserConfig
+from myst_parser.parsers.mdit import create_md_parser
 from projects import write_project, write_template
 from rich.console import Console
 
@@ -176,3 +180,14 @@ def test_html_is_built_when_something_changed(root: Path, monkeypatch: pytest.Mo
     sphinx.code = 0
     assert calls() == ["fresh"]
     assert calls() == []
+
+
+def test_html_in_markdown_is_text() -> None:
+    """Notes, names and labels of users go into Markdown: the book's parser takes no tag of them."""
+    settings = yaml.safe_load((Path(__file__).parents[2] / "_config.yml").read_text())
+    disabled = settings["sphinx"]["config"]["myst_disable_syntax"]
+    extensions = set(settings["parse"]["myst_enable_extensions"])
+    config = MdParserConfig(enable_extensions=extensions, disable_syntax=disabled)
+    hostile = "# <i>x</i>\n\nA <img src=x onerror=a()> **b**\n\n<script>\n\n<iframe src=x"
+    html = create_md_parser(config, RendererHTML).render(hostile)
+    assert set(re.findall(r"<(\w+)", html)) == {"h1", "p", "strong"}
