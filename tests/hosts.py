@@ -17,8 +17,8 @@ class Host:
     """`files` by path. `seen` are the requests: method, path, the range that was asked for.
 
     `broken` times the connection closes half-way, after `stall` seconds; `ranges` says whether the
-    host can continue; `stated` is the checksum by path, with the size, that HEAD answers in the way
-    of a model hub.
+    host can continue; `redirects` leads from paths to addresses; `stated` is the checksum by path,
+    with the size, that HEAD answers in the way of a model hub.
     """
 
     files: dict[str, bytes] = field(default_factory=lambda: {"/model.bin": CONTENT})
@@ -28,6 +28,7 @@ class Host:
     stall: float = 0.0
     ranges: bool = True
     stated: dict[str, str] = field(default_factory=dict)
+    redirects: dict[str, str] = field(default_factory=dict)
     address: str = ""
 
     def add_json(self, path: str, values: Any) -> None:
@@ -58,6 +59,11 @@ def serve() -> Iterator[Host]:
         def do_GET(self) -> None:
             wanted = self.headers["Range"]
             host.seen.append(("GET", self.path, wanted))
+            if self.path in host.redirects:
+                self.send_response(302)
+                self.send_header("Location", host.redirects[self.path])
+                self.end_headers()
+                return
             content = host.files.get(self.path.partition("?")[0])
             if content is None:
                 self.send_error(404)

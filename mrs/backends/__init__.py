@@ -3,6 +3,7 @@
 from typing import Any
 
 from mrs.backends.base import Backend, Model
+from mrs.backends.caches import give_numba_a_cache
 from mrs.backends.encodecmae import EncodecMAE
 from mrs.backends.jukebox import Jukebox
 from mrs.backends.mert import MERT
@@ -14,6 +15,8 @@ from mrs.backends.music2vec import Music2Vec
 from mrs.backends.musicfm import MusicFM
 from mrs.backends.musicnn import MusiCNN
 from mrs.errors import InputError
+
+give_numba_a_cache()  # before any backend imports librosa
 
 __all__ = ["BACKENDS", "Backend", "Model", "make_backend"]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from mrs.backends import BACKENDS, Backend, make_backend
 from mrs.backends.extract import extract
-from mrs.backends.weights import ASSETS, weights_folder
+from mrs.backends.weights import places
 from mrs.data.dataset import Dataset
 
 
@@ -28,5 +28,6 @@ def hear_world(dataset: Dataset, names: Iterable[str], workers: int | None = Non
 
 def at_hand(backend: Backend) -> bool:
     """Whether all of a backend's weights, if it has any, lie where they are looked for."""
-    places = (weights_folder(backend), ASSETS)
-    return any(all((place / file.name).is_file() for file in backend.weights) for place in places)
+    return any(
+        all((place / file.name).is_file() for file in backend.weights) for place in places(backend)
+    )

@@ -6,15 +6,18 @@ file's checksum is the pinned one, or that of `SHA256SUMS` in the folder, which 
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mrs.backends.base import Backend, Model, WeightFile
+from mrs.backends.caches import cache_folder
 from mrs.data import download
 from mrs.data.digests import Digests, write_atomically
 from mrs.errors import InputError
@@ -29,9 +32,26 @@ NESTED = ("state_dict", "model_state_dict", "model", "params")
 
 
 def weights_folder(backend: type[Backend] | Backend) -> Path:
-    """The folder of a backend's weights where none is given."""
-    home = os.environ.get("MRS_WEIGHTS")
-    return (Path(home) if home else _cache() / "weights") / backend.name
+    """The folder of a backend's weights where none is given.
+
+    Raises `InputError` where there is no home folder.
+    """
+    home, cache = os.environ.get("MRS_WEIGHTS"), cache_folder()
+    if home:
+        return Path(home) / backend.name
+    if cache is None:
+        raise InputError(
+            f"{backend.label}: there is no home folder for its weights; set HOME, or MRS_WEIGHTS "
+            "to a folder"
+        )
+    return cache / "mrs" / "weights" / backend.name
+
+
+def places(backend: type[Backend] | Backend) -> list[Path]:
+    """The folders in which a backend's weights are looked for."""
+    with suppress(InputError):
+        return [weights_folder(backend), ASSETS]
+    return [ASSETS]
 
 
 def require(backend: type[Backend] | Backend, folder: Path | None = None) -> Path:
@@ -40,14 +60,14 @@ def require(backend: type[Backend] | Backend, folder: Path | None = None) -> Pat
     For a backend without weights it is where they would lie, whether it is there or not.
     Raises `InputError` that says what to fetch and where to put it.
     """
-    places = [folder] if folder else [weights_folder(backend), ASSETS]
-    for place in places:
+    for place in [folder] if folder else places(backend):
         if all((place / file.name).is_file() for file in backend.weights):
             digests(backend, place)
             return place
-    missing = next(file for file in backend.weights if not (places[0] / file.name).is_file())
+    first = folder or weights_folder(backend)
+    missing = next(file for file in backend.weights if not (first / file.name).is_file())
     raise InputError(
-        f"{places[0] / missing.name}: no such file; fetch the weights of {backend.label} "
+        f"{first / missing.name}: no such file; fetch the weights of {backend.label} "
         f"({backend.card.weights_licence}) with `python -m mrs weights {backend.name}`, "
         f"or put {missing.url} there"
     )
@@ -56,14 +76,22 @@ def require(backend: type[Backend] | Backend, folder: Path | None = None) -> Pat
 def digests(backend: type[Backend] | Backend, folder: Path) -> dict[str, str]:
     """The sha256 of each of a backend's weight files.
 
-    Raises `InputError` for a file that has another than the pinned or recorded one.
+    Raises `InputError` for a file that has another than the pinned or recorded one, or that cannot
+    be read.
     """
-    known = Digests(_cache() / "digests.json" if _writable(_cache()) else None)
+    cache = cache_folder()
+    known = Digests(cache and cache / "mrs" / "digests.json")
     recorded = _recorded(folder)
     found = {}
     for file in backend.weights:
         path = folder / file.name
-        found[file.name] = known.of_file(path)
+        try:
+            found[file.name] = known.of_file(path)
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be read ({error.strerror or error}); mend that or name another "
+                "folder of weights"
+            ) from error
         expected = file.sha256 or recorded.get(file.name)
         if expected and found[file.name] != expected:
             raise InputError(
@@ -100,7 +128,10 @@ def fetch(backend: type[Backend] | Backend, folder: Path | None = None) -> Path:
             else:
                 _fetch_address(file, target)
     except OSError as error:
-        raise InputError(f"{target}: cannot be written ({error.strerror or error})") from error
+        raise InputError(
+            f"{target}: cannot be written ({error.strerror or error}); make it writable, or set "
+            "MRS_WEIGHTS to another folder"
+        ) from error
     return require(backend, target)
 
 
@@ -119,7 +150,11 @@ def read_tensors(path: Path) -> "dict[str, torch.Tensor]":
             return load_file(path)
         mapped = zipfile.is_zipfile(path)
         content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except (MemoryError, ImportError):
+        raise
     except Exception as error:  # damaged bytes lead to any
+        if isinstance(error, OSError) and error.errno:
+            raise InputError(f"{path}: cannot be read ({error.strerror}); mend that") from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
         raise InputError(
             f"{path}: cannot be read ({reason}); it may be cut short: fetch the weights again"
@@ -157,27 +192,21 @@ def load_state(
     module.load_state_dict(dict(tensors))
 
 
-def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "mrs"
-
-
-def _writable(folder: Path) -> bool:
-    """Whether a folder can be written to, made where it is not there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return False
-    return os.access(folder, os.W_OK)
-
-
 def _recorded(folder: Path) -> dict[str, str]:
     """The checksums that downloads into a folder have recorded, by file name."""
     path = folder / SUMS
     if not path.is_file():
         return {}
-    rows = (line.split("  ", 1) for line in path.read_text(encoding="utf-8").splitlines())
-    return {row[1]: row[0] for row in rows if len(row) == 2}
+    found = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        digest, _, name = line.partition("  ")
+        if not re.fullmatch("[0-9a-f]{64}", digest) or not name:
+            raise InputError(
+                f"{path}: {line[:80]!r} is no checksum and name of a file; remove the line "
+                "and the weights that it was of"
+            )
+        found[name] = digest
+    return found
 
 
 def _fetch_package(file: WeightFile, target: Path) -> None:
@@ -201,6 +230,12 @@ def _fetch_address(file: WeightFile, target: Path) -> None:
     checksum = f"sha256:{file.sha256}" if file.sha256 else download.stated(file.url).checksum
     download.fetch(file.url, target / file.name, checksum)
     if not file.sha256:
-        sums = _recorded(target) | {file.name: Digests().of_file(target / file.name)}
-        rows = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
-        write_atomically(target / SUMS, rows)
+        digest = Digests().of_file(target / file.name)
+        sums = _recorded(target) | {file.name: digest}
+        write_atomically(target / SUMS, "".join(f"{sums[name]}  {name}\n" for name in sums))
+        source = "is what the host states" if checksum else "is stated by nobody"
+        print(
+            f"{file.name}: no checksum is pinned; sha256 {digest} {source}, is recorded in "
+            f"{target / SUMS} and checked from now on",
+            file=sys.stderr,
+        )

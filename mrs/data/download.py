@@ -15,6 +15,7 @@ import shutil
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
@@ -28,6 +29,7 @@ from mrs.errors import InputError
 BLOCK = 1 << 20  # bytes
 TIMEOUT = 60.0  # seconds without a byte, after which a host counts as gone
 SLOW = 2.0  # seconds after which progress is shown
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 AGAIN = "run the command again to continue"
 
@@ -206,10 +208,40 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _opened(request: urllib.request.Request, *handlers: type[_Stay]) -> Any:
+class _Follow(urllib.request.HTTPRedirectHandler):
+    """Follows a redirection to where nobody between can change what comes, and no other."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        _refuse_open(newurl, before=req.full_url)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _refuse_open(url: str, before: str | None = None) -> None:
+    """Raise `InputError` for an address that is not https, nor http on this machine.
+
+    `before` is the address that redirects to it: one of https leads to https alone.
+    """
+    parts = urllib.parse.urlsplit(url)
+    local = parts.scheme == "http" and parts.hostname in LOOPBACK
+    if parts.scheme == "https" or (local and not (before or "").startswith("https:")):
+        return
+    where = f"{before}: redirects to {url}" if before else url
+    raise InputError(
+        f"{where}, which is not https, so that another file could come: nothing is fetched; "
+        "fetch the file by hand and check it"
+    )
+
+
+def _opened(
+    request: urllib.request.Request,
+    handler: type[urllib.request.HTTPRedirectHandler] = _Follow,
+) -> Any:
     """The reply of a host. Raises `InputError` where it cannot be reached, and `HTTPError`."""
+    _refuse_open(request.full_url)
     try:
-        return urllib.request.build_opener(*handlers).open(request, timeout=TIMEOUT)
+        return urllib.request.build_opener(handler).open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError:
         raise
     except (OSError, http.client.HTTPException) as error:

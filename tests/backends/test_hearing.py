@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrs.backends import hearing
+from mrs.backends import hearing, weights
 from mrs.backends.hearing import at_hand, hear_world
 from mrs.backends.mfcc import MFCC
 from mrs.backends.musicnn import MusiCNN
@@ -23,7 +23,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     """A small world in a place without weights."""
     monkeypatch.setenv("MRS_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("MRS_WEIGHTS", str(tmp_path / "weights"))
-    monkeypatch.setattr(hearing, "ASSETS", tmp_path / "assets")
+    monkeypatch.setattr(weights, "ASSETS", tmp_path / "assets")
     return open_dataset(SPEC)
 
 

@@ -92,15 +92,41 @@ def test_another_file_is_refused(places: Path, host: Host) -> None:
 
 
 @pytest.mark.parametrize("stated", [True, False])
-def test_the_first_checksum_is_held_from_then_on(places: Path, host: Host, stated: bool) -> None:
+def test_the_first_checksum_is_held_from_then_on(
+    places: Path, host: Host, stated: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     backend = needing(WeightFile("model.bin", f"{host.address}/model.bin"))
     if stated:
         host.stated["/model.bin"] = DIGEST
     folder = fetch(backend)
     assert (folder / "SHA256SUMS").read_text() == f"{DIGEST}  model.bin\n"
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"model.bin: no checksum is pinned; sha256 {DIGEST} is ")
+    assert said.endswith("SHA256SUMS and checked from now on")
     (folder / "model.bin").write_bytes(b"other")
     with pytest.raises(InputError, match=f"not {DIGEST[:12]}"):
         require(backend)
+
+
+def test_a_damaged_list_of_checksums(places: Path, host: Host) -> None:
+    backend = needing(WeightFile("model.bin", f"{host.address}/model.bin"))
+    sums = fetch(backend) / "SHA256SUMS"
+    for content in (b"\xff\xfe", b"abc", DIGEST[:40].encode()):
+        sums.write_bytes(content)
+        with pytest.raises(InputError, match=r"SHA256SUMS: .* is no checksum and name of a file"):
+            require(backend)
+
+
+def test_weights_that_cannot_be_read(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = needing(WeightFile("model.bin", "https://host.invalid", DIGEST))
+    (places / "model.bin").write_bytes(CONTENT)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError, match=r"model\.bin: cannot be read \(Permission denied\)"):
+        require(backend, places)
 
 
 def test_hosts_that_do_not_have_it(host: Host) -> None:

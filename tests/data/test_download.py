@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import shutil
+import urllib.request
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,7 @@ def test_what_the_host_does_not_have(tmp_path: Path, host: Host) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "http://no.such.host.invalid"])
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "https://no.such.host.invalid"])
 def test_no_network(tmp_path: Path, host: Host, address: str) -> None:
     for ask in (
         lambda: fetch(f"{address}/a", tmp_path / "new" / "a"),
@@ -214,3 +215,41 @@ def test_progress_is_shown_of_what_takes_long(
     assert said.out == ""
     assert "a file" in said.err
     assert "1.5/2.0 MB" in said.err
+
+
+@pytest.mark.parametrize("address", ["ftp://127.0.0.1/model.bin", "http://example.org/model.bin"])
+def test_a_redirection_to_where_another_file_could_come_from(
+    tmp_path: Path, host: Host, address: str
+) -> None:
+    host.redirects["/model.bin"] = address
+    for ask in (
+        lambda: fetch(f"{host.address}/model.bin", tmp_path / "model.bin", SHA256),
+        lambda: read_json(f"{host.address}/model.bin"),
+    ):
+        with pytest.raises(InputError, match=f"redirects to {address}, which is not https"):
+            ask()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_redirection_on_this_machine_is_followed(tmp_path: Path, host: Host) -> None:
+    host.redirects["/old.bin"] = f"{host.address}/model.bin"
+    fetch(f"{host.address}/old.bin", tmp_path / "model.bin", SHA256)
+    assert (tmp_path / "model.bin").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1/x", "http://host.invalid/x", "ftp://h/x"])
+def test_https_leads_to_https_alone(address: str) -> None:
+    request = urllib.request.Request("https://host.invalid/x")
+    with pytest.raises(InputError, match="which is not https"):
+        download._Follow().redirect_request(request, None, 302, "Found", {}, address)
+    followed = download._Follow().redirect_request(
+        request, None, 302, "Found", {}, "https://other.invalid/y"
+    )
+    assert followed is not None
+    assert followed.full_url == "https://other.invalid/y"
+
+
+@pytest.mark.parametrize("address", ["http://host.invalid/a", "ftp://host.invalid/a"])
+def test_addresses_that_are_not_https(tmp_path: Path, address: str) -> None:
+    with pytest.raises(InputError, match="which is not https"):
+        fetch(address, tmp_path / "a")
