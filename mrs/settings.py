@@ -6,7 +6,7 @@ command line or a study file.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from textwrap import shorten
 from typing import Annotated, Any, Self
@@ -16,7 +16,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    NaiveDatetime,
     ValidationError,
     create_model,
 )
@@ -44,13 +43,14 @@ def _or_none(value: Any) -> Any:
 
 
 def _moment(value: Any) -> Any:
-    """Dates are text here, and no number is one: 20190201 is not so many seconds after 1970."""
-    if value is None or isinstance(value, datetime):
+    """A date in UTC without a zone; no number is one: 20190201 is not seconds after 1970."""
+    if value is None:
         return value
     try:
-        return datetime.fromisoformat(str(value))
+        read = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError as error:
         raise ValueError("write a date such as 2019-02-01") from error
+    return read.astimezone(UTC).replace(tzinfo=None) if read.tzinfo else read
 
 
 _Whole = Annotated[int, BeforeValidator(number)]
@@ -73,7 +73,7 @@ InnerShare = Annotated[_Real, Field(gt=0, lt=1)]  # neither nothing nor all of i
 PartShare = Annotated[_Real, Field(ge=0, lt=1)]  # not all of it
 Dropout = PartShare  # probability with which a number is left out
 Temperature = Annotated[_Real, Field(ge=LOWEST_TEMPERATURE, le=100)]  # divides a softmax's scores
-Moment = Annotated[NaiveDatetime, BeforeValidator(_moment)]  # without a time zone, as plays are
+Moment = Annotated[datetime, BeforeValidator(_moment)]  # in UTC without a zone, as plays are
 Seed = Annotated[_Whole, Field(ge=0)]  # that a generator of random numbers starts from
 Seconds = Annotated[_Real, Field(ge=0)]
 

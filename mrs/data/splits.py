@@ -203,12 +203,6 @@ class TemporalRule(Settings):
         return temporal_split(plays, self)
 
 
-def _utc(text: str) -> datetime:
-    """A time as plays have it: UTC without a time zone, which one that names none is taken as."""
-    time = datetime.fromisoformat(text)
-    return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
-
-
 # Rules by name for files of a known layout that carry no dataset.json of their own.
 KNOWN_RULES: dict[str, TemporalRule] = {
     # One real month, arXiv 2604.23077's public cold test pairs (February 2019), cut inside it.
