@@ -16,7 +16,7 @@ from mrs.report.coldstart import (
     method_name,
     names_of,
 )
-from mrs.report.deviations import signed
+from mrs.report.deviations import signed, signed_ends
 from mrs.report.summary import BLOCKS
 from mrs.study.results import Cell
 from mrs.study.store import Record, stacked
@@ -51,12 +51,13 @@ def content_text(page: ColdStartPage) -> str:
             continue
         first, second = sorted(methods, key=lambda one: -one[0])[:2]
         gap = _gap(first[2], second[2])
-        clear = "" if gap["low"] > 0 else ", which does not leave out zero"
+        low = gap["low"]
+        clear = "" if low is None or low > 0 else ", which does not leave out zero"
         lines.append(
             f"- Of {len(methods)} methods that read content alone, {first[1]} is first on "
             f"{backend} with {first[0]:.4f} over all new tracks. It lies "
             f"{signed(gap['difference'])} above {second[1]} "
-            f"({signed(gap['low'])} to {signed(gap['high'])}{clear})."
+            f"({signed_ends(gap)}{clear})."
         )
     return "\n".join(lines)
 

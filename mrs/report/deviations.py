@@ -124,7 +124,7 @@ class DeviationsPage:
 
     def _cell(self, row: DeviationRow, recommender: str, found: dict | None, scenario: str) -> str:
         if found is not None:
-            return f"{signed(found['difference'])} ({_ends(found)})"
+            return f"{signed(found['difference'])} ({signed_ends(found)})"
         if row.measured == "none":
             return NOT_MEASURED
         if row.measured == "closed form":
@@ -221,12 +221,13 @@ class DeviationsPage:
             return f"{NOT_RUN}: {COMMAND}"
         return "; ".join(
             f"{self.label(one['recommender'])}, {one['scenario']} {one['metric']}: "
-            f"{signed(one['difference'])} ({_ends(one)})"
+            f"{signed(one['difference'])} ({signed_ends(one)})"
             for one in mine.iter_rows(named=True)
         )
 
 
-def _ends(effect: dict) -> str:
+def signed_ends(effect: dict) -> str:
+    """The ends of an effect's interval with their signs, or that there is none."""
     if effect["low"] is None:
         return ends_text(None, None)
     return f"{signed(effect['low'])} to {signed(effect['high'])}"

@@ -43,7 +43,7 @@ scenarios: [cold, cold/discovery, cold/exploit]
 seeds: [0, 1]
 archive: coldstart.parquet
 """
-N_USERS = {"cold": 30, "cold/discovery": 22, "cold/exploit": 25}
+N_USERS = {"cold": 60, "cold/discovery": 40, "cold/exploit": 50}
 GROUP = {"candidates": 0.5, "truth": 0.25}
 
 
@@ -169,7 +169,8 @@ def test_methods_of_content_alone_are_ranked_by_backend(page: ColdStartPage) -> 
     level = {"knn": 0.5, "deepmusic": 1.0}
 
     def records(cell: Cell) -> list[Any]:
-        values = np.full(30, level[cell.recommender.name])
+        gap = level[cell.recommender.name] - 0.5
+        values = 0.5 + gap * (1 + 1e-6 * np.linspace(-1, 1, 31))
         return [SimpleNamespace(users=pl.DataFrame({METRICS[0]: values}), values=lambda _: values)]
 
     other_page = ColdStartPage(other, "coldstart.yaml")
