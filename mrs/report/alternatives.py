@@ -22,8 +22,9 @@ def alternatives(results: Results, scenario: str) -> pl.DataFrame:
     """A row a variant and backend that has runs, each recommender's first variant above its others.
 
     Columns: block, recommender, backend, set (what differs from the first), seeds, the primary
-    metric with low and high, converged, and for the others difference, from, to: minus the first,
-    paired by user. Intervals are 95 % bootstrap ones over users and seeds.
+    metric with low and high, converged, how many fits kept their first epoch, and for the others
+    difference, from, to: minus the first, paired by user. Intervals are 95 % ones over users and
+    seeds.
     """
     metric, cells = results.primary(scenario), results.cells(scenario)
     rows = []
@@ -32,7 +33,8 @@ def alternatives(results: Results, scenario: str) -> pl.DataFrame:
         if values is None:
             continue
         first = next(other for other in cells if _beside(other, cell))
-        ended = [record.info["converged"] for record in results.records(cell.runs)]
+        infos = [record.info for record in results.records(cell.runs)]
+        ended = [info["converged"] for info in infos]
         bounds = interval(values)
         row: dict[str, Any] = {
             "block": BLOCKS[cell.provenance],
@@ -44,6 +46,7 @@ def alternatives(results: Results, scenario: str) -> pl.DataFrame:
             "low": bounds.low,
             "high": bounds.high,
             "converged": None if None in ended else all(ended),
+            "first epoch kept": sum(map(kept_first_epoch, infos)),
         }
         base = results.primary_values(first.runs)
         if first is not cell and base is not None:
@@ -52,6 +55,11 @@ def alternatives(results: Results, scenario: str) -> pl.DataFrame:
             row |= dict(zip(("difference", "from", "to"), ends, strict=True))
         rows.append(row)
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def kept_first_epoch(info: dict[str, Any]) -> bool:
+    """Whether a fit stopped by itself and no epoch was better than the first."""
+    return bool(info["converged"]) and len(info["curve"]) == info["settings"]["patience"] + 1
 
 
 def _beside(other: Cell, cell: Cell) -> bool:

@@ -3,7 +3,6 @@
 import inspect
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 
 from mrs.recommenders import RECOMMENDERS, make_recommender
 from mrs.report import summary
+from mrs.report.alternatives import kept_first_epoch
 from mrs.report.contrasts import against_shuffled
 from mrs.report.figures import closed, contrast_figure, curve_figure
 from mrs.report.flow import idea_figure
@@ -208,11 +208,6 @@ class RecommenderPage:
                     }
                 )
         return pl.DataFrame(rows)
-
-
-def kept_first_epoch(info: dict[str, Any]) -> bool:
-    """Whether a fit stopped by itself and no epoch was better than the first."""
-    return bool(info["converged"]) and len(info["curve"]) == info["settings"]["patience"] + 1
 
 
 def open_page(study: str, store: str, slug: str) -> RecommenderPage:

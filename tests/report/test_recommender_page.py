@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from planted import plant, planted
 
-from mrs.report import figures, recommender_page
+from mrs.report import figures
+from mrs.report.alternatives import kept_first_epoch
 from mrs.report.recommender_page import RecommenderPage
 
 STUDY = """
@@ -86,7 +87,7 @@ def test_a_fit_that_kept_its_first_epoch(converged: bool, epochs: int, first: bo
     """With a patience of 3 it stops after the fourth."""
     curve = [{"epoch": float(epoch)} for epoch in range(epochs)]
     info = {"converged": converged, "curve": curve, "settings": {"patience": 3}}
-    assert recommender_page.kept_first_epoch(info) == first
+    assert kept_first_epoch(info) == first
 
 
 def test_curves(page: RecommenderPage) -> None:
