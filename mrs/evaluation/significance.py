@@ -22,12 +22,13 @@ def holm(p: np.ndarray) -> np.ndarray:
 
     NaN, where nothing was tested, stays NaN and does not count.
     """
-    from statsmodels.stats.multitest import multipletests  # takes seconds to import
-
     adjusted = np.array(p, dtype=np.float64)
     tested = ~np.isnan(adjusted)
-    if tested.any():
-        adjusted[tested] = multipletests(adjusted[tested], method="holm")[1]
+    order = np.argsort(adjusted[tested])
+    steps = adjusted[tested][order] * np.arange(len(order), 0, -1)
+    raised = np.empty(len(order))
+    raised[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    adjusted[tested] = raised
     return adjusted
 
 

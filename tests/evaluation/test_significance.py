@@ -8,6 +8,7 @@ import scipy.stats
 from scipy.stats import norm, ttest_1samp
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
+from statsmodels.stats.multitest import multipletests
 
 from mrs.evaluation.bootstrap import spread
 from mrs.evaluation.significance import (
@@ -26,6 +27,10 @@ class TestHolm:
     def test_by_hand(self) -> None:
         found = holm(np.array([0.01, 0.04, 0.03, 0.005]))
         np.testing.assert_allclose(found, [0.03, 0.06, 0.06, 0.02])
+
+    def test_is_statsmodels(self) -> None:
+        p = np.random.default_rng(0).uniform(size=30) ** 3
+        np.testing.assert_allclose(holm(p), multipletests(p, method="holm")[1])
 
     def test_none(self) -> None:
         assert len(holm(np.array([]))) == 0
