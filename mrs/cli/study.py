@@ -164,9 +164,9 @@ def claims(
     store: StoreOption = Path("results"),
     json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
-    """Which claims of the papers hold: source, tolerance, what was found, verdict."""
-    from mrs.published.claims import find, load
-    from mrs.published.judge import judge_all
+    """Which claims of the papers hold: kind, source, tolerance, what was found, verdict."""
+    from mrs.published.claims import KINDS, find, load
+    from mrs.published.judge import by_kind, judge_all, tally
     from mrs.study.evidence import ARCHIVES, gather
     from mrs.study.store import Store
 
@@ -174,8 +174,12 @@ def claims(
     judged = judge_all(chosen, gather(Store(store), ARCHIVES))
     if json_:
         print(json.dumps([one.as_json() for one in judged], indent=1))
+    elif claim:
+        print(judged[0].as_text())
     else:
-        print("\n\n".join(one.as_text() for one in judged))
+        for kind, mine in by_kind(judged).items():
+            print(f"{KINDS[kind].capitalize()} ({len(mine)} claims): {tally(mine)}\n")
+            print("\n\n".join(one.as_text() for one in mine), end="\n\n")
 
 
 def compare(

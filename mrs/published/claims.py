@@ -1,14 +1,14 @@
 """What the four papers claim, and whether it holds: a table whose verdicts are computed.
 
-`data/claims.csv` has a row a claim: the claim in this project's words, where it is made, the
-tolerance that was set before looking, and the check that decides: a small function of
-`mrs.published.claim_checks` or `claim_checks_listening`. Claims about printed numbers, counts and
-metric definitions are decided on those. Claims about models need real listening with the models'
-own vectors: without records of such the verdict is "not testable here", and what generated data
-show stands beside it in a column of its own, without a verdict.
+`data/claims.csv` has one row per claim: the claim in this project's words, whose sentence it is
+(`KINDS`), the tolerance that was set before looking, what it is held against (`HELD_AGAINST`) and
+the rule that decides: a function of `mrs.published.claim_checks` or `claim_checks_listening`.
+Claims about models need real listening with the models' own vectors: without records of such the
+verdict is "not testable here". What generated data show is kept apart and decides nothing.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -19,25 +19,39 @@ import polars as pl
 
 from mrs.data.tables import read_csv
 from mrs.errors import InputError
-from mrs.published.results import SCENARIOS
+from mrs.evaluation.bootstrap import Interval, t_interval
 
-REPRODUCED, PARTLY, CONTRADICTED = "reproduced", "partly", "contradicted"
+# Whose sentence a claim is. Counts of different kinds are never added up.
+KINDS = {
+    "abstract": "of an abstract",
+    "code": "of code or counts",
+    "tables": "read off the printed tables",
+    "reading": "this project's reading",
+}
+# The verdict on a claim that holds, by what it was held against.
+HELD_AGAINST = {
+    "tables": "agrees with the printed tables",
+    "counts": "recomputed exactly",
+    "listening": "re-run on real data",
+}
+HOLDS = "holds"  # what a rule says; `judge` says how it was established
+PARTLY, CONTRADICTED, OPEN = "partly", "contradicted", "open"
 NOT_TESTABLE = "not testable here"
-VERDICTS = (REPRODUCED, PARTLY, CONTRADICTED, NOT_TESTABLE)
+VERDICTS = (*HELD_AGAINST.values(), PARTLY, CONTRADICTED, OPEN, NOT_TESTABLE)
 PAPERS = {
     "2409.08987": "Tamm & Aljanaki 2024",
     "2604.23077": "Tamm & Aljanaki 2026",
     "2604.07090": "Tamm et al. 2026 (ACARec)",
     "2206.12858": "Tamm et al. 2021 (metrics)",
 }
-FIRM = ("abs", "nb", "code")  # the paper's abstract, the authors' notebook, their code or data
-SECONDARY = "2nd"
-MOST = 0.5  # a share above this is most
+SECONDARY = "reported by secondary sources"  # a source: not the papers' own words
+LEVEL = 0.95
+MOST = 0.5  # from this share of what is claimed on, a claim holds partly
 
 # The data of the published tables: a dataset's name and a split of it.
 OWN_DATA, OWN_SPLIT = "music4all-onion", "temporal"
 
-# A row a recommender, backend and scenario of one dataset: mean over users and runs of a metric.
+# One row per recommender, backend and scenario of one dataset: a metric's mean over users and runs.
 # `label` is the backend's, "sim:" before it where the vectors are surrogates. `variant` is "" with
 # the settings that count for the recommender, else what differs from these, as JSON.
 CELLS = {
@@ -58,16 +72,18 @@ OWN_CELLS = {"protocol": pl.String} | CELLS
 class Claim:
     """A row of the table. `tolerance` is a number of `unit`s, set beforehand for `reason`.
 
-    `source` says where the claim is made and `mark` how firm that is: "abs", "nb", "code", or
-    "2nd" for what secondary sources report. `page` is the page with the evidence, `study` the study
-    file that would test it (may be empty) and `wanted` what that needs.
+    `source` says where the claim is made, `kind` (a key of `KINDS`) whose sentence it is, and
+    `held_against` (a key of `HELD_AGAINST`) what decides. `check` names the rule and `arguments`
+    are the rule's. `page` is the page with the evidence, `study` the study file that would test it
+    (may be empty) and `wanted` what that needs.
     """
 
     id: str
     paper: str
     claim: str
+    kind: str
     source: str
-    mark: str
+    held_against: str
     check: str
     arguments: dict[str, Any]
     tolerance: float
@@ -78,8 +94,18 @@ class Claim:
     wanted: str
 
     @property
+    def secondary(self) -> bool:
+        """Whether the claim is known from secondary sources alone."""
+        return self.source == SECONDARY
+
+    @property
+    def query(self) -> str:
+        """The query that finds the cases, as the rule has it; empty where the rule needs none."""
+        return self.arguments.get("query", "")
+
+    @property
     def command(self) -> str:
-        """What shows the verdict."""
+        """The command that prints the verdict."""
         return f"python -m mrs claims {self.id}"
 
     @property
@@ -95,20 +121,33 @@ class Claim:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found, in words with its values, and the verdict that follows."""
+    """What a check found, in words with its values, and what follows from it.
+
+    `verdict` is `HOLDS`, `PARTLY`, `CONTRADICTED`, `OPEN` or `NOT_TESTABLE`.
+    """
 
     found: str
     verdict: str
 
 
+def _no_scores(*_: str) -> np.ndarray:
+    return np.empty((0, 0))
+
+
 @dataclass(frozen=True)
 class Listening:
-    """What was computed on one dataset: its name, its cells (columns `CELLS`), and the share of its
-    cold tracks whose artist has a train track (None where artists are not known)."""
+    """What was computed on one dataset.
+
+    `name` is the dataset's, `cells` has the columns `CELLS`, and `semi_cold` is the share of its
+    cold tracks whose artist has a train track (None where artists are not known). `scores` takes
+    recommender, variant, backend, scenario and metric of a cell and returns its values
+    [runs x users], runs ordered by seed; [runs x 1] of a metric that is not per user.
+    """
 
     name: str = ""
     cells: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CELLS))
     semi_cold: float | None = None
+    scores: Callable[[str, str, str, str, str], np.ndarray] = _no_scores
 
 
 @dataclass(frozen=True)
@@ -128,13 +167,19 @@ class Evidence:
 
 
 def read(source: bytes | Path) -> list[Claim]:
-    """The claims of a table such as `data/claims.csv`. Raises `InputError` for an unknown mark."""
+    """The claims of a table such as `data/claims.csv`.
+
+    Raises `InputError` for an unknown kind, or for something unknown to be held against.
+    """
     rows = read_csv(source, infer_schema=False).fill_null("")
     claims = []
     for row in rows.iter_rows(named=True):
-        if row["mark"] not in (*FIRM, SECONDARY):
-            known = ", ".join((*FIRM, SECONDARY))
-            raise InputError(f"claim {row['id']}: mark is {row['mark']!r}; choose one of {known}")
+        for column, known in (("kind", KINDS), ("held_against", HELD_AGAINST)):
+            if row[column] not in known:
+                raise InputError(
+                    f"claim {row['id']}: {column} is {row[column]!r}; "
+                    f"choose one of {', '.join(known)}"
+                )
         values = row | {
             "arguments": json.loads(row["arguments"]),
             "tolerance": float(row["tolerance"]),
@@ -161,45 +206,57 @@ def find(name: str) -> list[Claim]:
 # How tolerances decide
 
 
-def of_share(n: int, of: int, claim: Claim, what: str) -> Finding:
-    """A claim about a share: reproduced from the tolerance on, partly where it holds for most."""
-    share = n / of if of else 0.0
-    verdict = REPRODUCED if share >= claim.tolerance else PARTLY if share > MOST else CONTRADICTED
-    return Finding(f"{n} of {of} {what} ({share:.0%})", verdict)
-
-
-def of_size(value: float, claim: Claim, what: str) -> Finding:
-    """A claim about a size: reproduced from the tolerance on, partly where it is positive."""
-    verdict = REPRODUCED if value >= claim.tolerance else PARTLY if value > 0 else CONTRADICTED
-    return Finding(what, verdict)
-
-
 def missing(what: str) -> Finding:
-    """Nothing to judge by."""
+    """A finding that lacks what it would be judged by."""
     return Finding(what, NOT_TESTABLE)
 
 
+def of_share(n: int, of: int, claim: Claim, what: str) -> Finding:
+    """A claim about a share holds from the tolerance on, and partly where it is true of most."""
+    share = n / of if of else 0.0
+    verdict = HOLDS if share >= claim.tolerance else PARTLY if share > MOST else CONTRADICTED
+    return Finding(f"{n} of {of} {what} ({share:.0%})", verdict)
+
+
+def of_size(
+    value: float, claim: Claim, what: str, ends: tuple[float, float] | None = None
+) -> Finding:
+    """A claim about a size holds from the tolerance on, and partly from `MOST` of it on.
+
+    `ends` are those of the value's interval where it has one. An interval that includes zero
+    supports nothing, and one that includes `MOST` of the tolerance contradicts nothing.
+    """
+    part = value / claim.tolerance
+    low, high = ends or (value, value)
+    if low > 0 and part >= MOST:
+        verdict = HOLDS if part >= 1 else PARTLY
+    else:
+        verdict = CONTRADICTED if high < MOST * claim.tolerance else OPEN
+    return Finding(f"{what} ({part:.0%} of what is claimed)", verdict)
+
+
+def of_sign(found: Interval, what: str) -> Finding:
+    """A claim that a difference is positive: its interval decides, or leaves it open."""
+    low, high = float(found.low), float(found.high)
+    verdict = HOLDS if low > 0 else CONTRADICTED if high < 0 else OPEN
+    return Finding(f"{what} {float(found.mean):.2f} [{low:.2f}, {high:.2f}]", verdict)
+
+
 def lacks(mine: float, best: float, claim: Claim, what: str) -> Finding:
-    """A claim to be the best: partly where a value lacks no more than the tolerance of the best."""
+    """A claim to be the best holds partly where the value lacks at most the tolerance."""
     near = mine >= best * (1 - claim.tolerance)
-    verdict = REPRODUCED if mine >= best else PARTLY if near else CONTRADICTED
-    return Finding(what, verdict)
+    verdict = HOLDS if mine >= best else PARTLY if near else CONTRADICTED
+    return Finding(f"{what} ({mine / best:.0%} of the best)", verdict)
 
 
-def differ(rhos: list[float], claim: Claim) -> Finding:
-    """A claim that two orders differ: reproduced where the median correlation is low enough, partly
-    where some are."""
-    median = float(np.median(rhos))
-    least = REPRODUCED if median <= claim.tolerance else PARTLY
-    verdict = least if min(rhos) <= claim.tolerance else CONTRADICTED
-    span = f"{min(rhos):.2f} to {max(rhos):.2f}"
-    return Finding(f"median ρ {median:.2f} over {len(rhos)} recommenders ({span})", verdict)
+def moves(places: np.ndarray, claim: Claim) -> Finding:
+    """A claim that a rank is better in cold than in hot, by places [n recommenders that have both].
 
-
-def moves(ranked: pl.DataFrame, claim: Claim) -> Finding:
-    """A claim that a mean rank (columns scenario, rank) is better in cold than in hot."""
-    hot, cold = (
-        float(np.mean(ranked.filter(pl.col("scenario") == scenario)["rank"].to_numpy()))
-        for scenario in SCENARIOS
-    )
-    return of_size(hot - cold, claim, f"mean rank {hot:.1f} in hot, {cold:.1f} in cold")
+    Their t interval decides with the tolerance.
+    """
+    n, found = len(places), t_interval(places, LEVEL)
+    if np.isnan(found.low):
+        return missing(f"too few recommenders have ranks in both scenarios for an interval: {n}")
+    mean, low, high = (float(part) for part in (found.mean, found.low, found.high))
+    what = f"{mean:+.2f} places [{low:.2f}, {high:.2f}] over {n} recommenders"
+    return of_size(mean, claim, what, (low, high))

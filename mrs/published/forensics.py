@@ -17,7 +17,9 @@ import polars as pl
 from scipy import stats
 
 from mrs.data.tables import read_csv
+from mrs.evaluation.bootstrap import Interval
 from mrs.evaluation.correlation import rank_correlation
+from mrs.evaluation.significance import holm
 from mrs.published import cold_at_20, results
 from mrs.published.results import METRIC_LABELS, N_TRAIN_TRACKS, TABLE, VALUE
 
@@ -84,11 +86,20 @@ def knn(scenario: str) -> pl.DataFrame:
     return results.ranks("recall").filter(chosen).select("backend", "mean").sort("mean", "backend")
 
 
-def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
-    """The mean of values [n] and the ends of its t interval."""
-    mean, error = float(values.mean()), float(stats.sem(values))
-    half = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * error
-    return mean, mean - half, mean + half
+def cold_chance() -> float:
+    """The expected Recall @50 of a random cold ranking, whatever is relevant."""
+    return K / cold_at_20.N_COLD_TRACKS
+
+
+def cold_knn_by_runs(mean: float, n: int) -> tuple[float, float, float]:
+    """How unusual a cold Recall is as the highest, or the lowest, of n runs at chance.
+
+    Returns the standard deviations of a single shuffled run above chance, and the probabilities
+    that the highest of n independent normal runs is at least as high, and the lowest as low.
+    """
+    z = (mean - cold_chance()) / control_run_spread()
+    above, below = (float(-np.expm1(n * stats.norm.logcdf(value))) for value in (z, -z))
+    return float(z), above, below
 
 
 # Real against shuffled, with the degrees of freedom of the runs
@@ -131,15 +142,6 @@ def welch(
     return half, 2 * stats.t.sf(np.abs(difference) / np.sqrt(total), df)
 
 
-def holm(p: np.ndarray) -> np.ndarray:
-    """Holm's adjusted p values of a family [n]."""
-    order = np.argsort(p)
-    steps = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)
-    adjusted = np.empty(len(p))
-    adjusted[order] = steps
-    return adjusted
-
-
 def improvements() -> pl.DataFrame:
     """Real minus shuffled of every cell that has both, with the interval that its runs allow.
 
@@ -179,23 +181,36 @@ def improvements() -> pl.DataFrame:
         verdict=pl.Series(verdict),
         firm=pl.Series(firm),
     )
-    family = pl.col("p").map_batches(lambda p: pl.Series(holm(p.to_numpy())), pl.Float64)
-    return found.with_columns(p_holm=family.over(*TABLE, "metric"))
+    adjusted = np.empty(len(p))
+    for family in found.with_row_index().partition_by(*TABLE, "metric"):
+        mine = family["index"].to_numpy()
+        adjusted[mine] = holm(p[mine])
+    return found.with_columns(p_holm=adjusted)
 
 
-def separated(metric: str) -> tuple[int, int]:
-    """Trained tables whose best backend is ahead of the second by Welch's interval, and all."""
-    chosen = (pl.col("metric") == metric) & pl.col("real_ci95").is_not_null()
+def best_backends() -> pl.DataFrame:
+    """Whether Welch's interval sets the best backend of each trained table above the second.
+
+    One row per table and metric. Columns: those of the table, metric, best, second (backends),
+    difference, half (of the interval), apart.
+    """
+    chosen = pl.col("real_ci95").is_not_null()
     rows = _with_runs(results.real_and_shuffled().filter(chosen), "real")
-    tables = rows.partition_by(TABLE)
-    n = 0
-    for table in tables:
-        top = table.sort("real", descending=True).head(2)
+    found = []
+    for table in rows.partition_by([*TABLE, "metric"], maintain_order=True):
+        top = table.sort("real", descending=True, maintain_order=True).head(2)
         mean, n_runs = top["real"].to_numpy(), top["n_real"].to_numpy()
         errors = standard_error(np.maximum(top["real_ci95"].to_numpy(), ROUNDING))
         half, _ = welch(mean[:1] - mean[1:], np.split(errors, 2), np.split(n_runs, 2))
-        n += int(mean[0] - mean[1] > half[0])
-    return n, len(tables)
+        key = top.select(*TABLE, "metric").row(0, named=True)
+        best, second = top["backend"]
+        apart = bool(mean[0] - mean[1] > half[0])
+        found.append(
+            key
+            | {"best": best, "second": second, "difference": mean[0] - mean[1]}
+            | {"half": half[0], "apart": apart}
+        )
+    return pl.DataFrame(found)
 
 
 def hundred_against_chance() -> pl.DataFrame:
@@ -275,29 +290,71 @@ def mean_tau(first: np.ndarray, second: np.ndarray, chosen: np.ndarray) -> np.nd
     return taus.mean(axis=(1, 2))
 
 
+def table_values(
+    metric: str = "recall", *, without: Sequence[str] = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """The base tables' values by backend, hot and cold: two arrays [tables x backends].
+
+    `without` leaves recommenders out.
+    """
+    ranked = results.ranks(metric).filter(
+        pl.col("variant") == "base", ~pl.col("recommender").is_in(list(without))
+    )
+    names = sorted(set(ranked["backend"]))
+    hot, cold = (
+        ranked.filter(pl.col("scenario") == scenario)
+        .pivot(on="backend", index="recommender", values="mean")
+        .select(names)
+        .to_numpy()
+        for scenario in results.SCENARIOS
+    )
+    return hot, cold
+
+
+def _resampled(n: int) -> np.ndarray:
+    """Which of n backends each draw of the bootstrap takes, int [DRAWS x n]."""
+    return np.random.default_rng(0).integers(0, n, size=(DRAWS, n))
+
+
+def _ends(values: np.ndarray) -> np.ndarray:
+    """The ends of the percentile interval of values [draws]."""
+    return np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+
+
+def order_gap(hot: np.ndarray, cold: np.ndarray) -> tuple[float, float, Interval]:
+    """How much more tables agree on the backends within a scenario than between the two.
+
+    hot [m x n], cold [l x n]: values of n backends, at least two tables each. Returns the mean
+    Kendall's tau within (the mean of both scenarios'), between, and the difference with its
+    bootstrap interval over backends. Above zero, hot and cold order the backends differently
+    beyond what tables of one scenario do.
+    """
+    n = hot.shape[1]
+
+    def taus(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        within = (mean_tau(hot, hot, chosen) + mean_tau(cold, cold, chosen)) / 2
+        return within, mean_tau(hot, cold, chosen)
+
+    (within,), (between,) = taus(np.arange(n)[None])
+    drawn_within, drawn_between = taus(_resampled(n))
+    low, high = _ends(drawn_within - drawn_between)
+    gap = Interval(float(within - between), float(low), float(high))
+    return float(within), float(between), gap
+
+
 def agreement(metric: str = "recall", *, without: Sequence[str] = ()) -> pl.DataFrame:
     """How far the base tables order the backends alike: within hot, within cold, between them.
 
     Columns: pair ("hot", "cold", "hot and cold"), n (pairs of tables), tau (mean Kendall's tau-b),
     low, high (bootstrap over the backends). `without` leaves recommenders out.
     """
-    ranked = results.ranks(metric).filter(
-        pl.col("variant") == "base", ~pl.col("recommender").is_in(list(without))
-    )
-    names = sorted(set(ranked["backend"]))
-    values = {}
-    for scenario in results.SCENARIOS:
-        wide = ranked.filter(pl.col("scenario") == scenario).pivot(
-            on="backend", index="recommender", values="mean"
-        )
-        values[scenario] = wide.select(names).to_numpy()
-    n = len(names)
-    draws = np.random.default_rng(0).integers(0, n, size=(DRAWS, n))
-    hot, cold = values["hot"], values["cold"]
+    hot, cold = table_values(metric, without=without)
+    n = hot.shape[1]
+    draws = _resampled(n)
     rows = []
     for pair, one, other in (("hot", hot, hot), ("cold", cold, cold), ("hot and cold", hot, cold)):
         tau = mean_tau(one, other, np.arange(n)[None])[0]
-        ends = np.quantile(mean_tau(one, other, draws), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        ends = _ends(mean_tau(one, other, draws))
         m = len(one)
         n_pairs = m * (m - 1) // 2 if one is other else m * len(other)
         rows.append({"pair": pair, "n": n_pairs, "tau": tau, "low": ends[0], "high": ends[1]})

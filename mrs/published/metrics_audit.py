@@ -399,21 +399,50 @@ def impossible(old: pl.DataFrame, metric: str, value: float, name: str) -> str:
 
 
 def agreement_2021() -> pl.DataFrame:
-    """How many values one name had in the paper's table at k = 20.
+    """How many values one name had in the paper's table at k = 20, by the libraries' own names.
 
     Columns: metric, libraries, values (distinct to 5e-5, the coarsest printing), lowest, highest.
     AUC is not of a cutoff and stands at "full".
     """
-    rows = audit_2021().filter(_at_cutoff(), pl.col("value").is_not_null())
+    named = pl.col("library_metric") == pl.col("metric").replace(NAMES_2021)
+    rows = audit_2021().filter(_at_cutoff(), pl.col("value").is_not_null(), named)
     return _agreement(rows.select("library", "metric", "value"))
 
 
-def agreement_today(now: pl.DataFrame) -> pl.DataFrame:
-    """The same of today's values at k = 20 on input A, every option of a library included.
+# The name of a metric in the libraries of today and in the table of 2021. What a library calls
+# otherwise, such as ARHR beside MRR, or GAUC, is not a value of that name.
+NAMES = {
+    "precision": "Precision",
+    "recall": "Recall",
+    "hitrate": "HitRate",
+    "mrr": "MRR",
+    "map": "MAP",
+    "ndcg": "NDCG",
+    "auc": "AUC",
+}
+NAMES_2021 = NAMES | {"auc": "RocAuc"}
+# Functions that `METRICS` files under a name that is not their own.
+OTHER_NAMES = (
+    "r_precision_at_k", "CalibratedRecallK", "DCGK", "GAUC", "GAUC.metric_info",
+)  # fmt: skip
+OPTION = (
+    r"=|\[list only\]"  # a setting that is not the default, or an input without what was missed
+)
 
-    Columns as in `agreement_2021`.
+
+def agreement_by_default(now: pl.DataFrame) -> pl.DataFrame:
+    """The same of today's values at k = 20 on input A, by default and under the metric's own name.
+
+    Options, functions with another name and graded relevance are left out. Columns as in
+    `agreement_2021`.
     """
-    rows = now.filter(_at_cutoff(), pl.col("value").is_not_null())
+    rows = now.filter(
+        _at_cutoff(),
+        pl.col("value").is_not_null(),
+        pl.col("library_metric") == pl.col("metric").replace(NAMES),
+        ~pl.col("function").is_in(OTHER_NAMES),
+        ~pl.col("function").str.contains(OPTION),
+    )
     return _agreement(rows.select("library", "metric", "value"))
 
 

@@ -1,7 +1,7 @@
 """The chapter "Do we calculate metrics consistently?": what libraries compute under one name.
 
-Each `show_*` displays one table or paragraph of `mrs.published.metrics_audit`, `metric_population`
-or `definitions_survey`; every verdict in them is computed when the page is built.
+Each `show_*` displays one table or paragraph of `mrs.published.metrics_audit` or
+`metric_population`; every verdict in them is computed when the page is built.
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ from pathlib import Path
 import polars as pl
 from IPython.display import Markdown, display
 
+from mrs.data.tables import read_csv
 from mrs.evaluation.libraries import audit_2021
 from mrs.evaluation.metrics import CLASSES
-from mrs.published import definitions_survey, metric_population, metrics_audit
+from mrs.published import claims, metric_population, metrics_audit
 from mrs.published.metrics_audit import TODAY
 from mrs.report.published import show_table
 from mrs.report.tables import show
@@ -94,9 +95,10 @@ def show_agreement(audit: Audit) -> None:
         "MovieLens-20m, one set of recommendations).",
     )
     show_table(
-        _agreement(metrics_audit.agreement_today(audit.now)),
+        _agreement(metrics_audit.agreement_by_default(audit.now)),
         "The same today, on this project's input A (generated: 300 users, 500 items, lists of "
-        "100), with every option of every library, graded NDCG included.",
+        "100), by each library's defaults and under its own name: options, graded relevance and "
+        "names such as ARHR, R-precision or GAUC are in the next table alone.",
     )
 
 
@@ -238,11 +240,12 @@ def show_population(audit: Audit) -> None:
 
 
 def show_survey() -> None:
-    """Display the survey's verdict and the columns of its sheet."""
-    display(Markdown(f"**{definitions_survey.verdict(definitions_survey.sheet())}**"))
+    """Display why the survey's share is not tested, and the columns of its sheet."""
+    (claim,) = claims.find("p4-definitions")
+    display(Markdown(f"**{claims.NOT_TESTABLE.capitalize()}: {claim.arguments['why']}.**"))
     show(
-        definitions_survey.columns(),
-        "Columns of mrs/published/data/definitions_survey.csv, one row a paper and metric.",
+        read_csv(metrics_audit.DATA / "definitions_survey_columns.csv"),
+        "Columns of mrs/published/data/definitions_survey.csv, one row per paper and metric.",
     )
 
 

@@ -1,6 +1,8 @@
-"""The chapter "Which claims hold?": the verdicts of `mrs.published.judge`, as figure and tables."""
+"""The chapter "Which claims hold?": the verdicts of `mrs.published.judge`, as figure and tables.
 
-from collections import Counter
+Claims of different kinds are never counted together.
+"""
+
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
@@ -9,15 +11,26 @@ import polars as pl
 from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
-from mrs.published.claims import NOT_TESTABLE, PAPERS, SECONDARY, VERDICTS, Claim, Evidence, load
-from mrs.published.judge import Judgement, judge_all
+from mrs.published.claims import (
+    HELD_AGAINST,
+    KINDS,
+    NOT_TESTABLE,
+    VERDICTS,
+    Claim,
+    Evidence,
+    load,
+)
+from mrs.published.judge import Judgement, by_kind, judge_all, tally
 from mrs.report.figures import CHANCE, ORACLE, PLAIN, SHUFFLED, closed, legend_below
-from mrs.report.style import WIDTH
+from mrs.report.style import GENERATED, WIDTH
 from mrs.report.tables import show
 from mrs.study.evidence import ARCHIVES, gather
 from mrs.study.store import Store
 
-COLOURS = dict(zip(VERDICTS, (ORACLE, PLAIN, SHUFFLED, "#cccccc"), strict=True))
+# What holds has one colour and a hatch by what it was held against.
+HATCHES = dict(zip(HELD_AGAINST.values(), ("", "//", ".."), strict=True))
+OTHERS = (PLAIN, SHUFFLED, "#888888", "#dddddd")
+COLOURS = dict.fromkeys(HATCHES, ORACLE) | dict(zip(VERDICTS[len(HATCHES) :], OTHERS, strict=True))
 
 
 @dataclass(frozen=True)
@@ -28,10 +41,11 @@ class ClaimsPage:
     evidence: Evidence
 
     def summary(self) -> str:
-        """How many claims there are, and what became of them."""
-        counts = Counter(one.verdict for one in self.judged)
-        parts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
-        second = sum(one.claim.mark == SECONDARY for one in self.judged)
+        """What became of the claims of each kind, and of what they were held against."""
+        lines = [
+            f"- **{KINDS[kind].capitalize()}** ({len(mine)} claims): {tally(mine)}."
+            for kind, mine in by_kind(self.judged).items()
+        ]
         real = self.evidence.real.name
         listening = (
             f"Claims about models are held against {real}, real listening with the models' own "
@@ -40,43 +54,45 @@ class ClaimsPage:
             else "There is no real listening with the models' own vectors in the store, so that no "
             "claim about models is decided."
         )
-        made = sum(bool(one.generated) for one in self.judged)
+        second = sum(one.claim.secondary for one in self.judged)
         return (
-            f"{len(self.judged)} claims of {len(PAPERS)} papers: {parts}. {listening} What "
-            f"generated data show stands beside {made} of them and decides nothing. {second} are "
-            "known from secondary sources alone and marked so: they are not the papers' own words."
+            "\n".join(lines) + f"\n\n{listening} {second} of this project's readings are of "
+            "secondary sources and marked so: they are not the papers' own words."
         )
 
     def figure(self) -> Figure:
-        """Verdicts a paper."""
-        names = list(PAPERS.values())
-        figure, axis = plt.subplots(figsize=(WIDTH, 0.42 * len(names) + 1.4))
-        start = np.zeros(len(names))
+        """Number of verdicts per kind of claim, as stacked bars."""
+        kinds = by_kind(self.judged)
+        figure, axis = plt.subplots(figsize=(WIDTH, 0.42 * len(kinds) + 1.8))
+        start = np.zeros(len(kinds))
         for verdict in VERDICTS:
             counts = np.array(
-                [
-                    sum(one.claim.paper == paper and one.verdict == verdict for one in self.judged)
-                    for paper in PAPERS
-                ]
+                [sum(one.verdict == verdict for one in mine) for mine in kinds.values()]
             )
-            axis.barh(range(len(names)), counts, left=start, color=COLOURS[verdict], label=verdict)
+            axis.barh(
+                range(len(kinds)),
+                counts,
+                left=start,
+                color=COLOURS[verdict],
+                hatch=HATCHES.get(verdict, ""),
+                edgecolor="white",
+                label=verdict,
+            )
             for place in np.flatnonzero(counts):
                 middle = start[place] + counts[place] / 2
-                light = "black" if verdict == NOT_TESTABLE else "white"
-                axis.text(
-                    middle, float(place), str(counts[place]), ha="center", va="center", color=light
-                )
+                text = axis.text(middle, float(place), str(counts[place]), ha="center", va="center")
+                text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
             start += counts
-        axis.set_yticks(range(len(names)), names)
+        axis.set_yticks(range(len(kinds)), [KINDS[kind] for kind in kinds])
         axis.invert_yaxis()
         axis.set_xlabel("claims")
         axis.grid(visible=False)
         axis.spines["left"].set_color(CHANCE)
-        legend_below(figure, axis, 2)
+        legend_below(figure, axis, 3)
         return closed(figure)
 
-    def table(self) -> pl.DataFrame:
-        """A row a claim: what was found and the verdict, with the page of the evidence."""
+    def table(self, kind: str) -> pl.DataFrame:
+        """One row per claim of a kind: what was found, the verdict, the page of the evidence."""
         return pl.DataFrame(
             [
                 {
@@ -84,16 +100,26 @@ class ClaimsPage:
                     "arXiv": one.claim.paper,
                     "verdict": one.verdict,
                     "found": one.found,
-                    "generated data show": one.generated,
                     "id": one.claim.id,
                     "page": f"{one.claim.page}.html",
                 }
-                for one in self.judged
+                for one in by_kind(self.judged)[kind]
             ]
         )
 
+    def generated(self) -> pl.DataFrame:
+        """What generated data show, one row per claim that they say something about."""
+        world = self.evidence.generated.name
+        rows = [
+            {"id": one.claim.id, "data": f"generated ({world})", "generated data show": shown}
+            for one in self.judged
+            if (shown := one.generated)
+        ]
+        schema = dict.fromkeys(("id", "data", "generated data show"), pl.String)
+        return pl.DataFrame(rows, schema=schema)
+
     def rules(self) -> pl.DataFrame:
-        """A row a claim: where it is made, the tolerance and its reason, the command."""
+        """One row per claim: where it is made, the tolerance and its reason, query and command."""
         return pl.DataFrame(
             [
                 {
@@ -101,6 +127,7 @@ class ClaimsPage:
                     "source": one.claim.source,
                     "tolerance": f"{one.claim.tolerance:g} {one.claim.unit}",
                     "reason": one.claim.reason,
+                    "query": one.claim.query,
                     "command": one.claim.command,
                 }
                 for one in self.judged
@@ -108,7 +135,7 @@ class ClaimsPage:
         )
 
     def untested(self) -> pl.DataFrame:
-        """What would make the claims testable that are not: needed, and which claims it serves."""
+        """What the claims need that are not testable here, and which claims each need serves."""
         needs: dict[str, list[str]] = {}
         for one in self.judged:
             if one.verdict == NOT_TESTABLE:
@@ -119,7 +146,7 @@ class ClaimsPage:
 
 def _worded(claim: Claim) -> str:
     """The claim, marked where only secondary sources report it."""
-    return f"{claim.claim} ({claim.source})" if claim.mark == SECONDARY else claim.claim
+    return f"{claim.claim} ({claim.source})" if claim.secondary else claim.claim
 
 
 def open_page(store: str) -> ClaimsPage:
@@ -135,15 +162,25 @@ def show_summary(page: ClaimsPage) -> None:
 
 
 def show_claims(page: ClaimsPage) -> None:
-    """Display every claim; its id leads to the page of the evidence."""
-    world = page.evidence.generated.name or "none"
-    display(
-        Markdown(
-            f"Generated data: {world}, generated listeners and, where a name begins with sim:, "
-            "surrogate vectors. Nothing follows from that column about the claims."
+    """Display the claims of each kind; an id leads to the page of the evidence."""
+    for kind in by_kind(page.judged):
+        title = KINDS[kind].capitalize()
+        display(Markdown(f"### {title}"))
+        show(page.table(kind), f"Claims: {KINDS[kind]}", sortable=True, links={"id": "page"})
+
+
+def show_generated(page: ClaimsPage) -> None:
+    """Display what generated data show, apart from the claims' verdicts."""
+    table = page.generated()
+    if len(table):
+        show(
+            table,
+            "Generated listeners and, where a name begins with sim:, surrogate vectors. Nothing "
+            "follows from this table about a claim.",
+            source=GENERATED,
         )
-    )
-    show(page.table(), sortable=True, links={"id": "page"})
+    else:
+        display(Markdown("There are no runs on generated data that these claims could be about."))
 
 
 def show_rules(page: ClaimsPage) -> None:

@@ -1,4 +1,4 @@
-"""The chapter "What the printed numbers say": of each topic one figure and three sentences.
+"""The chapter "What the printed numbers say": for each topic one figure and three sentences.
 
 Sentences are built from values; which of two wordings stands there is decided by them, too.
 """
@@ -12,6 +12,7 @@ from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 from scipy import stats
 
+from mrs.evaluation.bootstrap import t_interval
 from mrs.published import cold_at_20, forensics, results
 from mrs.published.cold_at_20 import KS
 from mrs.published.results import METRIC_LABELS, RECOMMENDER_LABELS, SOURCE
@@ -66,30 +67,35 @@ def knn() -> Sentences:
     """KNN against chance."""
     hot, cold = (forensics.knn(scenario) for scenario in ("hot", "cold"))
     low, typical, high = forensics.hot_chance()
-    mean, start, end = forensics.mean_interval(hot["mean"].to_numpy())
+    over = t_interval(hot["mean"].to_numpy(), forensics.LEVEL)
+    mean, start, end = (float(part) for part in (over.mean, over.low, over.high))
     z = float(stats.norm.ppf((1 + forensics.LEVEL) / 2))
-    near = (hot["mean"] - typical).abs() <= z * forensics.hot_recall_error()
-    chance = forensics.K / cold_at_20.N_COLD_TRACKS
-    error, spread = forensics.cold_recall_error(), forensics.control_run_spread()
+    beyond = int(((hot["mean"] - typical).abs() > z * forensics.hot_recall_error()).sum())
+    chance, error = forensics.cold_chance(), forensics.cold_recall_error()
     best = cold.row(-1, named=True)
-    above = best["mean"] - chance
-    other = cold.head(-1)
-    below = int((other["mean"] < chance - z * error).sum())
+    apart = int(((cold["mean"] - chance).abs() > z * error).sum())
+    below = int((cold["mean"] < chance - z * error).sum())
+    spread, probability, _ = forensics.cold_knn_by_runs(best["mean"], len(cold))
+    supported = probability <= 1 - forensics.LEVEL
     return (
-        f"Hot Recall @{forensics.K} of {_count(int(near.sum()), len(hot))} backends is within the "
-        f"largest sampling error of what a random list reaches ({typical:.5f} for a listener of "
-        f"median history, {low:.5f} to {high:.5f} over all), and the mean over backends, "
-        f"{mean:.5f} [{start:.5f}, {end:.5f}], "
-        f"{'is not told from' if start <= typical <= end else 'differs from'} it.",
-        f"Cold is another matter: {backend_label(best['backend'])} at {best['mean']:.4f} is "
-        f"{above / error:.1f} standard errors of independent listeners from chance "
-        f"({chance:.4f}), and {'not at' if above > z * error else 'at'} chance by that measure; "
-        f"against the spread of single shuffled runs, whose listeners share much of their lists, "
-        f"it is {above / spread:.1f} standard deviations.",
-        f"{_count(below, len(other)).capitalize()} other backends are below cold chance by more "
-        f"than their sampling error, which random lists drawn for each listener would hardly be: "
-        "PROBABLE cause is that profiles made of other tracks' vectors are nearly alike, so that "
-        "all listeners share one list, good or bad.",
+        f"Hot Recall @{forensics.K} of {_count(beyond, len(hot))} backends is further than the "
+        f"largest possible sampling error from what a random list reaches ({typical:.5f} for a "
+        f"listener of median history, {low:.5f} to {high:.5f} over all), and the mean over "
+        f"backends is {mean:.5f} [{start:.5f}, {end:.5f}]: "
+        + (
+            "these values show no difference from chance, and a largest error cannot exclude one."
+            if start <= typical <= end and not beyond
+            else "these values differ from chance."
+        ),
+        f"In cold, {backend_label(best['backend'])} has {best['mean']:.4f} where chance is "
+        f"{chance:.4f}: {spread:.2f} standard deviations of single shuffled runs above it. It is "
+        f"the best of {len(cold)}, and the best of as many runs at chance is as far above with a "
+        f"probability of {probability:.2f}, so that a level above chance is "
+        f"{'supported' if supported else 'open'}.",
+        f"Runs are the unit, since listeners taken as independent would set "
+        f"{_count(apart, len(cold))} backends apart from chance, {below} of them below it, which "
+        "random lists drawn for each listener would hardly do: PROBABLE cause is that profiles "
+        "made of other tracks' vectors are nearly alike, so that all listeners share one list.",
     )
 
 
@@ -203,18 +209,25 @@ def agreement() -> Sentences:
     def of(rows: dict[str, dict], pair: str) -> str:
         return f"{rows[pair]['tau']:.2f} {_range(rows[pair])}"
 
-    more, less = sorted(("hot", "cold"), key=lambda s: -every[s]["tau"])
-    apart = every["hot and cold"]["tau"] < min(every["hot"]["tau"], every["cold"]["tau"])
+    within, between, gap = forensics.order_gap(*forensics.table_values(without=["knn"]))
+    low, high = float(gap.low), float(gap.high)
+    verdict = (
+        "hot and cold order the backends differently beyond what tables of one scenario do"
+        if low > 0
+        else "tables of one scenario differ more than those of two"
+        if high < 0
+        else "whether hot and cold order the backends differently is open"
+    )
     return (
         f"Mean Kendall's τ of the backends' order by Recall is {of(every, 'hot')} over the "
-        f"{every['hot']['n']} pairs of hot tables and {of(every, 'cold')} over the "
-        f"{every['cold']['n']} pairs of cold ones: which recommender is asked decides more in "
-        f"{less} than in {more}.",
-        f"Without KNN it is {of(trained, 'hot')} in hot and {of(trained, 'cold')} in cold.",
-        f"Between a hot and a cold table it is {of(every, 'hot and cold')}, "
-        f"{'less than within either' if apart else 'not below both'}, and "
-        f"{of(trained, 'hot and cold')} without KNN; intervals are over the backends that happen "
-        "to be there.",
+        f"{every['hot']['n']} pairs of hot tables, {of(every, 'cold')} over the "
+        f"{every['cold']['n']} pairs of cold ones, and {of(every, 'hot and cold')} between a hot "
+        "and a cold table.",
+        f"Without KNN it is {of(trained, 'hot')} in hot, {of(trained, 'cold')} in cold and "
+        f"{of(trained, 'hot and cold')} between the two.",
+        f"Without KNN, agreement within scenarios ({within:.2f}) exceeds that between them "
+        f"({between:.2f}) by {gap.mean:.2f} [{low:.2f}, {high:.2f}]: {verdict}. Intervals are over "
+        "the backends that happen to be there.",
     )
 
 

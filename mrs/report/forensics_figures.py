@@ -1,4 +1,4 @@
-"""The figures of the chapter "What the printed numbers say", one a topic."""
+"""The figures of the chapter "What the printed numbers say", one per topic."""
 
 from collections.abc import Sequence
 
@@ -48,14 +48,19 @@ def cutoff() -> Figure:
 
 
 def knn() -> Figure:
-    """KNN Recall of each backend against exact chance, hot and cold."""
+    """KNN Recall of each backend against exact chance, hot and cold.
+
+    The grey band is what chance allows: in hot twice the largest sampling error, in cold twice the
+    standard deviation of a single shuffled run, whose listeners share much of their lists.
+    """
     figure, axes = plt.subplots(1, len(SCENARIOS), figsize=(WIDTH, 3.4))
-    levels = {"hot": forensics.hot_chance()[1], "cold": forensics.K / cold_at_20.N_COLD_TRACKS}
-    errors = {"hot": forensics.hot_recall_error(), "cold": forensics.cold_recall_error()}
+    levels = {"hot": forensics.hot_chance()[1], "cold": forensics.cold_chance()}
+    spreads = {"hot": forensics.hot_recall_error(), "cold": forensics.control_run_spread()}
     for axis, scenario in zip(axes, SCENARIOS, strict=True):
         rows, level = forensics.knn(scenario), levels[scenario]
-        half = 2 * errors[scenario]
-        axis.axvspan(level - half, level + half, color="#dddddd", label="2 standard errors")
+        half = 2 * spreads[scenario]
+        label = "2 largest standard errors (hot), 2 standard deviations of a run (cold)"
+        axis.axvspan(level - half, level + half, color="#dddddd", label=label)
         axis.axvline(level, color=CHANCE, linestyle=":", label="chance")
         axis.plot(rows["mean"], range(len(rows)), "o", color=PLAIN, label="printed")
         _rows(axis, [backend_label(name) for name in rows["backend"]])
@@ -63,7 +68,7 @@ def knn() -> Figure:
         axis.set_title(scenario)
         axis.set_xlabel("Recall @50")
         axis.locator_params(axis="x", nbins=3)
-    legend_below(figure, axes[0], 3)
+    legend_below(figure, axes[0], 1)
     return closed(figure)
 
 

@@ -1,16 +1,17 @@
 """Published MIR scores beside published recommendation: what the page of both displays."""
 
-from math import factorial
-
 import polars as pl
 from IPython.display import Markdown, display
 
 from mrs.evaluation.correlation import LEAST
-from mrs.published import mir
+from mrs.published import claims, mir
+from mrs.published.claim_checks import HERE
 from mrs.published.results import SOURCE
 from mrs.report.published import backend_label
 from mrs.report.style import PRINTED_SCORES
 from mrs.report.tables import show
+
+CLAIM = "p2-mir"
 
 
 def show_scores() -> None:
@@ -36,16 +37,17 @@ def show_beside() -> None:
     show(
         table,
         "Published MIR scores (per cent) of measures that at least two backends have, beside the "
-        "mean of each backend's published NDCG ranks among ten backends over the tables of a "
-        f"scenario, 1 = highest ({SOURCE}; cold: printed @20, computed @50).",
+        "mean of each backend's published NDCG ranks among ten backends over the base tables of "
+        f"trained recommenders of a scenario, 1 = highest ({SOURCE}; cold: printed @20, computed "
+        "@50).",
         decimals=2,
         source=PRINTED_SCORES,
     )
-    most: int = mir.measures()["backends"].list.len().max()  # type: ignore[assignment]
+    (claim,) = claims.find(CLAIM)
+    found = HERE[claim.check](claim, claims.Evidence())
     display(
         Markdown(
-            f"No measure has more than {most} backends. No correlation is drawn from fewer than "
-            f"{LEAST}: with {most} systems even a perfect agreement of two orders comes about by "
-            f"chance once in {factorial(most)} times, and the scores stem from different probes."
+            "Spearman's ρ of a score and the ranks, with its interval over backends, where at "
+            f"least {LEAST} have both: {found.found}. Scores stem from different probes."
         )
     )

@@ -1,7 +1,8 @@
 """What a run store holds that claims of the papers can be held against."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ POPULARITY = "popularity"  # a run's rank correlation of new tracks' mean scores
 OWN = ("audio", "file")  # vectors that a model computed
 RUN = ("dataset", "split", "generated", "recommender", "settings", "backend", "label", "scenario")
 WHOSE = ("name", "protocol")  # by which, and the split, runs on the tables' own data are known
+RECORD = ("archive", "record")  # an archive's path, "" for the store, and the record's key or place
 PROTOCOLS = ("corrected", "published")
 
 
@@ -42,8 +44,22 @@ def gather(store: Store, archives: Sequence[Path] = ()) -> Evidence:
     packed = [_archived(store, path).filter(is_corrected) for path in archives if path.is_file()]
     if name := _most(generated):
         packed = [more.filter(pl.col("dataset") == name) for more in packed]
-    made = _listening(pl.concat([generated, *packed]))
-    return Evidence(store.folder, data_home(), _listening(real), made, _own_data(rows))
+    record = _records(store)
+    made = _listening(pl.concat([generated, *packed]), record)
+    return Evidence(store.folder, data_home(), _listening(real, record), made, _own_data(rows))
+
+
+def _records(store: Store) -> Callable[[str, str], Record]:
+    """Finds the record of a row by its two columns `RECORD`."""
+    opened = cache(Archive)
+
+    @cache
+    def record(archive: str, name: str) -> Record:
+        if archive:
+            return opened(archive).record(int(name))
+        return Record(name, store.folder / name)
+
+    return record
 
 
 def own_data(store: Store) -> pl.DataFrame:
@@ -57,26 +73,28 @@ def _own_data(rows: pl.DataFrame) -> pl.DataFrame:
     )
     frames = [pl.DataFrame(schema=OWN_CELLS)]
     for protocol in PROTOCOLS:
-        cells = _cells(mine.filter(pl.col("protocol") == protocol)).filter(pl.col("variant") == "")
+        chosen = _with_variants(mine.filter(pl.col("protocol") == protocol))
+        cells = _cells(chosen).filter(pl.col("variant") == "")
         frames.append(cells.select(pl.lit(protocol).alias("protocol"), *CELLS))
     return pl.concat(frames)
 
 
 def _runs(store: Store) -> pl.DataFrame:
-    """One row a run and metric: `RUN`, `WHOSE`, shuffled, metric, mean."""
+    """One row per run and metric: `RUN`, `WHOSE`, `RECORD`, shuffled, seed, metric, mean."""
     records = [record for record in store.records() if _counts(record.info)]
     if not records:
         return _read([])
-    key = of_values(["evidence", METRICS, WHOSE, [record.key for record in records]])
-    return store.derived(key, lambda: _read(records))
+    key = of_values(["evidence", METRICS, WHOSE, RECORD, [record.key for record in records]])
+    return store.derived(key, lambda: _read([("", record.key, record) for record in records]))
 
 
 def _archived(store: Store, path: Path) -> pl.DataFrame:
     """The rows of an archive, as `_runs` has a store's."""
     archive = Archive(path)
-    key = of_values(["evidence", METRICS, WHOSE, store.digests.of_file(path)])
-    records = (archive.record(place) for place in archive.runs["place"])
-    return store.derived(key, lambda: _read([r for r in records if _counts(r.info)]))
+    key = of_values(["evidence", METRICS, WHOSE, RECORD, str(path), store.digests.of_file(path)])
+    places = archive.runs["place"]
+    records = ((str(path), str(place), archive.record(place)) for place in places)
+    return store.derived(key, lambda: _read([one for one in records if _counts(one[2].info)]))
 
 
 def _most(rows: pl.DataFrame) -> str | None:
@@ -92,9 +110,9 @@ def _counts(info: dict[str, Any]) -> bool:
     return known and (origin["listens"] == "generated" or origin["vectors"] in (None, *OWN))
 
 
-def _read(records: Sequence[Record]) -> pl.DataFrame:
+def _read(records: Sequence[tuple[str, str, Record]]) -> pl.DataFrame:
     rows = []
-    for record in records:
+    for archive, key, record in records:
         info = record.info
         names = [f"{m}@{k}" for m in ("hitrate", "recall", "ndcg") for k in info["k"]]
         kept = [name for name in names if name in METRICS]
@@ -112,12 +130,16 @@ def _read(records: Sequence[Record]) -> pl.DataFrame:
             "scenario": info["scenario"],
             "name": info["dataset"]["name"],
             "protocol": info["protocol"],
+            "archive": archive,
+            "record": key,
             "shuffled": info["shuffled"],
+            "seed": info.get("seed", 0),
         }
         rows += [run | {"metric": m, "mean": v} for m, v in zip(kept, means, strict=True)]
-    schema = dict.fromkeys((*RUN, *WHOSE), pl.String) | {
+    schema = dict.fromkeys((*RUN, *WHOSE, *RECORD), pl.String) | {
         "generated": pl.Boolean,
         "shuffled": pl.Boolean,
+        "seed": pl.Int64,
     }
     return pl.DataFrame(rows, schema=schema | {"metric": pl.String, "mean": pl.Float64})
 
@@ -131,7 +153,7 @@ def _label(info: dict[str, Any]) -> str:
     return label_of(info["backend"], info["provenance"]["vectors"]) if info["backend"] else ""
 
 
-def _listening(rows: pl.DataFrame) -> Listening:
+def _listening(rows: pl.DataFrame, record: Callable[[str, str], Record]) -> Listening:
     name = _most(rows)
     if name is None:
         return Listening()
@@ -140,19 +162,42 @@ def _listening(rows: pl.DataFrame) -> Listening:
     heard = mine.filter(~stand_in)["backend"].unique()  # a stand-in gives way to the model itself
     mine = mine.filter(~(stand_in & pl.col("backend").is_in(heard.implode())))
     mine = mine.join(_splits(mine), on=["recommender", "split"], how="semi")
-    return Listening(name, _cells(mine), _semi_cold(name))
+    mine = _with_variants(mine)
+    return Listening(name, _cells(mine), _semi_cold(name), _scores(mine, record))
+
+
+def _scores(
+    rows: pl.DataFrame, record: Callable[[str, str], Record]
+) -> Callable[[str, str, str, str, str], np.ndarray]:
+    """The values behind a cell, as `Listening` has them."""
+    cell = ("recommender", "variant", "backend", "scenario", "metric")
+
+    def scores(*of: str) -> np.ndarray:
+        runs = rows.filter(
+            ~pl.col("shuffled"), *[pl.col(n) == value for n, value in zip(cell, of, strict=True)]
+        ).sort("seed", *RECORD)
+        if of[-1] == POPULARITY:
+            return runs["mean"].to_numpy()[:, None]
+        return np.stack([record(*one).values(of[-1]) for one in runs.select(RECORD).rows()])
+
+    return scores
 
 
 def _cells(rows: pl.DataFrame) -> pl.DataFrame:
-    """The cells of runs, columns `CELLS`."""
-    cells = rows.group_by(*RUN, "shuffled", "metric").agg(pl.col("mean").mean(), runs=pl.len())
-    cells = cells.join(_settings(rows), on="recommender", maintain_order="left")
-    pairs = cells.select("settings", "chosen").rows()
-    cells = cells.with_columns(
-        variant=pl.Series([_variant(*pair) for pair in pairs], dtype=pl.String)
-    )
+    """The cells of runs with their variant, columns `CELLS`."""
+    key = [*RUN, "variant", "shuffled", "metric"]
+    cells = rows.group_by(key).agg(pl.col("mean").mean(), runs=pl.len())
     order = ["recommender", "variant", "scenario", "backend", "shuffled", "metric"]
     return cells.select(*CELLS).cast(CELLS).sort(order)  # type: ignore[arg-type]
+
+
+def _with_variants(rows: pl.DataFrame) -> pl.DataFrame:
+    """Runs with their variant: what differs from the settings that count, as JSON."""
+    both = rows.join(_settings(rows), on="recommender", maintain_order="left")
+    pairs = both.select("settings", "chosen").unique()
+    variants = [_variant(*pair) for pair in pairs.rows()]
+    pairs = pairs.with_columns(variant=pl.Series(variants, dtype=pl.String))
+    return both.join(pairs, on=["settings", "chosen"], maintain_order="left").drop("chosen")
 
 
 def _splits(rows: pl.DataFrame) -> pl.DataFrame:

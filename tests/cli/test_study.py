@@ -120,11 +120,20 @@ def test_claims_are_printed_with_their_verdict(mrs: Call, tmp_path: Path) -> Non
     assert (done.returncode, done.stderr) == (0, "")
     (claim,) = json.loads(done.stdout)
     assert claim["id"] == "p2-elsa-printed"
-    assert claim["verdict"] == "reproduced"
+    assert claim["verdict"] == "agrees with the printed tables"
+    assert claim["kind"] == "read off the printed tables"
     assert claim["found"] == "300 of 300 hot values are below ELSA's (100%)"
     text = mrs("claims", "p2-best-hot-shallow", cwd=tmp_path).stdout
     assert text.startswith("p2-best-hot-shallow: not testable here\n")
     assert "--study studies/music4all-onion.yaml" in text
+    every = mrs("claims", cwd=tmp_path).stdout
+    heads = [line for line in every.splitlines() if " claims): " in line]
+    assert [head.split(" (")[0] for head in heads] == [
+        "Of an abstract",
+        "Of code or counts",
+        "Read off the printed tables",
+        "This project's reading",
+    ]
     assert not list(tmp_path.iterdir())
 
 

@@ -55,9 +55,35 @@ def test_welch_equals_scipy():
     assert difference[0] + half[0] == pytest.approx(bounds.high)
 
 
-def test_holm_by_hand():
-    found = forensics.holm(np.array([0.04, 0.01, 0.03, 0.5]))
-    assert found == pytest.approx([0.09, 0.04, 0.09, 0.5])
+def test_the_best_backends_by_scipy():
+    rows = forensics.best_backends()
+    assert len(rows) == 14 * 3  # trained tables and metrics
+    row = rows.filter(
+        pl.col("recommender") == "hybrid",
+        pl.col("scenario") == "cold",
+        pl.col("metric") == "recall",
+    ).row(0, named=True)
+    table = results.real_and_shuffled().filter(
+        pl.col("recommender") == "hybrid",
+        pl.col("scenario") == "cold",
+        pl.col("metric") == "recall",
+    )
+    top = table.sort("real", descending=True).head(2)
+    assert top["backend"].to_list() == [row["best"], row["second"]]
+    # Three runs each: standard deviations from half-widths of Student's t with two degrees.
+    spread = top["real_ci95"].to_numpy() / stats.t.ppf(0.975, 2) * np.sqrt(3)
+    first, second = zip(top["real"], spread, (3, 3), strict=True)
+    expected = stats.ttest_ind_from_stats(*first, *second, equal_var=False)
+    assert row["apart"] == (expected.pvalue < 0.05)
+
+
+def test_cold_knn_by_runs_by_hand():
+    chance, spread = 50 / 589, forensics.control_run_spread()
+    assert forensics.cold_chance() == chance
+    z, above, below = forensics.cold_knn_by_runs(chance + 2 * spread, 10)
+    assert z == pytest.approx(2)
+    assert above == pytest.approx(1 - stats.norm.cdf(2) ** 10)
+    assert below == pytest.approx(1 - stats.norm.cdf(-2) ** 10)
 
 
 def test_runs_are_three_unless_the_notebook_lists_others():

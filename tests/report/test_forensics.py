@@ -1,5 +1,6 @@
-"""The chapter on printed numbers: three sentences a topic, none of whose numbers is typed."""
+"""The chapter on printed numbers: three sentences per topic, none of whose numbers is typed."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -76,11 +77,14 @@ def test_other_numbers_give_other_sentences(name: str, change: Change):
 
 
 def test_the_wording_follows_the_numbers(change: Change):
-    assert "is not told from it" in forensics.knn()[0]
+    assert "these values show no difference from chance" in forensics.knn()[0]
+    assert "above chance is open" in forensics.knn()[1]
     assert "none of the 300" in forensics.elsa()[1]
     change(col(scenario="hot"), pl.lit(0.5))
-    assert "none of the 10 backends" in forensics.knn()[0]
-    assert "differs from it" in forensics.knn()[0]
+    assert "all 10 backends" in forensics.knn()[0]
+    assert "these values differ from chance" in forensics.knn()[0]
+    change(col(scenario="cold", recommender="knn", backend="musicnn"), pl.lit(0.5))
+    assert "above chance is supported" in forensics.knn()[1]
     change(col(scenario="hot", recommender="shallow"), pl.lit(0.9))
     assert "30 of the 300" in forensics.elsa()[1]
 
@@ -94,8 +98,17 @@ def test_the_verdict_on_the_cutoff_turns(change: Change):
 def test_no_number_is_typed():
     assert in_notebook(NOTEBOOK) == []
     assert in_module(ROOT / "mrs/report/forensics.py") == []
-    # Labels alone: "2 standard errors".
-    assert in_module(ROOT / "mrs/report/forensics_figures.py") == ["2"]
+    # Labels alone: "2 largest standard errors", "2 standard deviations".
+    assert in_module(ROOT / "mrs/report/forensics_figures.py") == ["2", "2"]
+
+
+def test_no_heading_states_what_the_numbers_should_decide():
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    headings = [line for line in text.split("\n") if line.startswith("#")]
+    assert len(headings) == 1 + len(forensics.TOPICS)
+    conclusion = r"\b(can|cannot|are|is not|exceeds?|better|worse|fails?|beats?)\b"
+    assert [line for line in headings if re.search(conclusion, line)] == []
 
 
 def test_a_typed_number_would_be_found(tmp_path: Path):

@@ -48,6 +48,19 @@ def recall(frame: pl.DataFrame) -> list[tuple[str, float, int]]:
     return list(rows.select("label", "mean", "runs").iter_rows())
 
 
+def test_the_values_behind_a_cell(store: Store):
+    write(store, 0.4, seed=1)
+    write(store, 0.2, seed=0)
+    write(store, 0.9, seed=0, shuffled=True)
+    found = gather(store).real.scores("knn", "", "muq", "hot", "recall@50")
+    assert found.tolist() == [[0.0, 0.4], [0.0, 0.8]]  # runs by seed, then users
+    for seed, told in ((0, 0.25), (1, 0.75)):
+        new = {"popularity": {"all": {"spearman": told}}}
+        write(store, 0.2, scenario="cold", seed=seed, new_tracks=new)
+    told = gather(store).real.scores("knn", "", "muq", "cold", "popularity")
+    assert told.tolist() == [[0.25], [0.75]]
+
+
 def test_an_empty_store_is_no_evidence(store: Store):
     found = gather(store)
     assert len(found.real.cells) == len(found.generated.cells) == 0
@@ -142,7 +155,7 @@ def test_real_listening_decides_a_claim_by_itself(store: Store):
     write(store, 0.2)
     origin = {"listens": "real", "vectors": None}
     write(store, 0.4, recommender="elsa", provenance=origin, **none)
-    assert judge(claim, gather(store)).verdict == "reproduced"
+    assert judge(claim, gather(store)).verdict == "re-run on real data"
 
 
 def test_runs_on_the_tables_own_data_are_known_by_name_and_split(store: Store):
