@@ -22,7 +22,7 @@ def files(study: str | Path) -> list[Path]:
 def differences(results: Results) -> pl.DataFrame:
     """A row a recommender, scenario and backend: whole histories, the `SHORT` - 1 newest tracks.
 
-    The interval is the 95 % bootstrap one of their difference over users and seeds, paired. `page`
+    The interval of their difference is that of `mrs.report.contrasts.against_variant`. `page`
     is that of the cell with whole histories.
     """
     cells = [
