@@ -92,8 +92,9 @@ def clear_text(table: pl.DataFrame) -> str:
         return text + "."
     better = len(clear.filter(pl.col("difference") > 0))
     most = clear.sort(pl.col("difference").abs(), descending=True).row(0, named=True)
+    on = f" on {most['backend']}" if most["backend"] else ""
     return (
         f"{text}; in {better} of them the alternative is better. The largest is "
-        f"{most['recommender']} on {most['backend']}, {most['set']}: {signed(most['difference'])} "
+        f"{most['recommender']}{on}, {most['set']}: {signed(most['difference'])} "
         f"({signed(most['from'])} to {signed(most['to'])})."
     )

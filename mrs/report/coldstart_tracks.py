@@ -56,7 +56,7 @@ def content_text(page: ColdStartPage) -> str:
         lines.append(
             f"- Of {len(methods)} methods that read content alone, {first[1]} is first on "
             f"{backend} with {first[0]:.4f} over all new tracks. It lies "
-            f"{signed(gap['difference'])} above {second[1]} "
+            f"{signed(first[0] - second[0])} above {second[1]} "
             f"({signed_ends(gap)}{clear})."
         )
     return "\n".join(lines)
