@@ -129,8 +129,8 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         raise UnheardError(Reason.MISSING, str(error)) from error
     except OSError as error:
         if error.errno in NOWHERE:
-            detail = "no such file" if error.errno == errno.ENOENT else error.strerror
-            raise UnheardError(Reason.MISSING, detail) from error
+            detail = error.strerror if error.errno != errno.ENOENT else None
+            raise UnheardError(Reason.MISSING, detail or "no such file") from error
         raise _unreadable(path, error) from error
     with file:
         if not file.read(1):
