@@ -5,7 +5,6 @@ Such a study lists a recommender as it is run elsewhere and then with something 
 
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from mrs.evaluation.bootstrap import difference, interval
@@ -24,7 +23,7 @@ def alternatives(results: Results, scenario: str) -> pl.DataFrame:
     Columns: block, recommender, backend, set (what differs from the first), seeds, the primary
     metric with low and high, converged, how many fits kept their first epoch, and for the others
     difference, from, to: minus the first, paired by user. Intervals are 95 % ones over users and
-    seeds.
+    seeds, null where there are too few users.
     """
     metric, cells = results.primary(scenario), results.cells(scenario)
     rows = []
@@ -35,23 +34,22 @@ def alternatives(results: Results, scenario: str) -> pl.DataFrame:
         first = next(other for other in cells if _beside(other, cell))
         infos = [record.info for record in results.records(cell.runs)]
         ended = [info["converged"] for info in infos]
-        bounds = interval(values)
+        ((mean, low, high),) = interval(values[:, :, None]).rows()
         row: dict[str, Any] = {
             "block": BLOCKS[cell.provenance],
             "recommender": RECOMMENDERS[cell.recommender.name].label,
             "backend": cell.card.label if cell.card else None,
             "set": changed(cell.recommender, first.recommender),
             "seeds": len(values),
-            metric: bounds.mean,
-            "low": bounds.low,
-            "high": bounds.high,
+            metric: mean,
+            "low": low,
+            "high": high,
             "converged": None if None in ended else all(ended),
             "first epoch kept": sum(map(kept_first_epoch, infos)),
         }
         base = results.primary_values(first.runs)
         if first is not cell and base is not None:
-            gap = difference(values[:, :, None], base[:, :, None])
-            ends = (float(np.ravel(value)[0]) for value in (gap.mean, gap.low, gap.high))
+            (ends,) = difference(values[:, :, None], base[:, :, None]).rows()
             row |= dict(zip(("difference", "from", "to"), ends, strict=True))
         rows.append(row)
     return pl.DataFrame(rows, infer_schema_length=None)

@@ -90,7 +90,7 @@ class ColdStartPage:
 
         Columns: scenario, place (of the cell), recommender, method, ablation, backend (label),
         block, n_seeds, n_users, converged, and for each of `METRICS` mean, " low", " high" (95 %
-        bootstrap over users and seeds) and " chance".
+        interval over users and seeds) and " chance".
         """
         rows: list[dict] = []
         for scenario in self.results.study.scenarios:

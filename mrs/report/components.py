@@ -63,7 +63,7 @@ class ComponentsPage:
     def differences(self) -> pl.DataFrame:
         """A row a recommender, scenario and backend: whole, components, and their difference.
 
-        The interval is the 95 % bootstrap one over users and seeds, paired. `slug` is that of the
+        The interval is the 95 % one over users and seeds, paired. `slug` is that of the
         cell with whole vectors.
         """
         frames = []

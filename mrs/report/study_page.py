@@ -140,7 +140,7 @@ class StudyPage:
         built_in = f" {summary.BUILT_IN}" if self.results.dataset.generated else ""
         return (
             f"{SCENARIO_SENTENCES[scenario]}\n\n{self.provenance}{built_in}\n\n"
-            f"Low and high are the 95 % bootstrap interval over users and seeds; `shuffled` is the "
+            f"Low and high are the 95 % interval over users and seeds; `shuffled` is the "
             f"mean over {self._controls()} runs whose vectors were permuted "
             f"among the tracks, and only the difference to it speaks of content. {draws}"
         )

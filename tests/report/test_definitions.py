@@ -35,8 +35,8 @@ def test_a_block_is_the_docstring(metric: str, name: str) -> None:
 def test_the_sentence_says_over_whom() -> None:
     assert definitions.sentence("map", "min").startswith(
         "MAP@k is the sum of Precision@i over the ranks i <= k that hold a hit, over min(k, |R|); "
-        "averaged over all users with at least one relevant item, a user without a list counting "
-        "0; equal scores in a random order"
+        "averaged over all users with at least one relevant item, a missing list counting as an "
+        "empty one; equal scores in a random order"
     )
     assert definitions.sentence("map", "min").endswith(", map min).")
     assert "averaged" not in definitions.sentence("precision", "micro")
