@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from mrs.report.components import pairs
@@ -63,6 +64,6 @@ def text(frame: pl.DataFrame) -> str:
         lines.append(
             f"- {scenario}: whole histories are better on {better} and worse on {worse} of "
             f"{len(rows)} backends by the intervals; the mean difference of {rows['metric'][0]} is "
-            f"{rows['difference'].mean():+.4f}."
+            f"{np.mean(rows['difference']):+.4f}."
         )
     return "\n".join(lines)
