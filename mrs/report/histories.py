@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from mrs.report.components import pairs
@@ -64,6 +63,6 @@ def text(frame: pl.DataFrame) -> str:
         lines.append(
             f"- {scenario}: whole histories are better on {better} and worse on {worse} of "
             f"{len(rows)} backends by the intervals; the mean difference of {rows['metric'][0]} is "
-            f"{np.mean(rows['difference']):+.4f}."
+            f"{rows['difference'].to_numpy().mean():+.4f}."
         )
     return "\n".join(lines)
