@@ -49,7 +49,7 @@ SURROGATES = "sim: = surrogate vectors, not the models"
 GENERATED = Source("generated", f"listeners, plays and tracks are generated; {SURROGATES}")
 PUBLISHED = Source("published", "numbers printed in arXiv 2604.23077")
 PRINTED_SCORES = Source("published", "scores printed in the models' papers, each with its source")
-CLAIMS = Source("published", "claims of four papers; each row names its evidence")
+CLAIMS = Source("published", "claims of four papers and readings of them, by kind")
 FACTS = Source("published", "facts with their sources")
 LIBRARIES = Source("computed", "what metric libraries return for made-up lists")
 RECORDS = Source("computed", "the run records and packages of this book")
@@ -74,6 +74,7 @@ def page_source() -> Source | None:
 def mark(figure: Figure, source: Source) -> Figure:
     """Say below a figure what it rests on; a figure that says so already stays as it is."""
     if not any(text.get_gid() == "source" for text in figure.texts):
+        _fix_legends(figure)
         figure.text(
             0.01,
             -0.01,
@@ -86,6 +87,22 @@ def mark(figure: Figure, source: Source) -> Figure:
             bbox={"facecolor": SOURCE_COLOURS[source.kind], "edgecolor": "none", "pad": 2.5},
         )
     return figure
+
+
+def _fix_legends(figure: Figure) -> None:
+    """Keep the figure's legends where they are: at its edge they would move along with the edge.
+
+    A saved picture ends below the mark, and a legend "outside" is placed at the picture's end.
+    """
+    if not figure.legends:
+        return
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for legend in figure.legends:
+        box = legend.get_window_extent().transformed(figure.transFigure.inverted())
+        legend.set_loc("lower left")
+        legend.borderaxespad = 0
+        legend.set_bbox_to_anchor((box.x0, box.y0), transform=figure.transFigure)
 
 
 def use_style(source: Source) -> None:

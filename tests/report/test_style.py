@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import polars as pl
 import pytest
 from matplotlib.colors import to_rgb
 
 from mrs.report import style
+from mrs.report.figures import legend_below
 from mrs.report.style import GENERATED, PUBLISHED, SOURCE_COLOURS, Source, mark
 from mrs.report.tables import static_table
 
@@ -50,6 +52,23 @@ def test_a_mark_lies_inside_the_saved_picture(tmp_path: Path) -> None:
     coloured = [tuple(pixel[:3]) == colour for pixel in after[-12, ::10]]
     assert len(after) > len(before)
     assert sum(coloured) > 20
+
+
+def test_a_mark_does_not_cover_the_legend(tmp_path: Path) -> None:
+    style.use_style(GENERATED)
+    figure, axis = plt.subplots(figsize=(style.WIDTH, 2))
+    axis.plot([], "s", color="#ff0000", label="a")
+    legend_below(figure, axis, 1)
+    mark(figure, GENERATED)
+    figure.savefig(tmp_path / "with.png", bbox_inches="tight")
+    plt.close(figure)
+    picture = plt.imread(tmp_path / "with.png")[..., :3]
+
+    def rows(colour: str) -> np.ndarray:
+        near = np.abs(picture - to_rgb(colour)).max(axis=2) < 0.01
+        return np.flatnonzero(near.any(axis=1))
+
+    assert rows("#ff0000").max() < rows(SOURCE_COLOURS["generated"]).min()
 
 
 def test_the_first_mark_stays() -> None:
