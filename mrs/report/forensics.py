@@ -225,8 +225,8 @@ def agreement() -> Sentences:
         "and a cold table.",
         f"Without KNN it is {of(trained, 'hot')} in hot, {of(trained, 'cold')} in cold and "
         f"{of(trained, 'hot and cold')} between the two.",
-        f"Without KNN, agreement within scenarios ({within:.2f}) exceeds that between them "
-        f"({between:.2f}) by {gap.mean:.2f} [{low:.2f}, {high:.2f}]: {verdict}. Intervals are over "
+        f"Without KNN, agreement within scenarios is {within:.2f} and between them {between:.2f}, "
+        f"a difference of {gap.mean:.2f} [{low:.2f}, {high:.2f}]: {verdict}. Intervals are over "
         "the backends that happen to be there.",
     )
 
