@@ -1,15 +1,53 @@
 """Commands without a home folder, or with one that cannot be written."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from sounds import write_tone
 
 from mrs.backends import caches, weights
 from mrs.backends.mfcc import MFCC
 from mrs.backends.musicnn import MusiCNN
 from mrs.backends.weights import require
 from mrs.errors import InputError
+
+# numba as it is where the packages belong to somebody else
+FOREIGN_PACKAGES = """
+import sys, tempfile
+whole = tempfile.TemporaryFile
+def elsewhere(*rest, dir=None, **more):
+    if dir and "site-packages" in str(dir):
+        raise PermissionError(13, "Permission denied", str(dir))
+    return whole(*rest, dir=dir, **more)
+tempfile.TemporaryFile = elsewhere
+from mrs.cli import main
+sys.argv = ["mrs", "embed", "mfcc", "a.wav", "--out", "x.npy"]
+main()
+"""
+
+
+@pytest.mark.slow
+def test_mfcc_where_no_cache_can_be_written(tmp_path: Path) -> None:
+    write_tone(tmp_path / "a.wav", 1.0)
+    (tmp_path / "tmp").mkdir()
+    left_out = ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
+    environment |= {"HOME": "/proc/none", "TMPDIR": str(tmp_path / "tmp")}
+    environment["PYTHONPATH"] = str(Path(caches.__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", FOREIGN_PACKAGES],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "x.npy").is_file()
+    assert not list((tmp_path / "tmp").iterdir())  # the temporary cache is gone
 
 
 @pytest.mark.parametrize("elsewhere", [True, False])
