@@ -202,7 +202,7 @@ class SignificancePage:
             better = held.filter(pl.col("difference") > 0)
             open_ = len(rows) - len(held)
             lines.append(
-                f"- {str(scenario).capitalize()}, {rows['metric'][0]}, against {name} "
+                f"- {str(scenario).capitalize()}, {rows['metric'][0]}, against {name!s} "
                 f"({summary.BLOCKS[str(block)][0].lower()}{summary.BLOCKS[str(block)][1:]}): "
                 f"{len(better)} of {len(rows)} are better, {len(held) - len(better)} worse, and "
                 f"{open_} undecided. The median difference is {rows['difference'].median():+.4f}; "

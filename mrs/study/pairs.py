@@ -167,9 +167,7 @@ def _compared(results: Results, asked: Sequence[Family], *, by_mean: bool) -> pl
     differences: list[np.ndarray] = []
     for mine, family in zip(rows, asked, strict=True):
         for first, second, name in family:
-            one, other = values[first.slug], values[second.slug]
-            assert one is not None
-            assert other is not None
+            one, other = _of_shared_seeds(first, second, values)
             if by_mean and one.mean() < other.mean():
                 first, second, name = second, first, first.card.label if first.card else name
                 one, other = other, one
@@ -187,6 +185,24 @@ def _compared(results: Results, asked: Sequence[Family], *, by_mean: bool) -> pl
             row["detectable"] = row.pop("components").detectable(level=level)
             row["apart"] = p < 1 - LEVEL if tested and row["ranked"] else None
     return pl.DataFrame(every, schema=SCHEMA)
+
+
+def _of_shared_seeds(
+    first: Cell, second: Cell, values: dict[str, np.ndarray | None]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both cells' values [S x U] of the seeds that both ran from, as a study may give some fewer.
+
+    The run of a recommender that draws nothing stands beside every seed.
+    """
+    one, other = values[first.slug], values[second.slug]
+    assert one is not None
+    assert other is not None
+    if all(RECOMMENDERS[cell.recommender.name].stochastic for cell in (first, second)):
+        seeds = [[spec.seed for spec in cell.runs] for cell in (first, second)]
+        shared = [seed for seed in seeds[0] if seed in seeds[1]]
+        one = one[[seeds[0].index(seed) for seed in shared]]
+        other = other[[seeds[1].index(seed) for seed in shared]]
+    return one, other
 
 
 def _bounds(differences: Sequence[np.ndarray]) -> list[tuple[float | None, float | None, float]]:

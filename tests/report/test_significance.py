@@ -117,6 +117,7 @@ BESIDE = """recommenders:
   [knn, hybrid, bert4rec, elsa, popularity, random, bert4rec_ids, artist_mean]
 scenarios: [hot, cold]
 seeds: [0, 1, 2, 3, 4]
+seeds_of: {bert4rec: [0, 1, 2], random: [1]}
 k: [20, 50]
 """
 
@@ -147,12 +148,18 @@ def test_against_what_reads_no_vectors(tmp_path: Path) -> None:
         ("cold", "Random", 4), ("cold", "Artist mean", 4),
     ]  # fmt: skip
     assert set(rows["recommender"]) == {"Hybrid", "BERT4Rec"}  # KNN is not trained
-    best = rows.filter(recommender="Hybrid", first="sim:MERT")
+    best = rows.filter(pl.col("second") != "Random", recommender="Hybrid", first="sim:MERT")
     assert best["apart"].all()
     assert (best["difference"] - 0.4).abs().max() < 0.1  # type: ignore[operator]
     twins = rows.filter(second="random start")
     assert (twins["high"] < 0).all()
     assert twins["apart"].all()
+    # The study gives BERT4Rec three seeds, and its random start five: three are shared.
+    assert twins["n_seeds"].to_list() == [3, 3]
+    # Random drew once: one seed ranks nothing, however many its rivals have.
+    drawn_once = rows.filter(second="Random")
+    assert drawn_once["n_seeds"].to_list() == [1] * 4
+    assert drawn_once["apart"].is_null().all()
     elsa = rows.filter(second="ELSA")
     np.testing.assert_allclose(elsa["p_holm"], holm(elsa["p"].to_numpy()))
     text = page.reference_text().splitlines()
