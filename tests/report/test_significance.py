@@ -177,7 +177,8 @@ def test_against_what_reads_no_vectors(tmp_path: Path) -> None:
 def test_few_listeners_have_no_verdict(tmp_path: Path) -> None:
     page = beside(tmp_path, 12)
     assert page.pairs["p_holm"].is_null().all()
-    assert set(page.table()[DIFFER]) == set(page.reference_table()[DIFFER]) == {"too few users"}
+    assert set(page.table()[DIFFER]) == {"too few users"}
+    assert set(page.reference_table()[DIFFER]) == {"too few users", "one seed"}  # Random drew once
     assert page.told()[DIFFER].is_null().all()
     assert isinstance(page.reference_figure(), Figure)
     assert "0 of 4 are better, 0 worse, and 4 undecided" in page.reference_text()
