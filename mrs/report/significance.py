@@ -201,12 +201,13 @@ class SignificancePage:
             held = rows.filter("apart")
             better = held.filter(pl.col("difference") > 0)
             open_ = len(rows) - len(held)
+            middle = {name: float(np.median(rows[name])) for name in ("difference", "detectable")}
             lines.append(
-                f"- {str(scenario).capitalize()}, {rows['metric'][0]}, against {name!s} "
+                f"- {str(scenario).capitalize()}, {rows['metric'][0]}, against {name} "
                 f"({summary.BLOCKS[str(block)][0].lower()}{summary.BLOCKS[str(block)][1:]}): "
                 f"{len(better)} of {len(rows)} are better, {len(held) - len(better)} worse, and "
-                f"{open_} undecided. The median difference is {rows['difference'].median():+.4f}; "
-                f"{rows['detectable'].median():.4f} would be found in {POWER:.0%} of studies."
+                f"{open_} undecided. The median difference is {middle['difference']:+.4f}; "
+                f"{middle['detectable']:.4f} would be found in {POWER:.0%} of studies."
             )
         return "\n".join(lines)
 
