@@ -2,13 +2,15 @@
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 import typer
 
 from mrs.cli import audio, data, study
-from mrs.errors import InputError
+from mrs.errors import InputError, storage_error
 
 app = typer.Typer(
     help="Pretrained audio representations in music recommendation.",
@@ -46,19 +48,43 @@ for command in DATA_COMMANDS:
 app.add_typer(data_app, name="data")
 
 
+class Stopped(BaseException):
+    """Ctrl-C or a request to end; `args` has the signal's number."""
+
+
+def _stop(number: int, _frame: object) -> None:
+    signal.signal(number, signal.SIG_DFL)  # another one ends at once
+    raise Stopped(number)
+
+
 def main() -> None:
     """Run the command line; a mistake in the input ends in one line and status 2."""
     _suit_terminal()
+    before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         app()
     except InputError as error:
-        print(f"mrs: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
-    except RuntimeError as error:
-        if os.environ.get("MRS_DEBUG"):
+        _end(" ".join(str(error).split()), 2)
+    except Stopped as stopped:
+        _end(
+            "stopped; what was kept so far stays, and the same command continues",
+            128 + stopped.args[0],
+        )
+    except Exception as error:
+        said = storage_error(error, getattr(error, "filename", None) or "the disk")
+        if said is not None:
+            _end(str(said), 2)
+        if os.environ.get("MRS_DEBUG") or not isinstance(error, RuntimeError):
             raise
-        print(f"mrs: {error}", file=sys.stderr)
-        sys.exit(1)
+        _end(str(error), 1)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(said: str, status: int) -> NoReturn:
+    print(f"mrs: {said}", file=sys.stderr)
+    sys.exit(status)
 
 
 def _suit_terminal() -> None:

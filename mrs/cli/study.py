@@ -64,6 +64,9 @@ def grid(
     store: StoreOption = Path("results"),
     dataset: Annotated[str | None, typer.Option(help="in place of the study's dataset")] = None,
     estimate: Annotated[bool, typer.Option("--estimate", help="only say what is missing")] = False,
+    run_timeout: Annotated[
+        float | None, typer.Option(help="seconds after which a fit is ended; default: never")
+    ] = None,
 ) -> None:
     """Compute the runs of a study that the store lacks."""
     from mrs.recommenders import RECOMMENDERS
@@ -94,7 +97,7 @@ def grid(
         if cost.unknown:
             print(f"and {cost.unknown} fits of recommenders that nothing is known of")
         return
-    results = run_grid(loaded, Store(store), workers)
+    results = run_grid(loaded, Store(store), workers, run_timeout=run_timeout)
     print(f"{len(results.specs())} runs of {study} are in {store}")
 
 

@@ -15,7 +15,7 @@ from mrs.study.run import run_fit
 from mrs.study.spec import RunSpec
 from mrs.study.store import Store
 from mrs.study.study import Study
-from mrs.workers import run_on_workers
+from mrs.workers import listed, run_on_workers
 
 
 @dataclass(frozen=True)
@@ -67,16 +67,23 @@ def _heard(study: Study, workers: int | None) -> Dataset:
     return dataset
 
 
-def run_grid(study: Study, store: Store, workers: int | None = None) -> Results:
+def run_grid(
+    study: Study, store: Store, workers: int | None = None, *, run_timeout: float | None = None
+) -> Results:
     """Compute the runs of a study that the store lacks; progress goes to stderr.
 
-    `workers` processes (default: one a core) fit side by side. Raises `InputError` before
-    anything is computed, and `RuntimeError` at the end if a run failed; the others are kept.
+    `workers` processes (default: one a core) fit side by side; in a script, put the call under
+    `if __name__ == "__main__":`, since they import it. A fit that takes longer than `run_timeout`
+    seconds is ended and has failed. Raises `InputError` before anything is computed, and
+    `RuntimeError` at the end if a run failed; the others are kept.
     """
+    if run_timeout is not None and not run_timeout > 0:
+        raise InputError(f"run-timeout {run_timeout:g}: must be more than 0 seconds")
     if workers is not None and workers < 1:
         raise InputError(f"workers {workers}: must be 1 or more")
     results = Results(study, store, _heard(study, workers))
-    run_fits(make_plan(results).fits, store, workers=workers, threads=study.threads)
+    fits = make_plan(results).fits
+    run_fits(fits, store, workers=workers, threads=study.threads, time_limit=run_timeout)
     return results
 
 
@@ -87,6 +94,7 @@ def run_fits(
     workers: int | None,
     threads: int,
     opened: Callable[[str], Dataset] = _opened,
+    time_limit: float | None = None,
 ) -> None:
     """Compute runs grouped by fit on a local cluster, and write their records to the store.
 
@@ -104,6 +112,8 @@ def run_fits(
                 workers=workers or os.cpu_count() or 1,
                 threads=threads,
                 title=f"{sum(map(len, fits))} runs",
+                named=_named,
+                time_limit=time_limit,
                 store=str(store.folder.resolve()),
                 threads_a_fit=threads,
                 opened=opened,
@@ -111,6 +121,12 @@ def run_fits(
         )
     if failures:
         raise RuntimeError(
-            f"{len(failures)} of {len(fits)} fits failed, the others are stored; "
-            f"the first: {failures[0]}"
+            f"{len(failures)} of {len(fits)} fits failed, the others are stored:\n"
+            f"{listed(failures)}"
         )
+
+
+def _named(specs: Sequence[RunSpec]) -> str:
+    """A fit by the command of its first run."""
+    more = f" (and {len(specs) - 1} more of this fit)" if len(specs) > 1 else ""
+    return f"{specs[0].command()}{more}"

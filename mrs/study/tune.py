@@ -49,7 +49,7 @@ from mrs.study.search import Group, groups
 from mrs.study.spec import EVALUATION_VERSION, PRIMARY, make_spec
 from mrs.study.store import Store
 from mrs.study.study import Study, load_study
-from mrs.workers import run_on_workers
+from mrs.workers import listed, run_on_workers
 
 TRIALS = 16
 FITS = 3  # a trial: of so many backends, or seeds
@@ -183,16 +183,15 @@ class Outcomes:
 
     def read(self, job: Job, dataset: Dataset) -> dict[str, Any] | None:
         """What a job left behind, None where it has not been done."""
-        path = self._path(job, dataset)
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        try:
+            outcome = json.loads(self._path(job, dataset).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        return outcome if isinstance(outcome, dict) and "cells" in outcome else None
 
     def write(self, job: Job, dataset: Dataset, outcome: dict[str, Any]) -> None:
         """Keep a job's outcome; the file is whole or absent."""
-        path = self._path(job, dataset)
-        try:
-            write_atomically(path, json.dumps(outcome, indent=1))
-        except OSError as error:
-            raise InputError(f"{path.parent}: cannot be written ({error.strerror})") from error
+        write_atomically(self._path(job, dataset), json.dumps(outcome, indent=1))
 
 
 @lru_cache(maxsize=2)
@@ -269,6 +268,13 @@ def _work(job: Job, store: str) -> None:
     Outcomes(Store(store)).write(job, _data(job.dataset, job.split, job.cold)[0], outcome)
 
 
+def _named(job: Job) -> str:
+    """A fit by its recommender, what it reads and its values."""
+    reads = f"on {job.backend}" if job.backend else f"seed {job.seed}"
+    values = " ".join(f"{name}={value}" for name, value in job.settings)
+    return f"{job.cells[0][0]} {reads} with {values}"
+
+
 def tuning_file(study_file: str | Path) -> Path:
     """Where a study's search is kept: `NAME.tuning.parquet` beside `NAME.yaml`."""
     return Path(study_file).with_suffix(".tuning.parquet")
@@ -308,13 +314,14 @@ def tune(
                 workers=workers or os.cpu_count() or 1,
                 threads=study.threads,
                 title=f"{trials} trials",
+                named=_named,
                 store=str(store.folder.resolve()),
             )
         )
         if failures:
             raise RuntimeError(
-                f"{len(failures)} of {len(missing)} fits failed, the others are kept; "
-                f"the first: {failures[0]}"
+                f"{len(failures)} of {len(missing)} fits failed, the others are kept:\n"
+                f"{listed(failures)}"
             )
     command = f"python -m mrs tune --study {study_file} --trials {trials}"
     command += f" --seed {seed}" if seed else ""
