@@ -50,6 +50,7 @@ def run_on_workers(
     """
     _check_script()
     import dask
+    import distributed  # noqa: F401 - its settings come first: what `set` finds missing it removes
     from rich.console import Console
     from rich.progress import Progress, TimeElapsedColumn, TimeRemainingColumn
 

@@ -104,17 +104,37 @@ def test_a_stopped_worker_is_started_again(tmp_path: Path) -> None:
     assert done(tmp_path) == [0, 1, 2, 3]
 
 
-@pytest.mark.slow
-def test_workers_without_memory_to_begin_end_with_a_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "PAUSED_SECONDS", 1.0)
-    paused = {"distributed.worker.memory.pause": 0.001, "distributed.worker.memory.spill": False}
-    with (
-        dask.config.set(paused),
-        pytest.raises(RuntimeError, match=r"GB of memory of a worker .* fewer --workers"),
-    ):
-        run(tmp_path, 60, dict.fromkeys(range(60), "hangs"), time_limit=3)
+class PausedClient:
+    """A client whose only worker is paused by memory, whatever is done about it."""
+
+    id = "client"
+
+    def __init__(self) -> None:
+        self.restarts: list[list[str]] = []
+
+    def subscribe_topic(self, topic: str, handler: object) -> None:
+        pass
+
+    def scheduler_info(self) -> dict:
+        return {"workers": {"tcp://w": {"status": "paused", "memory_limit": 2e9}}}
+
+    def restart_workers(self, addresses: list[str], raise_for_error: bool) -> None:
+        self.restarts.append(addresses)
+
+
+def test_workers_without_memory_to_begin_end_with_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    client = PausedClient()
+    jobs = module._Jobs(client, [], None)
+    jobs._watch_memory({"tcp://w"})  # paused over a job: that may free memory
+    for clock[0] in (100.0, 100.0 + module.PAUSED_SECONDS):
+        jobs._watch_memory(set())
+    assert client.restarts == [["tcp://w"]]
+    jobs._watch_memory(set())
+    clock[0] += module.PAUSED_SECONDS
+    with pytest.raises(RuntimeError, match=r"^the 2.0 GB of memory of a worker .* fewer --workers"):
+        jobs._watch_memory(set())
 
 
 @pytest.mark.slow

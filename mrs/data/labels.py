@@ -27,7 +27,7 @@ def one_value_each(path: Path, tracks: pl.DataFrame) -> pl.DataFrame:
             column = column.arr.to_list()
         if isinstance(column.dtype, pl.List):
             inner = column.dtype.inner
-            plain = not inner.is_nested() and not inner.is_object()  # type: ignore[union-attr]
+            plain = not inner.is_nested() and not inner.is_object()
             if not plain:
                 raise _unusable(path, column)
             column = column.cast(pl.List(pl.String)) if name == TAGS else column.list.first()

@@ -145,7 +145,7 @@ def use_style(source: Source) -> None:
     plt.switch_backend(mpl.get_backend())
     plt.uninstall_repl_displayhook()
     shell = get_ipython()
-    if shell is not None:
+    if shell is not None and shell.display_formatter is not None:
         as_png = shell.display_formatter.formatters["image/png"]
         draw = as_png.for_type(Figure)
         as_png.for_type(Figure, lambda figure: draw(mark(figure, source)))

@@ -47,6 +47,9 @@ class World:
     def split_digest(self, name: str, digests: Any) -> str:
         return "the split"
 
+    def validates_cold(self, name: str) -> bool:
+        return False
+
     def vector_digest(self, backend: str, digests: Any) -> str:
         return "the vectors"
 
