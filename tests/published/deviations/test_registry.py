@@ -17,7 +17,7 @@ CORRECTED_KEYS = {
     "shallow": "a63e62bdef475d7ef07d",
     "bimodal_content": "e068d41c88daca81d2fa",
     "hybrid": "a5a612d7a6e63ed15b65",
-    "bert4rec": "7de97b676c62427297b3",
+    "bert4rec": "ae500d76fbbc3ef67917",
     "elsa": "3cc533549ec197b28ef2",
     "shallow_ids": "6f2975e3073bd7dd92f3",
 }
