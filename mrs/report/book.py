@@ -195,6 +195,15 @@ def install_mathjax(root: Path, console: Console) -> None:
         target.write_text("", encoding="utf-8")
 
 
+def _built(memory: Path) -> dict:
+    """What the last build wrote of itself; nothing where that is damaged, so that all is built."""
+    try:
+        built = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return built if isinstance(built, dict) else {}
+
+
 def build_html(root: Path, strict: bool, console: Console) -> Path:
     """Build book/_build/html with Jupyter Book, unless it is up to date; returns its first page.
 
@@ -212,7 +221,7 @@ def build_html(root: Path, strict: bool, console: Console) -> Path:
         "pages": digest(path for path in sources if target not in path.parents),
         "strict": strict,
     }
-    built = json.loads(memory.read_text(encoding="utf-8")) if memory.is_file() else {}
+    built = _built(memory)
     if page.is_file() and built in (state, state | {"strict": True}):
         console.print("HTML: up to date")
         return page

@@ -152,7 +152,7 @@ def _sortable(
             addresses = df[links[name]] if name in links else [None] * len(df)
             cells = [_cell(v, a, places) for v, a in zip(values, addresses, strict=True)]
             values = pl.Series(name, cells, dtype=pl.String)
-        shown.append(values)
+        shown.append(values.alias(html.escape(name)))
     itables.show(
         pl.DataFrame(shown),
         caption or None,

@@ -22,7 +22,7 @@ from mrs.study.spec import SCENARIOS, RunSpec
 from mrs.study.store import Store
 from mrs.study.study import Study
 
-SEEDS = (0, 1)
+SEEDS = (0, 1, 2)
 KNN_SHUFFLES = (0, 1, 2, 3, 4)  # nearly free, and a single permutation is not chance
 HYBRID = {"hidden_size": 128, "batch_size": 256, "max_epochs": 40, "patience": 5}
 COLLABORATIVE = "elsa"

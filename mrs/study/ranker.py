@@ -106,7 +106,13 @@ class Ranker:
             order = None if self.tie_seed is None else self._drawn_order(candidates)
             if order is not None:
                 items, seen = items[order], None if seen is None else seen[:, order]
-            scores = factor_scores(self.fitted.users()[users], items)
+            listeners = self.fitted.users()[users]
+            if not (np.isfinite(listeners).all() and np.isfinite(items).all()):
+                raise InputError(
+                    f"{type(self.fitted).__name__}: the fit ended in factors that are no finite "
+                    "numbers; choose a smaller learning_rate"
+                )
+            scores = factor_scores(listeners, items)
             lists = top_k(scores, len(users), len(candidates), depth, seen=seen)
             if order is not None:
                 lists = np.where(lists >= 0, order.astype(lists.dtype)[lists], -1)

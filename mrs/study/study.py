@@ -5,12 +5,29 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from mrs.errors import InputError
 from mrs.published.deviations import recommender_of
 from mrs.recommenders import RECOMMENDERS
 from mrs.study.spec import DEFAULT_K, SCENARIOS, SLICES, check_k
+
+
+def _distinct(values: tuple) -> tuple:
+    if len(set(values)) < len(values):
+        raise ValueError("something stands there twice")
+    return values
+
+
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], AfterValidator(_distinct)]
 
 
 @dataclass(frozen=True)
@@ -62,13 +79,13 @@ class Study(BaseModel):
     note: str = ""
     dataset: str = "demo"
     split: str | None = None
-    backends: tuple[str, ...] | None = None
+    backends: Annotated[tuple[str, ...], AfterValidator(_distinct)] | None = None
     recommenders: tuple[Variant, ...]
-    scenarios: tuple[str, ...] = SCENARIOS
-    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
-    shuffled_seeds: tuple[int, ...] = ()
-    seeds_of: dict[str, Annotated[tuple[int, ...], Field(min_length=1)]] = {}
-    shuffled_seeds_of: dict[str, tuple[int, ...]] = {}
+    scenarios: Annotated[tuple[str, ...], AfterValidator(_distinct)] = SCENARIOS
+    seeds: Seeds = Field(default=(0,), min_length=1)
+    shuffled_seeds: Seeds = ()
+    seeds_of: dict[str, Annotated[Seeds, Field(min_length=1)]] = {}
+    shuffled_seeds_of: dict[str, Seeds] = {}
     k: tuple[int, ...] = DEFAULT_K
     threads: int = Field(default=1, ge=1)
     archive: Path | None = None

@@ -191,3 +191,13 @@ def test_html_in_markdown_is_text() -> None:
     hostile = "# <i>x</i>\n\nA <img src=x onerror=a()> **b**\n\n<script>\n\n<iframe src=x"
     html = create_md_parser(config, RendererHTML).render(hostile)
     assert set(re.findall(r"<(\w+)", html)) == {"h1", "p", "strong"}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '"text"', "\x00"])
+def test_a_damaged_memory_of_the_last_build_builds_all(tmp_path: Path, text: str) -> None:
+    memory = tmp_path / "built.json"
+    memory.write_text(text, encoding="utf-8")
+    assert book._built(memory) == {}
+    memory.write_text('{"frame": "x"}', encoding="utf-8")
+    assert book._built(memory) == {"frame": "x"}
+    assert book._built(tmp_path / "none") == {}

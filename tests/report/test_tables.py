@@ -108,6 +108,17 @@ def test_sortable_table_brings_its_script_once(monkeypatch: pytest.MonkeyPatch) 
     assert "0.12345" in second  # sorted by the full value, shown with two decimals
 
 
+def test_heads_of_sortable_tables_are_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_ready", True)
+    monkeypatch.setattr("itables.javascript._html_display_is_supported", lambda: True)
+    outputs: list[HTML] = []
+    monkeypatch.setattr("IPython.display.display", outputs.append)
+    show(pl.DataFrame({"<img src=x>": [1.0]}), sortable=True)
+    text = "".join(output.data for output in outputs)
+    assert "<img" not in text
+    assert "&lt;img src=x&gt;" in text
+
+
 def test_a_column_without_a_name_is_no_address():
     frame = pl.DataFrame({"": ["evidence"], "in words": ["a file"], "address": ["x.html"]})
     text = static_table(frame, "", links={"in words": "address"})
