@@ -346,6 +346,11 @@ def render(notebook: Any, title: str) -> str:
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            # Names and notes of users stand in these; HTML in them is text, as in the book.
+            if words := output.get("data", {}).get("text/markdown"):
+                output["data"]["text/markdown"] = words.replace("<", "&lt;")
     config = Config({"HTMLExporter": {"exclude_input": True, "exclude_anchor_links": True}})
     body, _ = HTMLExporter(template_name="basic", config=config).from_notebook_node(notebook)
     tables = (ROOT / "book/_static/custom.css").read_text(encoding="utf-8")

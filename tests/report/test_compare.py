@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from worlds import random_parts, write_own
 
 from mrs.cli import main
-from mrs.report.compare import ComparePage, open_page
+from mrs.report.compare import ComparePage, open_page, render
 from mrs.study import compare
 
 
@@ -141,3 +142,11 @@ def test_mistakes_end_in_one_line(call, folder: Path, words: tuple, said: str) -
     assert said in err
     assert len(err.splitlines()) == 1
     assert not (folder / "build").exists()
+
+
+def test_html_in_words_is_text() -> None:
+    words = new_output("display_data", {"text/markdown": "Plays of **mine** <img src=x onerror=f>"})
+    page = render(new_notebook(cells=[new_code_cell(outputs=[words])]), "title")
+    assert "<strong>mine</strong>" in page
+    assert "<img" not in page
+    assert "&lt;img src=x" in page
