@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,6 +35,7 @@ from mrs.report.orders import (
     definitions_by_name,
     largest_reversal,
 )
+from mrs.report.parameters import integers
 from mrs.report.style import WIDTH, Source
 from mrs.report.tables import show
 from mrs.study import classes
@@ -486,14 +487,15 @@ class FileMetrics:
 
 
 def open_page(
-    study: str, store: str, ranked: str = "", truth: str = "", k: Sequence[int] = ()
+    study: str, store: str, ranked: str = "", truth: str = "", k: Any = ()
 ) -> MetricsPage:
     """The page of a study's records, or where they are given of two files at the cutoffs k.
 
-    Raises InputError where one of the two files is missing.
+    `k` may be as papermill gives it: 5, "5,10" or a list. Raises InputError where one of the two
+    files is missing.
     """
     if bool(ranked) != bool(truth):
         raise InputError("ranked and truth come together; give both files or neither")
     if ranked:
-        return FileMetrics(Path(ranked), Path(truth), list(k))
+        return FileMetrics(Path(ranked), Path(truth), integers("k", k))
     return StudyMetrics(open_results(study, store))

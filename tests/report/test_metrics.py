@@ -113,7 +113,7 @@ def test_two_files_in_place_of_a_study(tmp_path: Path) -> None:
         ranked
     )
     pl.DataFrame({"user_id": [1] * 4, "item_id": [1, 3, 8, 9]}).write_parquet(truth)
-    page = metrics.open_page("", "", ranked, truth, [2, 4])
+    page = metrics.open_page("", "", ranked, truth, "[2, 4]")  # as papermill's -p gives a list
     assert isinstance(page, FileMetrics)
     ((_, spread),) = page.spread()[0].tables
     (recall,) = spread.filter(metric="Recall", k=4).iter_rows(named=True)
