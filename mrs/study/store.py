@@ -241,6 +241,7 @@ class Store:
         return frame
 
     def records(self) -> list[Record]:
-        """All whole records, sorted by key."""
-        keys = sorted(path.name for path in self.folder.glob("[!.]*"))
+        """All whole records, sorted by key; folders of another content are no records."""
+        parts = [*self.folder.glob("[!.]*/run.json"), *self.folder.glob("[!.]*/users.parquet")]
+        keys = sorted({path.parent.name for path in parts})
         return [record for record in map(self.read, keys) if record is not None]

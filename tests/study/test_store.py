@@ -42,6 +42,18 @@ def test_write_and_read(tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "new" / "store").iterdir()) == ["k1"]
 
 
+def test_other_folders_are_no_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store(tmp_path)
+    store.write("k1", {"a": 1}, USERS)
+    (tmp_path / "mir").mkdir()
+    (tmp_path / "mir" / "probe.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "users.parquet").touch()
+    assert [record.key for record in store.records()] == ["k1"]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "damaged" in line
+
+
 def test_the_first_record_of_a_key_stays(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.write("k1", {"a": 1}, USERS)
