@@ -13,7 +13,6 @@ The row of a track that could not be heard is a copy of another track's, see
 `mrs.data.stand_ins`.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -37,7 +36,7 @@ from mrs.backends.base import Backend, Model
 from mrs.backends.sources import Source, source_of
 from mrs.data import stand_ins
 from mrs.data.dataset import Dataset, open_dataset
-from mrs.data.digests import Digests, of_values, replacing, write_atomically
+from mrs.data.digests import Digests, lock, of_values, replacing, write_atomically
 from mrs.data.tables import read_csv
 from mrs.errors import InputError, writing
 from mrs.workers import run_on_workers
@@ -221,22 +220,18 @@ def _alone(parts: Path) -> Iterator[None]:
     while True:
         with writing(parts):
             parts.mkdir(parents=True, exist_ok=True)
-            lock = os.open(parts, os.O_RDONLY)
+            folder = os.open(parts, os.O_RDONLY)
         try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not lock(folder):
                 raise InputError(
                     f"{parts}: another command is computing these vectors; wait for its end and "
                     "run this one again"
-                ) from None
-            except OSError:
-                pass  # a file system without locks
-            if parts.is_dir() and parts.stat().st_ino == os.fstat(lock).st_ino:
+                )
+            if parts.is_dir() and parts.stat().st_ino == os.fstat(folder).st_ino:
                 yield
                 return
         finally:
-            os.close(lock)  # the folder was removed by the command that had it: again
+            os.close(folder)  # the folder was removed by the command that had it: again
 
 
 def shard_size(n_tracks: int) -> int:

@@ -1,5 +1,6 @@
 """Content digests of input files, cached by path and the file's state."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -10,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mrs.errors import StorageError, writing
 
@@ -45,6 +46,20 @@ def _runs(process: int) -> bool:
         return False
     except PermissionError:
         pass  # another user's
+    return True
+
+
+def lock(file: int | IO[Any]) -> bool:
+    """Lock an open file or folder for this process; False where another one has it.
+
+    A file system without locks refuses nobody.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
     return True
 
 

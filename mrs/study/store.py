@@ -5,7 +5,6 @@ what else it says. A record that does not match counts as missing, as one withou
 the next grid computes it again.
 """
 
-import fcntl
 import hashlib
 import io
 import json
@@ -24,7 +23,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mrs.data.digests import Digests, of_values, replacing, sweep, unfinished
+from mrs.data.digests import Digests, lock, of_values, replacing, sweep, unfinished
 from mrs.data.sealed import is_whole, sealed
 from mrs.data.tables import read_parquet
 from mrs.errors import InputError, StorageError, writing
@@ -206,22 +205,19 @@ class Store:
         path = self.folder / ".lock"
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = path.open("a+", encoding="utf-8")
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
+            file = path.open("a+", encoding="utf-8")
+        with file:
+            if not lock(file):
+                file.seek(0)
                 raise InputError(
-                    f"{self.folder}: another grid is computing into it ({lock.read().strip()}); "
+                    f"{self.folder}: another grid is computing into it ({file.read().strip()}); "
                     "wait for its end or name another store"
-                ) from None
-            except OSError:
-                pass  # a file system without locks: names never meet, runs may be computed twice
+                )
+            # Without locks names never meet all the same, but runs may be computed twice.
             with writing(self.folder):
-                lock.truncate(0)
-                lock.write(f"process {os.getpid()} on {socket.gethostname()}")
-                lock.flush()
+                file.truncate(0)
+                file.write(f"process {os.getpid()} on {socket.gethostname()}")
+                file.flush()
             for folder in (self.folder, self.folder / ".derived", self.folder / ".tuning"):
                 sweep(folder)
             yield
