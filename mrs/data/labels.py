@@ -6,7 +6,7 @@ import polars as pl
 
 from mrs.errors import InputError
 
-# One value a track: of a list the first. NUMBERS are numbers, the others are compared alone.
+# One value per track: of a list the first. NUMBERS are numbers, the others are compared alone.
 NUMBERS = ("tempo", "trait_tempo")
 SINGLE = ("artist_id", "artist", "title", "genre", "key", "mode", "trait_key", "trait_mode")
 TAGS = "tags"  # any number of values a track

@@ -190,8 +190,8 @@ def detectable(
 ) -> float:
     """The minimum detectable difference of a mean of paired differences [U] or [S x U].
 
-    A true mean of that size is told from zero by a two-sided test at `level` in `power` of all
-    cases (Bloom, 1995). With `n_users` or `n_seeds` that of a test with so many of them, drawn
+    A true mean of that size differs clearly from zero in a two-sided test at `level`, in `power` of
+    all cases (Bloom, 1995). With `n_users` or `n_seeds` that of a test with so many of them, drawn
     from where these came from. The test is that of the intervals: with few seeds, whose spread it
     has to estimate from them, a difference must be larger. With one seed the part between seeds is
     left out. Assumes a mean that is normal. NaN for fewer than two users.

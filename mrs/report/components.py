@@ -61,7 +61,7 @@ class ComponentsPage:
         return float(np.median(infos)) if infos else None
 
     def differences(self) -> pl.DataFrame:
-        """A row a recommender, scenario and backend: whole, components, and their difference.
+        """A row per recommender, scenario and backend: whole, components, and their difference.
 
         The interval is the 95 % one over users and seeds, paired. `slug` is that of the
         cell with whole vectors.

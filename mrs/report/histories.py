@@ -20,7 +20,7 @@ def files(study: str | Path) -> list[Path]:
 
 
 def differences(results: Results) -> pl.DataFrame:
-    """A row a recommender, scenario and backend: whole histories, the `SHORT` - 1 newest tracks.
+    """A row per recommender, scenario and backend: whole histories, the `SHORT` - 1 newest tracks.
 
     The interval of their difference is that of `mrs.report.contrasts.against_variant`. `page`
     is that of the cell with whole histories.

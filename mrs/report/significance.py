@@ -214,7 +214,7 @@ class SignificancePage:
     def reference_figure(self) -> Figure:
         """Differences from each reference with their intervals, a panel a scenario and reference.
 
-        A row a recommender, its backends beside each other; surrogates are hollow, and a mark is
+        A row per recommender, its backends beside each other; surrogates are hollow, and a mark is
         pale where Holm's adjusted p value leaves the comparison undecided.
         """
         frame = self.references
