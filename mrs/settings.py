@@ -19,6 +19,7 @@ from pydantic import (
     ValidationError,
     create_model,
 )
+from typing_extensions import TypeAliasType
 
 from mrs.errors import InputError
 
@@ -56,26 +57,48 @@ def _moment(value: Any) -> Any:
 _Whole = Annotated[int, BeforeValidator(number)]
 _Real = Annotated[float, BeforeValidator(number)]
 
-Count = Annotated[_Whole, Field(ge=1, le=10_000_000)]  # epochs, tracks, pairs of a batch
-Batch = Annotated[_Whole, Field(ge=2, le=10_000_000)]  # rows that are seen against each other
-Negatives = Annotated[_Whole, Field(ge=1, le=10_000)]  # drawn for each pair of a batch
-Few = Annotated[_Whole, Field(ge=1, le=1000)]  # layers, heads, experts: each has its own weights
-Width = Annotated[_Whole, Field(ge=1, le=16_384)]  # dimensions of a vector
-Window = Annotated[_Whole, Field(ge=2, le=16_384)]  # places of a sequence, one to predict
-WidthOrNone = Annotated[Width | None, BeforeValidator(_or_none)]  # none: all dimensions
-LearningRate = Annotated[_Real, Field(gt=0, le=1)]  # length of an optimiser's step
-Margin = Annotated[_Real, Field(ge=0, le=2)]  # a difference of two cosines
-Positive = Annotated[_Real, Field(gt=0, le=1e6)]
-NotNegative = Annotated[_Real, Field(ge=0, le=1e6)]
-Penalty = NotNegative  # weight of a term of a loss
-Share = Annotated[_Real, Field(ge=0, le=1)]  # a part of a whole, or a probability
-InnerShare = Annotated[_Real, Field(gt=0, lt=1)]  # neither nothing nor all of it
-PartShare = Annotated[_Real, Field(ge=0, lt=1)]  # not all of it
-Dropout = PartShare  # probability with which a number is left out
-Temperature = Annotated[_Real, Field(ge=LOWEST_TEMPERATURE, le=100)]  # divides a softmax's scores
-Moment = Annotated[datetime, BeforeValidator(_moment)]  # in UTC without a zone, as plays are
-Seed = Annotated[_Whole, Field(ge=0)]  # that a generator of random numbers starts from
-Seconds = Annotated[_Real, Field(ge=0)]
+# Named types: the API reference shows their names.
+
+#: A number of epochs, tracks or pairs of a batch.
+Count = TypeAliasType("Count", Annotated[_Whole, Field(ge=1, le=10_000_000)])
+#: Rows of a batch that are compared with each other.
+Batch = TypeAliasType("Batch", Annotated[_Whole, Field(ge=2, le=10_000_000)])
+#: Negatives per pair of a batch.
+Negatives = TypeAliasType("Negatives", Annotated[_Whole, Field(ge=1, le=10_000)])
+#: Layers, heads or experts, each with weights of its own.
+Few = TypeAliasType("Few", Annotated[_Whole, Field(ge=1, le=1000)])
+#: Dimensions of a vector.
+Width = TypeAliasType("Width", Annotated[_Whole, Field(ge=1, le=16_384)])
+#: Positions of a sequence, one of them to predict.
+Window = TypeAliasType("Window", Annotated[_Whole, Field(ge=2, le=16_384)])
+#: Dimensions of a vector; none: all of them.
+WidthOrNone = TypeAliasType("WidthOrNone", Annotated[Width | None, BeforeValidator(_or_none)])
+#: Length of an optimiser's step.
+LearningRate = TypeAliasType("LearningRate", Annotated[_Real, Field(gt=0, le=1)])
+#: A difference of two cosines.
+Margin = TypeAliasType("Margin", Annotated[_Real, Field(ge=0, le=2)])
+#: A number above 0.
+Positive = TypeAliasType("Positive", Annotated[_Real, Field(gt=0, le=1e6)])
+#: A number from 0.
+NotNegative = TypeAliasType("NotNegative", Annotated[_Real, Field(ge=0, le=1e6)])
+#: Weight of a term of a loss.
+Penalty = TypeAliasType("Penalty", NotNegative)
+#: A part of a whole, or a probability.
+Share = TypeAliasType("Share", Annotated[_Real, Field(ge=0, le=1)])
+#: A share that is neither nothing nor all of it.
+InnerShare = TypeAliasType("InnerShare", Annotated[_Real, Field(gt=0, lt=1)])
+#: A share that is not all of it.
+PartShare = TypeAliasType("PartShare", Annotated[_Real, Field(ge=0, lt=1)])
+#: Probability with which a number is left out.
+Dropout = TypeAliasType("Dropout", PartShare)
+#: Divides the scores of a softmax.
+Temperature = TypeAliasType("Temperature", Annotated[_Real, Field(ge=LOWEST_TEMPERATURE, le=100)])
+#: A date in UTC without a zone, as plays have it.
+Moment = TypeAliasType("Moment", Annotated[datetime, BeforeValidator(_moment)])
+#: Starts a generator of random numbers.
+Seed = TypeAliasType("Seed", Annotated[_Whole, Field(ge=0)])
+#: Seconds, from 0.
+Seconds = TypeAliasType("Seconds", Annotated[_Real, Field(ge=0)])
 
 
 class Settings:
