@@ -1,6 +1,7 @@
 """The chapter of definitions holds every class, as its docstring states it."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -8,13 +9,12 @@ from mrs.evaluation.libraries import libraries
 from mrs.evaluation.metrics import BEYOND, CLASSES, describe
 from mrs.report import definitions
 
+NOTEBOOK = Path(__file__).parents[2] / "notebooks/definitions.ipynb"
 ALL = [(metric, name) for known in (CLASSES, BEYOND) for metric in known for name in known[metric]]
 
 
-def test_every_class_has_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: list[str] = []
-    monkeypatch.setattr(definitions, "display", lambda text: shown.append(text.data))
-    definitions.show_blocks()
+def test_every_class_has_one_block() -> None:
+    shown = definitions.blocks()
     headings = re.findall(r"^### (.+)$", "\n".join(shown), flags=re.MULTILINE)
     expected = [definitions.title(metric, name) for metric, name in ALL]
     assert headings == expected
@@ -58,15 +58,21 @@ def test_classes_without_a_cutoff_say_so() -> None:
 
 
 def test_the_guide_names_classes_that_there_are() -> None:
-    text = definitions.guide()
-    for advice in (*definitions.GUIDE, *definitions.AVOID):
-        assert f"### {advice.question}\n" in text
-        for metric, name in advice.classes:
-            line = f"- **{definitions.title(metric, name)}**: {describe(metric, name)['Statement']}"
-            assert line in text
+    """Every class that a cell of the notebook names has a statement."""
+    code = NOTEBOOK.read_text(encoding="utf-8")
+    named = [
+        name
+        for call in re.findall(r"statements\(([^)]*)\)", code)
+        for name in re.findall(r'\\"(\w+ \w+)\\"', call)
+    ]
+    assert len(named) == 30
+    lines = definitions.statements(*named).splitlines()
+    for line, name in zip(lines, named, strict=True):
+        statement = describe(*name.split())["Statement"]
+        assert line == f"- **{definitions.title(*name.split())}**: {statement}"
 
 
-def test_the_study_reports_one_class_a_name() -> None:
+def test_the_study_reports_one_class_per_name() -> None:
     assert definitions.defaults().count("(") == 6
     assert "MAP (relevant)" in definitions.defaults()
 

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from matplotlib.figure import Figure
 from worlds import class_frame, random_parts, write_own
 
 from mrs.errors import InputError
-from mrs.report import metrics, orders
-from mrs.report.metrics import FileMetrics, StudyMetrics
+from mrs.report import metrics, metrics_orders
+from mrs.report.metrics import FileMetrics, StudyMetrics, metrics_page
 from mrs.study.results import Results
 from mrs.study.run import run
 from mrs.study.store import Store
@@ -32,10 +33,10 @@ def test_agreement_table() -> None:
         ("map", "k"): [2.0, 3.0, 1.0],
         ("ndcg", "min"): [1.0, 2.0, 3.0],
     }
-    table = metrics.agreement_table(class_frame(values), [10])
+    table = metrics_orders.agreement_table(class_frame(values), [10])
     assert table.rows() == [
         ("MAP", 3, 3, 2, pytest.approx(1 / 3)),
-        (orders.ACROSS, 2, 1, 1, -1.0),
+        (metrics_orders.ACROSS, 2, 1, 1, -1.0),
     ]
 
 
@@ -45,7 +46,7 @@ def test_spread_by_hand() -> None:
     (row,) = metrics.spread_table(class_frame(values)).iter_rows(named=True)
     assert (row["least ratio"], row["median ratio"], row["largest ratio"]) == (1.5, 2.75, 4.0)
     assert (row["of"], row["lowest"], row["highest"]) == ("A", 1.0, 4.0)
-    assert (row["lowest_class"], row["highest_class"]) == ("relevant", "listed")
+    assert (row["lowest class"], row["highest class"]) == ("relevant", "listed")
     assert row["definitions"] == 2
 
 
@@ -70,40 +71,48 @@ def page(folder: Path) -> StudyMetrics:
     results = Results(load_study(folder / "study.yaml"), Store(folder / "store"))
     for spec in results.specs():
         run(spec, results.store, results.dataset)
-    return StudyMetrics(results)
+    return StudyMetrics(str(folder / "study.yaml"), str(folder / "store"))
 
 
 def test_a_page_never_orders_across_blocks(
     page: StudyMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two systems a block: nothing to compare at three, every block for itself at two."""
-    (few,) = page.order()
-    assert few.text.startswith("Fewer than 3 systems")
-    assert few.text.count(": 2") == 5
+    """Two systems per block: nothing to compare at three, every block for itself at two."""
+    assert page.orders() == []
+    assert page.too_few().startswith("Fewer than 3 systems")
+    assert page.too_few().count(": 2") == 5
     monkeypatch.setattr(metrics, "FEWEST_SYSTEMS", 2)
     seen = []
-    boards = orders.boards
+    boards = metrics_orders.boards
     monkeypatch.setattr(metrics, "boards", lambda f: seen.append(f["block"].unique()) or boards(f))
-    sections = page.order()
-    assert len(sections) == 2 * 3 - 1 + 1  # none is one system in cold
+    orders = page.orders()
+    assert len(orders) == 2 * 3 - 1  # without vectors there is one system in cold
+    assert page.too_few().count(": 1") == 1
     assert all(len(blocks) == 1 for blocks in seen)
+    for order in orders:
+        assert order.text().startswith("2 systems, k = ")
+        assert len(order.reversals(clear=True)) <= len(order.reversals(clear=False))
+        assert order.figure() is None or order.agreement.select("^differ.*$").to_numpy().any()
 
 
 def test_a_page_shows_every_class_of_every_system(page: StudyMetrics) -> None:
-    (section,) = page.every_class()
-    assert section.tables[0][0] == "HitRate: every class"
-    for _, table in section.tables:
+    tables = page.every_class()
+    assert next(iter(tables)) == "HitRate: every class"
+    for table in tables.values():
         assert len(table) == len(page.results.cells()) * 2
-    assert "the truth has no ratings" in section.text
-    assert "Precision k = Precision returned" in section.text
-    assert len(page.spread()) == 2
+    assert "the truth has no ratings" in page.notes()
+    assert "Precision k = Precision returned" in page.notes()
+    assert page.scenarios == ["hot", "cold"]
+    assert "Recall" in page.spread("cold")["metric"]
+    assert isinstance(page.spread_figure("cold"), Figure)
     assert "sim:" in page.intro()
 
 
-def test_a_page_without_records(page: StudyMetrics, tmp_path: Path) -> None:
-    empty = StudyMetrics(Results(page.results.study, Store(tmp_path), page.results.dataset))
+def test_a_page_without_records(page: StudyMetrics, folder: Path, tmp_path: Path) -> None:
+    empty = StudyMetrics(str(folder / "study.yaml"), str(tmp_path))
     assert f"**{len(page.results.cells())} systems have no record**" in empty.intro()
-    assert empty.order() == empty.spread() == []
+    assert empty.orders() == empty.scenarios == []
+    assert empty.too_few() == empty.notes() == ""
 
 
 def test_two_files_in_place_of_a_study(tmp_path: Path) -> None:
@@ -113,14 +122,14 @@ def test_two_files_in_place_of_a_study(tmp_path: Path) -> None:
         ranked
     )
     pl.DataFrame({"user_id": [1] * 4, "item_id": [1, 3, 8, 9]}).write_parquet(truth)
-    page = metrics.open_page("", "", ranked, truth, "[2, 4]")  # as papermill's -p gives a list
+    page = metrics_page("", "", ranked, truth, "[2, 4]")  # as papermill's -p gives a list
     assert isinstance(page, FileMetrics)
-    ((_, spread),) = page.spread()[0].tables
-    (recall,) = spread.filter(metric="Recall", k=4).iter_rows(named=True)
+    (recall,) = page.spread("").filter(metric="Recall", k=4).iter_rows(named=True)
     assert (recall["lowest"], recall["highest"], recall["ratio"]) == (0.5, 1.0, 2.0)
-    ((_, every),) = page.every_class()[0].tables
+    (every,) = page.every_class().values()
     assert every.columns == ["metric", "class", "@2", "@4"]
     assert "1 users" in page.intro()
-    assert "one system" in page.order()[0].text
+    assert page.orders() == []
+    assert "one system" in page.too_few()
     with pytest.raises(InputError, match="come together"):
-        metrics.open_page("", "", ranked)
+        metrics_page("", "", ranked)

@@ -16,9 +16,9 @@ LABELS = {name: next(iter(known.values())).label for name, known in (CLASSES | B
 ACROSS = "Across names"
 
 Definition = tuple[str, str]  # metric and class, ("map", "min")
-Leads = Mapping[Definition, np.ndarray]  # bool [n x n] of `classes.clear_leads`
+Leads = Mapping[Definition, np.ndarray]  # bool [n x n] of `metrics_classes.clear_leads`
 
-# One definition a name: those that the study reports.
+# One definition per name: those that the study reports.
 DEFAULTS: list[Definition] = [(name, metric.variant) for name, metric in METRICS.items()]
 
 
@@ -37,10 +37,11 @@ class Reversal:
 
 
 def boards(frame: pl.DataFrame) -> pd.DataFrame:
-    """One row a system, one column a (metric, class): values of one scenario, block and cutoff.
+    """One row per system, one column per (metric, class), of one scenario, block and cutoff.
 
-    `frame` has the columns of `classes.SCHEMA`; rows and columns keep its order. Classes that have
-    no value for some system are left out, and values that differ by rounding alone are made equal.
+    `frame` has the columns of `metrics_classes.SCHEMA`; rows and columns keep its order. Classes
+    that have no value for some system are left out, and values that differ by rounding alone are
+    made equal.
     """
     long = pd.DataFrame(frame.select("cell", "metric", "class", "value").to_dict(as_series=False))
     wide = long.pivot(index="cell", columns=["metric", "class"], values="value")
@@ -136,3 +137,31 @@ def definitions_by_name(board: pd.DataFrame) -> dict[str, list[Definition]]:
         groups.setdefault(LABELS[metric], []).append((metric, name))
     across = [definition for definition in DEFAULTS if definition in board.columns]
     return groups | {ACROSS: across}
+
+
+def agreement_table(frame: pl.DataFrame, ks: Sequence[int]) -> pl.DataFrame:
+    """One row per name: its definitions, their pairs, and at each cutoff those whose orders differ.
+
+    `frame` is of one scenario and block. Columns: name, definitions, pairs, and "differ @k" (pairs
+    with tau-b below 1) and "least tau-b @k" for each k.
+    """
+    rows: dict[str, dict[str, object]] = {}
+    for k in ks:
+        board = boards(frame.filter(k=k))
+        for name, definitions in definitions_by_name(board).items():
+            tau = agreement(board[definitions]).to_numpy()
+            pairs = tau[np.triu_indices(len(definitions), 1)]
+            if not len(pairs):
+                continue
+            row = rows.setdefault(
+                name, {"name": name, "definitions": len(definitions), "pairs": len(pairs)}
+            )
+            row[f"differ @{k}"] = int((pairs < 1 - 1e-9).sum())
+            row[f"least tau-b @{k}"] = None if np.isnan(pairs).all() else float(np.nanmin(pairs))
+    return pl.DataFrame(list(rows.values()))
+
+
+def short_name(definition: Definition, group: str) -> str:
+    """A definition within its group: the class alone under its own name."""
+    metric, name = definition
+    return name if LABELS[metric] == group else f"{LABELS[metric]} {name}"

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from worlds import random_parts, write_own
 
-from mrs.study import classes
+from mrs.report import metrics_classes
 from mrs.study.results import Results
 from mrs.study.run import run
 from mrs.study.store import Record, Store
@@ -49,11 +49,11 @@ def record_of(folder: Path, ranks: list[list[int]], n_relevant: list[int], n: in
 
 def test_classes_of_known_ranks(tmp_path: Path) -> None:
     """Hits at 1 and 3 of three relevant items, one hit at 4 of one, no hit of two; k = 4."""
-    judged = classes.judged(record_of(tmp_path, [[1, 3], [4], []], [3, 1, 2], 200))
+    judged = metrics_classes.judged(record_of(tmp_path, [[1, 3], [4], []], [3, 1, 2], 200))
     assert judged.depth == 100
     assert judged.n_hits[:, -1].tolist() == [2, 1, 0]
     assert judged.n_listed.tolist() == [100, 100, 100]
-    means = classes.class_means(judged, [4])[4]
+    means = metrics_classes.class_means(judged, [4])[4]
     expected = {
         ("hitrate", "any"): 2 / 3,
         ("hitrate", "count"): 3 / 3,
@@ -74,14 +74,14 @@ def test_classes_of_known_ranks(tmp_path: Path) -> None:
 
 def test_lists_end_with_the_candidates(tmp_path: Path) -> None:
     """Four candidates, the hit at rank 2 of one relevant: it beats two of the other three."""
-    judged = classes.judged(record_of(tmp_path, [[2]], [1], 4))
+    judged = metrics_classes.judged(record_of(tmp_path, [[2]], [1], 4))
     assert judged.complete
-    assert classes.class_means(judged, [4])[4]["auc"]["per_user"] == pytest.approx(2 / 3)
+    assert metrics_classes.class_means(judged, [4])[4]["auc"]["per_user"] == pytest.approx(2 / 3)
 
 
 def test_values_agree_with_the_records(results: Results) -> None:
     """The study's own metrics are classes, whose values stand in the records already."""
-    frame = classes.study_classes(results)
+    frame = metrics_classes.study_classes(results)
     own = {
         "hitrate": "any",
         "recall": "relevant",
@@ -97,22 +97,22 @@ def test_values_agree_with_the_records(results: Results) -> None:
                 ]
                 stored = [record.values(f"{metric}@{k}") for record in results.records(cell.runs)]
                 assert value == pytest.approx(np.mean(stored), abs=1e-12)
-    assert frame.columns == list(classes.SCHEMA)
+    assert frame.columns == list(metrics_classes.SCHEMA)
     assert frame["cell"].n_unique() == len(results.cells())
     assert frame.filter(pl.col("recommender") == "KNN")["block"].unique().to_list() == ["file"]
 
 
 def test_what_is_left_out_is_said(results: Results) -> None:
-    left = classes.left_out(results, "cold")
+    left = metrics_classes.left_out(results, "cold")
     assert "ndcg linear" in left["the truth has no ratings"]
-    shown = classes.study_classes(results, "cold")
+    shown = metrics_classes.study_classes(results, "cold")
     assert not len(shown.filter((pl.col("metric") == "ndcg") & (pl.col("class") == "linear")))
 
 
 def test_a_study_without_records_has_no_classes(results: Results, tmp_path: Path) -> None:
     empty = Results(results.study, Store(tmp_path), results.dataset)
-    assert classes.study_classes(empty).is_empty()
-    assert classes.left_out(empty, "hot") == {}
+    assert metrics_classes.study_classes(empty).is_empty()
+    assert metrics_classes.left_out(empty, "hot") == {}
 
 
 def test_paired_differences(results: Results) -> None:
@@ -122,7 +122,7 @@ def test_paired_differences(results: Results) -> None:
         (knn, random, "precision", "micro"),
         (random, knn, "ndcg", "min"),
     ]
-    forward, pooled, backward = classes.differences(results, pairs, 10)
+    forward, pooled, backward = metrics_classes.differences(results, pairs, 10)
     assert pooled is None
     assert forward is not None
     assert backward is not None

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from worlds import class_frame
 
-from mrs.report import orders
-from mrs.report.orders import Reversal
+from mrs.report import metrics_orders as orders
+from mrs.report.metrics_orders import Reversal
 
 
 def test_tau_of_known_orders() -> None:
