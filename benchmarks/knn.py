@@ -19,6 +19,7 @@ import polars as pl
 from measure import Line, gemm_rate, peak_mb, report
 
 from mrs.data.dataset import open_dataset
+from mrs.recommenders.knn import KNN
 from mrs.study.run import run_fit
 from mrs.study.spec import make_spec
 from mrs.study.store import Store
@@ -75,7 +76,7 @@ def main() -> None:
         begin, used = time.perf_counter(), time.process_time()
         dataset = open_dataset(folder)
         specs = [
-            make_spec(dataset, recommender="knn", backend="generated", scenario=scenario)
+            make_spec(dataset, recommender=KNN(), backend="generated", scenario=scenario)
             for scenario in ("hot", "cold")
         ]
         records = run_fit(specs, Store(folder / "store"), dataset, threads=args.threads)

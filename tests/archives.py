@@ -45,12 +45,11 @@ def write_archive(path: Path, runs: Iterable[Run], rungs: dict[str, float]) -> A
     store = Store(path.parent / "store")
     packed = []
     for place, run in enumerate(runs):
-        settings = make_recommender(run.recommender, dict(run.settings)).settings()
+        recommender = make_recommender(run.recommender, dict(run.settings))
         spec = RunSpec(
             dataset=run.world,
             split="temporal",
-            recommender=run.recommender,
-            settings=tuple(sorted(settings.items())),
+            recommender=recommender,
             backend=run.backend,
             scenario=run.scenario,
         )
@@ -67,7 +66,7 @@ def write_archive(path: Path, runs: Iterable[Run], rungs: dict[str, float]) -> A
             "dataset": {"spec": run.world, "name": "demo"},
             "split": spec.split,
             "recommender": run.recommender,
-            "settings": settings,
+            "settings": recommender.settings(),
             "backend": run.backend,
             "scenario": run.scenario,
             "shuffled": False,

@@ -46,6 +46,6 @@ def plant(results: Results, spec: RunSpec, values: list[float], chance: float = 
         "seconds": {"fit": 2.0 if spec.shuffled else 1.0, "rank": 0.5},
         "peak_memory_mb": 100,
         "curve": [],
-        "recommender": spec.recommender,
+        "recommender": spec.recommender.name,
     }
     results.store.write(results.key(spec), info, users)

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
+from specs import make_spec
 
 from mrs.backends.hearing import at_hand, hear_world
 from mrs.backends.musicnn import MusiCNN
 from mrs.data.dataset import open_dataset
 from mrs.study.run import run
-from mrs.study.spec import make_spec
 from mrs.study.store import Store
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")

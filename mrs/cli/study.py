@@ -33,24 +33,24 @@ def run(
     """Run one recommender in one scenario and print its metrics beside chance."""
     from mrs.backends.hearing import hear_world
     from mrs.data.dataset import open_dataset
+    from mrs.published.deviations import recommender_of
     from mrs.study.run import run as run_one
-    from mrs.study.spec import check_k, check_names, make_spec
+    from mrs.study.spec import check_k, check_scenario, make_spec
     from mrs.study.store import Store
 
-    check_names(recommender, scenario, protocol)
+    chosen = recommender_of(recommender, assignments(set_), protocol)
+    check_scenario(chosen, scenario)
     lengths = check_k(_integers(k))
     opened = open_dataset(dataset)
     spec = make_spec(
         opened,
-        recommender=recommender,
+        recommender=chosen,
         scenario=scenario,
         backend=backend,
-        settings=assignments(set_),
         split=split,
         seed=seed,
         shuffled=shuffled,
         k=lengths,
-        protocol=protocol,
     )
     hear_world(opened, [spec.backend] if spec.backend else [])
     record = run_one(spec, Store(store), opened)

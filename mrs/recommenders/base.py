@@ -157,7 +157,8 @@ class Recommender(Settings, ABC):
     scores by construction; their order is drawn with the seed and not the dataset's fixed one.
     `stops_on_cold` says that cold validation tracks, where a split has them, stop the fit.
     `version` is raised when results change. Recommenders of one `family` share a fit, from which
-    each takes its own by `read_out`.
+    each takes its own by `read_out`. `protocol` names what is followed of published code, and
+    `deviations` its single departures; see `mrs.published.deviations`.
     """
 
     name: ClassVar[str]
@@ -169,6 +170,8 @@ class Recommender(Settings, ABC):
     stops_on_cold: ClassVar[bool] = False
     version: ClassVar[int] = 1
     family: ClassVar[str] = ""  # its own name where it is empty
+    protocol: ClassVar[str] = "corrected"
+    deviations: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def title(cls) -> str:

@@ -8,8 +8,6 @@ from typing import Any
 import polars as pl
 
 from mrs.evaluation.bootstrap import difference, interval
-from mrs.published.deviations import recommender_of
-from mrs.recommenders import RECOMMENDERS
 from mrs.report.deviations import signed
 from mrs.report.hyperparameters import plain
 from mrs.report.summary import BLOCKS
@@ -37,7 +35,7 @@ def alternatives(results: Results, scenario: str) -> pl.DataFrame:
         ((mean, low, high),) = interval(values[:, :, None]).rows()
         row: dict[str, Any] = {
             "block": BLOCKS[cell.provenance],
-            "recommender": RECOMMENDERS[cell.recommender.name].label,
+            "recommender": cell.recommender.model.label,
             "backend": cell.card.label if cell.card else None,
             "set": changed(cell.recommender, first.recommender),
             "seeds": len(values),
@@ -66,10 +64,7 @@ def _beside(other: Cell, cell: Cell) -> bool:
 
 def changed(variant: Variant, first: Variant) -> str:
     """What a variant sets otherwise than `first`; for the same, "as elsewhere"."""
-    mine, other = (
-        recommender_of(one.name, dict(one.settings), one.protocol).settings()
-        for one in (variant, first)
-    )
+    mine, other = variant.model.settings(), first.model.settings()
     found = [f"{name} {plain(value)}" for name, value in mine.items() if value != other[name]]
     if variant.protocol != first.protocol:
         found.append(f"protocol {variant.protocol}")

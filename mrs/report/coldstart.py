@@ -15,7 +15,6 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from mrs.evaluation.bootstrap import interval
-from mrs.recommenders import RECOMMENDERS
 from mrs.report.figures import CHANCE, ORACLE, closed, interval_line, legend_below
 from mrs.report.style import WIDTH, line_mark, palette
 from mrs.report.summary import BLOCKS
@@ -57,13 +56,13 @@ READS = {"vectors": "content", "backbone": "a backbone's factors", "artists": "a
 
 def method_name(variant: Variant) -> str:
     """A variant's label, "+ artist" where it has the artist's mean beside the content."""
-    label = RECOMMENDERS[variant.name].label
-    return f"{label} + artist" if dict(variant.settings).get("use_artist") else variant.label
+    has_artist = variant.settings.get("use_artist")
+    return f"{variant.model.label} + artist" if has_artist else variant.label
 
 
 def is_ablation(variant: Variant) -> bool:
     """Whether it is one of several of its recommender with something taken away."""
-    return bool(variant.told_by) and not dict(variant.settings).get("use_artist")
+    return bool(variant.distinct) and not variant.settings.get("use_artist")
 
 
 class ColdStartPage:
@@ -163,7 +162,7 @@ class ColdStartPage:
         """A row a method: what it reads, its source, the settings of the study, a fit's seconds."""
         rows = []
         for variant in self.results.study.recommenders:
-            kind, settings = RECOMMENDERS[variant.name], dict(variant.settings)
+            kind, settings = variant.model, variant.settings
             needs = [what for need, what in READS.items() if need in kind.needs]
             if settings.pop("use_artist", False):
                 needs.append(READS["artists"])

@@ -35,7 +35,7 @@ def by_epochs(results: Results) -> pl.DataFrame:
 
 
 def _epochs(spec: RunSpec) -> int:
-    return int(dict(spec.settings)["backbone_epochs"])
+    return int(spec.settings["backbone_epochs"])
 
 
 def table(found: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,6 @@ import numpy as np
 import polars as pl
 
 from mrs.evaluation.bootstrap import difference
-from mrs.recommenders import RECOMMENDERS
 from mrs.report.coldstart import (
     MAIN,
     REFERENCES,
@@ -40,8 +39,8 @@ def content_text(page: ColdStartPage) -> str:
     by_backend: dict[str, list[tuple[float, str, list[Record]]]] = {}
     for cell in page.results.cells("cold"):
         variant, records = cell.recommender, page.records(cell)
-        needs = RECOMMENDERS[variant.name].needs
-        with_artist = "artists" in needs or dict(variant.settings).get("use_artist")
+        needs = variant.model.needs
+        with_artist = "artists" in needs or variant.settings.get("use_artist")
         if cell.card and records and not with_artist and not is_ablation(variant):
             found = _level(records), method_name(variant), records
             by_backend.setdefault(cell.card.label, []).append(found)
@@ -156,7 +155,7 @@ def ablations(page: ColdStartPage) -> pl.DataFrame:
             other
             for other in page.results.cells(cell.scenario)
             if other.recommender.name == cell.recommender.name
-            and not other.recommender.told_by
+            and not other.recommender.distinct
             and other.backend == cell.backend
         )
         mine, base = page.records(cell), page.records(whole)

@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from mrs.recommenders import make_recommender
 from mrs.report.contrasts import against_variant
 from mrs.report.figures import CHANCE, closed, legend_below
 from mrs.report.style import WIDTH, line_mark, palette
@@ -37,11 +36,11 @@ def pairs(study: Study, setting: str = SETTING, value: Any = None) -> list[Pair]
     """The pairs of variants that differ in a setting alone, one of them with that value."""
     found = []
     for one in study.recommenders:
-        settings = make_recommender(one.name, dict(one.settings)).settings()
+        settings = one.model.settings()
         if setting not in settings or settings[setting] != value:
             continue
         for other in study.recommenders:
-            theirs = make_recommender(other.name, dict(other.settings)).settings()
+            theirs = other.model.settings()
             rest = settings | {setting: theirs.get(setting)}
             alike = (other.name, other.protocol) == (one.name, one.protocol)
             if alike and other != one and theirs == rest:

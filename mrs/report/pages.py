@@ -303,7 +303,7 @@ class _Book:
             "split": self.study.split,
             "backend": cell.backend,
             "recommender": cell.recommender.name,
-            "settings": dict(cell.recommender.settings),
+            "settings": cell.recommender.settings,
             "protocol": cell.recommender.protocol,
             "scenario": cell.scenario,
             "seeds": list(self.study.fits(cell.recommender)),

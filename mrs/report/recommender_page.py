@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from mrs.recommenders import RECOMMENDERS, make_recommender
+from mrs.recommenders import RECOMMENDERS
 from mrs.report import summary
 from mrs.report.alternatives import kept_first_epoch
 from mrs.report.contrasts import against_shuffled
@@ -80,8 +80,7 @@ class RecommenderPage:
 
     def hyperparameters(self) -> pl.DataFrame:
         """One row a hyper-parameter: its value here, its default, what was published, and why."""
-        used = make_recommender(self.variant.name, dict(self.variant.settings)).settings()
-        defaults = make_recommender(self.variant.name, {}).settings()
+        used, defaults = self.variant.model.settings(), self.kind().settings()
         sources = SOURCES.get(self.variant.name, {})
         rows = []
         for name, value in used.items():

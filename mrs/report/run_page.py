@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from mrs.backends.hearing import hear_world
 from mrs.data.dataset import open_dataset
+from mrs.published.deviations import recommender_of
 from mrs.report import summary
 from mrs.report.figures import cell_figure, distribution_figure
 from mrs.report.parameters import integers, mapping, word
@@ -52,13 +53,11 @@ class RunPage:
         opened = open_dataset(dataset)
         make_spec(  # refuses what `mrs run` refuses
             opened,
-            recommender=recommender,
+            recommender=recommender_of(recommender, settings or {}, protocol),
             scenario=scenario,
             backend=backend,
-            settings=settings,
             split=split or None,
             k=list(k),
-            protocol=protocol,
         )
         hear_world(opened, [backend] if backend else [])
         known = opened.truth("oracle") is not None and recommender != "oracle"

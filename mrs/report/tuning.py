@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from mrs.data.dataset import label_of
-from mrs.published.deviations import recommender_of
 from mrs.recommenders import RECOMMENDERS
 from mrs.report.figures import CHANCE, PLAIN, SHUFFLED, closed, legend_below
 from mrs.report.hyperparameters import SOURCES, Source, plain
@@ -106,16 +105,15 @@ class TuningPage:
         """
         rows = [row for variant in self.study.recommenders for row in self._rows(variant)]
         there = {variant.name for variant in self.study.recommenders}
-        for name in RECOMMENDERS:
+        for name, kind in RECOMMENDERS.items():
             if name not in there:
-                rows += self._rows(Variant(name), " (not in this study)")
+                rows += self._rows(Variant(kind()), " (not in this study)")
         return pl.DataFrame(rows)
 
     def _rows(self, variant: Variant, note: str = "") -> list[dict[str, Any]]:
-        used = recommender_of(variant.name, dict(variant.settings), variant.protocol).settings()
         sources = SOURCES.get(variant.name, {})
         rows = []
-        for name, value in used.items():
+        for name, value in variant.model.settings().items():
             source = sources.get(name, Source())
             status, budget = self._status(variant, name, value)
             rows.append(

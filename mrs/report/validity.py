@@ -19,7 +19,6 @@ from matplotlib.figure import Figure
 from mrs.evaluation.bootstrap import t_interval
 from mrs.evaluation.power import share_above_zero, subsample_means
 from mrs.evaluation.significance import POWER, components
-from mrs.recommenders import make_recommender
 from mrs.report.figures import CHANCE, closed, interval_line, legend_below
 from mrs.report.ladder import SCENARIO_MARKS, concordance
 from mrs.report.style import WIDTH, palette
@@ -102,7 +101,7 @@ def labelled(study: str | Path, archive: Archive) -> pl.DataFrame:
     settings = [json.loads(text) for text in archive.runs["settings"]]
     frames = []
     for variant in load_study(study).recommenders:
-        full = make_recommender(variant.name, dict(variant.settings)).settings()
+        full = variant.model.settings()
         same = pl.Series([theirs == full for theirs in settings], dtype=pl.Boolean)
         mine = archive.runs.filter((pl.col("recommender") == variant.name) & same)
         frames.append(mine.with_columns(variant=pl.lit(variant.label)))

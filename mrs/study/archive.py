@@ -9,7 +9,7 @@ the checksum of its bytes.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -57,7 +57,7 @@ LEFT_OUT = ("examples",)  # of run.json: long, and shown of the run's own record
 
 def asked(spec: RunSpec) -> str:
     """What was asked for, and the versions of what answered: a run's name in an archive."""
-    return of_values(asdict(spec) | versions_of(spec))[:20]
+    return of_values(spec.identity() | versions_of(spec.recommender))[:20]
 
 
 @dataclass(frozen=True)
@@ -209,10 +209,10 @@ def _row(spec: RunSpec, record: Record, dataset: Dataset) -> dict[str, Any]:
     users, card = record.users, dataset.card(spec.backend) if spec.backend else None
     ranks = users["hit_ranks"].list.eval(pl.element().filter(pl.element() <= max(spec.k)))
     info = {name: value for name, value in record.info.items() if name not in LEFT_OUT}
-    return asdict(spec) | {
+    return spec.identity() | {
         "asked": asked(spec),
         "info": json.dumps(info, ensure_ascii=False),
-        "settings": json.dumps(dict(spec.settings)),
+        "settings": json.dumps(spec.settings),
         "label": card.label if card else None,
         "origin": card.origin if card else None,
         "embedding_size": card.embedding_size if card else None,

@@ -26,7 +26,7 @@ import polars as pl
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.splits import Split
 from mrs.data.tables import read_csv
-from mrs.recommenders import RECOMMENDERS
+from mrs.recommenders import RECOMMENDERS, make_recommender
 from mrs.study.archive import open_archive
 from mrs.study.results import Results
 from mrs.study.run import run
@@ -70,8 +70,8 @@ def seconds_of(
 ) -> list[float | None]:
     """A fit's seconds: the median of known ones of its recommender, or what `otherwise` says."""
     return [
-        float(np.median(known[spec.recommender]))
-        if known.get(spec.recommender)
+        float(np.median(known[spec.recommender.name]))
+        if known.get(spec.recommender.name)
         else otherwise(spec)
         for spec in fits
     ]
@@ -109,7 +109,7 @@ def estimate(results: Results, fits: Sequence[Sequence[RunSpec]]) -> Estimate:
     totals: dict[str, float] = defaultdict(float)
     for spec, cost in zip(first, costs, strict=True):
         if cost is not None:
-            totals[spec.recommender] += cost
+            totals[spec.recommender.name] += cost
     return Estimate(
         by_recommender=dict(sorted(totals.items(), key=lambda item: -item[1])),
         scaled=sum(seconds for name, seconds in totals.items() if name not in known),
@@ -126,15 +126,15 @@ class Scaled:
 
     def __call__(self, spec: RunSpec) -> float | None:
         """See the class; None for a recommender that the file lacks."""
-        row = _costs().get(spec.recommender)
+        row = _costs().get(spec.recommender.name)
         if row is None:
             return None
-        settings = dict(spec.settings)
+        settings = spec.settings
         epochs = row["epochs"] + settings.get("patience", 0)
         epochs = min(epochs, settings.get("max_epochs", epochs))
-        units = _units(spec.recommender, self.split)
+        units = _units(spec.recommender.name, self.split)
         epoch = row["epoch_seconds"] * units / row["units"]
-        if spec.recommender == "clcrec":
+        if spec.recommender.name == "clcrec":
             n_rows = len(self.split.users) + len(self.split.warm)
             epoch += units / settings["batch_size"] * n_rows * A_ROW
         fitted = epoch * epochs
@@ -147,7 +147,7 @@ def memory(specs: Iterable[RunSpec], dataset: Dataset, split: Split) -> float:
     n_rows = len(split.users) + len(split.warm)
     most = 0.0
     for spec in specs:
-        settings = dict(spec.settings)
+        settings = spec.settings
         width = dataset.card(spec.backend).embedding_size if spec.backend else 0
         read = settings.get("n_components", width) or width
         trained = max(read, settings.get("embedding_size", 0), settings.get("hidden_size", 0))
@@ -219,17 +219,16 @@ def _timed(info: Mapping[str, Any]) -> dict[str, float]:
     settings = {"max_epochs": EPOCHS} if "max_epochs" in info["settings"] else {}
     spec = make_spec(
         dataset,
-        recommender=info["recommender"],
+        recommender=make_recommender(info["recommender"], settings),
         scenario=info["scenario"],
         backend=info["backend"],
-        settings=settings,
         split=info["split"],
     )
     with tempfile.TemporaryDirectory() as name:
         done = run(spec, Store(name), dataset).info
     return {
         "epoch_seconds": _epoch_seconds(done),
-        "units": _units(spec.recommender, split),
+        "units": _units(spec.recommender.name, split),
         "rank_seconds": done["seconds"]["rank"],
         "size": len(split.users) * len(split.warm),
     }

@@ -22,6 +22,7 @@ import typer
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.evaluation.bootstrap import difference
 from mrs.published.deviation_table import DeviationRow, deviations
+from mrs.published.deviations import recommender_of
 from mrs.recommenders import RECOMMENDERS
 from mrs.recommenders.coldstart.base import ColdStart
 from mrs.study.archive import open_archive, pack
@@ -76,7 +77,7 @@ class Pair:
     @property
     def key(self) -> tuple[str, str, str]:
         """The effect that the pair belongs to: deviation, recommender, scenario."""
-        return self.deviation, self.corrected.recommender, self.corrected.scenario
+        return self.deviation, self.corrected.recommender.name, self.corrected.scenario
 
 
 def pairs(study: Study, dataset: Dataset) -> list[Pair]:
@@ -84,7 +85,7 @@ def pairs(study: Study, dataset: Dataset) -> list[Pair]:
 
     Hyper-parameters are those of the study's first variant of each recommender.
     """
-    settings = {variant.name: dict(variant.settings) for variant in reversed(study.recommenders)}
+    settings = {variant.name: variant.settings for variant in reversed(study.recommenders)}
     found = []
     for row in deviations():
         for name in row.recommenders:
@@ -98,13 +99,13 @@ def pairs(study: Study, dataset: Dataset) -> list[Pair]:
                         corrected, published = (
                             make_spec(
                                 dataset,
-                                recommender=name,
+                                recommender=recommender_of(
+                                    name, settings.get(name, {}) | row.settings, protocol
+                                ),
                                 scenario=scenario,
                                 backend=backend,
-                                settings=settings.get(name, {}) | row.settings,
                                 split=split,
                                 seed=seed,
-                                protocol=protocol,
                             )
                             for protocol in ("corrected", _protocol(row))
                         )

@@ -9,7 +9,6 @@ from functools import lru_cache
 from mrs.backends.hearing import hear_world
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.errors import InputError
-from mrs.recommenders import RECOMMENDERS
 from mrs.study.results import Results
 from mrs.study.run import run_fit
 from mrs.study.spec import RunSpec
@@ -34,7 +33,7 @@ def missing_fits(results: Results) -> list[list[RunSpec]]:
 
 def by_fit(specs: Iterable[RunSpec]) -> list[list[RunSpec]]:
     """Runs, each once, grouped by the fit that they share."""
-    groups: dict[RunSpec, list[RunSpec]] = defaultdict(list)
+    groups: dict[tuple, list[RunSpec]] = defaultdict(list)
     for spec in dict.fromkeys(specs):
         groups[spec.fit].append(spec)
     return list(groups.values())
@@ -61,7 +60,7 @@ def _work(
 def _heard(study: Study, workers: int | None) -> Dataset:
     """The study's dataset; where its sound is generated, models at hand are run on it first."""
     dataset = open_dataset(study.dataset)
-    if any("vectors" in RECOMMENDERS[variant.name].needs for variant in study.recommenders):
+    if any("vectors" in variant.model.needs for variant in study.recommenders):
         names = study.backends if study.backends is not None else dataset.backends()
         hear_world(dataset, names, workers)
     return dataset

@@ -17,7 +17,6 @@ import polars as pl
 from mrs.data.digests import of_values
 from mrs.evaluation.bootstrap import spread
 from mrs.evaluation.significance import LEVEL, components, effect_size, first_step, holm
-from mrs.recommenders import RECOMMENDERS
 from mrs.study.results import Cell, Results
 from mrs.study.spec import whole
 
@@ -107,7 +106,7 @@ def references(results: Results, scenario: str) -> list[tuple[str, list[Cell], l
     baseline of `REFERENCES` that the study has.
     """
     cells = [c for c in results.cells(scenario) if len(results.records(c.runs)) == len(c.runs)]
-    trained = [c for c in cells if c.card and RECOMMENDERS[c.recommender.name].stochastic]
+    trained = [c for c in cells if c.card and c.recommender.model.stochastic]
     baselines = {c.recommender.name: c for c in reversed(cells) if not c.card}
     found = []
     for name in REFERENCES[whole(scenario)]:
@@ -197,7 +196,7 @@ def _of_shared_seeds(
     one, other = values[first.slug], values[second.slug]
     assert one is not None
     assert other is not None
-    if all(RECOMMENDERS[cell.recommender.name].stochastic for cell in (first, second)):
+    if all(cell.recommender.model.stochastic for cell in (first, second)):
         seeds = [[spec.seed for spec in cell.runs] for cell in (first, second)]
         shared = [seed for seed in seeds[0] if seed in seeds[1]]
         one = one[[seeds[0].index(seed) for seed in shared]]
@@ -227,7 +226,7 @@ def _described(
     difference = one - other
     n_seeds, n_users = difference.shape
     found, size = components(difference), effect_size(difference.mean(axis=0))
-    drawn = any(RECOMMENDERS[cell.recommender.name].stochastic for cell in (first, second))
+    drawn = any(cell.recommender.model.stochastic for cell in (first, second))
     return {
         "scenario": first.scenario,
         "metric": results.primary(first.scenario),

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mrs.data.dataset import Card, Dataset, open_dataset
-from mrs.recommenders import RECOMMENDERS
 from mrs.study.archive import open_archive
 from mrs.study.spec import PRIMARY, RunSpec, file_name, make_spec, run_key, whole
 from mrs.study.store import Record, Store, stacked
@@ -60,25 +59,22 @@ class Results:
         backends = study.backends if study.backends is not None else self.dataset.backends()
         cells = []
         for variant in study.recommenders:
-            kind = RECOMMENDERS[variant.name]
-            reads = "vectors" in kind.needs
+            reads = "vectors" in variant.model.needs
             for backend in backends if reads else [None]:
                 for scenario in study.scenarios:
-                    if whole(scenario) in kind.scenarios:
+                    if whole(scenario) in variant.model.scenarios:
                         cells.append(self._cell(variant, backend, scenario))
         return cells
 
     def _cell(self, variant: Variant, backend: str | None, scenario: str) -> Cell:
-        seeds = self.study.fits(variant) if RECOMMENDERS[variant.name].stochastic else (0,)
+        seeds = self.study.fits(variant) if variant.model.stochastic else (0,)
         first = make_spec(
             self.dataset,
-            recommender=variant.name,
+            recommender=variant.model,
             scenario=scenario,
             backend=backend,
-            settings=dict(variant.settings),
             split=self.study.split,
             k=self.study.k,
-            protocol=variant.protocol,
         )
         return Cell(
             recommender=variant,

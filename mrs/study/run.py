@@ -19,8 +19,8 @@ from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.splits import Split
 from mrs.data.tables import read_parquet
 from mrs.evaluation.metrics import Judged, chance, evaluate
-from mrs.published.deviations import backbone_of, recommender_of
-from mrs.recommenders import RECOMMENDERS, Fitted, Recommender
+from mrs.published.deviations import backbone_of
+from mrs.recommenders import Fitted, Recommender
 from mrs.recommenders.base import FixedEpochs
 from mrs.study.new_tracks import about_new_tracks, tells_of_new_tracks
 from mrs.study.ranker import Ranker
@@ -72,20 +72,20 @@ def _compute(missing: list[tuple[RunSpec, str]], store: Store, dataset: Dataset)
     spec = missing[0][0]
     split = _cached_split(dataset, spec.split)
     vectors = _vectors(spec, dataset, split)
-    recommender = _recommender(spec)
+    recommender = spec.recommender
     backbone = None
     if "backbone" in recommender.needs:
-        model = backbone_of(dict(spec.settings)["backbone"], spec.recommender, spec.protocol)
-        backbone = _backbone(dataset, spec.split, recommender.backbone_from(model), spec.seed)
+        model = recommender.backbone_from(backbone_of(recommender))
+        backbone = _backbone(dataset, spec.split, model, spec.seed)
     started = time.perf_counter()
     read = None if vectors is None else vectors[recommender.reads(split)]
     shared = recommender.fit(split, read, backbone=backbone, seed=spec.seed)
     fit_seconds = time.perf_counter() - started
-    rankers: dict[str, Ranker] = {}
+    rankers: dict[Recommender, Ranker] = {}
     for one, key in missing:
         if one.recommender not in rankers:
-            reader = _recommender(one)
-            fitted, tie_seed = reader.read_out(shared), one.seed if reader.ties else None
+            fitted = one.recommender.read_out(shared)
+            tie_seed = one.seed if one.recommender.ties else None
             rankers[one.recommender] = Ranker(dataset, split, fitted, vectors, tie_seed)
         ranker = rankers[one.recommender]
         started = time.perf_counter()
@@ -99,17 +99,13 @@ def _compute(missing: list[tuple[RunSpec, str]], store: Store, dataset: Dataset)
         store.write(key, info, users)
 
 
-def _recommender(spec: RunSpec) -> Recommender:
-    return recommender_of(spec.recommender, dict(spec.settings), spec.protocol)
-
-
 def _vectors(spec: RunSpec, dataset: Dataset, split: Split) -> np.ndarray | None:
     """What the recommender reads of all tracks [n_tracks x width], shuffled where asked for.
 
     The control permutes rows among the train tracks and, apart from them, among the cold ones and
     those of cold validation, so that each keeps its own set of vectors.
     """
-    if "truth" in RECOMMENDERS[spec.recommender].needs:
+    if "truth" in spec.recommender.needs:
         return _truth(spec, dataset, split)
     if spec.backend is None:
         return None
@@ -124,7 +120,7 @@ def _vectors(spec: RunSpec, dataset: Dataset, split: Split) -> np.ndarray | None
 
 def _truth(spec: RunSpec, dataset: Dataset, split: Split) -> np.ndarray:
     """The known play probabilities, one row a track, one column a train user."""
-    truth = dataset.truth(spec.recommender)
+    truth = dataset.truth(spec.recommender.name)
     assert truth is not None
     everyone = np.unique(read_parquet(dataset.folder / "listens.parquet", ["user_id"])["user_id"])
     return np.ascontiguousarray(truth[np.searchsorted(everyone, split.users)].T)
@@ -204,16 +200,9 @@ def _describe(
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes there, KiB here
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
     return {
+        **spec.identity(),
         "dataset": {"spec": spec.dataset, "name": dataset.name},
-        "split": spec.split,
-        "recommender": spec.recommender,
-        "settings": dict(spec.settings),
-        "backend": spec.backend,
-        "shuffled": spec.shuffled,
-        "seed": spec.seed,
-        "scenario": spec.scenario,
-        "k": list(spec.k),
-        "protocol": spec.protocol,
+        "settings": spec.settings,
         "command": spec.command(),
         "n_users": len(users),
         "n_candidates": int(users["n_candidates"].max()),  # type: ignore[arg-type]

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from mrs.recommenders import RECOMMENDERS, make_recommender
 from mrs.study.study import Study, Variant
 
 
@@ -136,8 +135,7 @@ class Group:
     @property
     def settings(self) -> dict[str, Any]:
         """All hyper-parameters that the study has now."""
-        first = self.variants[0]
-        return make_recommender(first.name, dict(first.settings)).settings()
+        return self.variants[0].model.settings()
 
     def values(self, trial: int, seed: int) -> dict[str, Any]:
         """What a trial sets of the searched hyper-parameters; trial 0 is the study's present.
@@ -155,7 +153,7 @@ class Group:
         return [
             (variant.name, scenario)
             for variant in self.variants
-            for scenario in RECOMMENDERS[variant.name].scenarios
+            for scenario in variant.model.scenarios
             if scenario in scenarios
         ]
 
@@ -166,9 +164,9 @@ def groups(study: Study) -> list[Group]:
     for variant in study.recommenders:
         if variant.protocol != "corrected":
             continue
-        family = RECOMMENDERS[variant.name].family or variant.name
-        if family in SPACES and set(RECOMMENDERS[variant.name].scenarios) & set(study.scenarios):
-            found.setdefault((family, variant.settings), []).append(variant)
+        family = variant.model.family or variant.name
+        if family in SPACES and set(variant.model.scenarios) & set(study.scenarios):
+            found.setdefault((family, tuple(variant.settings.items())), []).append(variant)
     return [
         Group(
             name=variants[0].slug.replace(variants[0].name, family, 1),

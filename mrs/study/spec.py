@@ -1,14 +1,14 @@
 """What one run is, and the key under which its record lies in the store."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from mrs.data.dataset import Dataset
 from mrs.data.digests import Digests, of_values
 from mrs.errors import InputError
-from mrs.published.deviations import deviations_of, recommender_of
+from mrs.published.deviations import DEVIATIONS, backbone_of
 from mrs.published.deviations.evaluation import COLD_K
-from mrs.recommenders import RECOMMENDERS, make_recommender
+from mrs.recommenders import Recommender
 
 SCENARIOS = ("hot", "cold")
 # Parts of the cold truth by what is known of the track's artist, on the same candidates.
@@ -31,41 +31,63 @@ def file_name(scenario: str) -> str:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One run evaluated in one scenario: everything that decides its digits but the data.
+    """One run evaluated in one scenario: everything that decides its digits except the data.
 
-    `settings` are all of the recommender's hyper-parameters, `backend` is None where it reads no
-    vectors, and `seed` draws the fit and, where `shuffled`, the permutation of the vectors.
-    `protocol` names deviations of published code that are followed; see
-    `mrs.published.deviations`.
+    `backend` is None for a recommender that reads no vectors. `seed` seeds the fit and, where
+    `shuffled`, the permutation of the vectors. `k` are the list lengths of the metrics.
     """
 
     dataset: str
     split: str
-    recommender: str
-    settings: tuple[tuple[str, Any], ...]
+    recommender: Recommender
     backend: str | None
     scenario: str
     seed: int = 0
     shuffled: bool = False
     k: tuple[int, ...] = DEFAULT_K
-    protocol: str = "corrected"
 
     @property
-    def fit(self) -> "RunSpec":
-        """The same for all scenarios, and recommenders of one family, that one fit serves."""
-        family = RECOMMENDERS[self.recommender].family or self.recommender
-        return replace(self, recommender=family, scenario="", k=())
+    def settings(self) -> dict[str, Any]:
+        """All hyper-parameters by name, in alphabetical order."""
+        return dict(sorted(self.recommender.settings().items()))
+
+    def identity(self) -> dict[str, Any]:
+        """The plain values that identify the run: its key and its name in archives hash them."""
+        return {
+            "dataset": self.dataset,
+            "split": self.split,
+            "recommender": self.recommender.name,
+            "settings": tuple(self.settings.items()),
+            "backend": self.backend,
+            "scenario": self.scenario,
+            "seed": self.seed,
+            "shuffled": self.shuffled,
+            "k": self.k,
+            "protocol": self.recommender.protocol,
+        }
+
+    @property
+    def fit(self) -> tuple:
+        """The values that identify the fit, equal for all runs that share it.
+
+        One fit serves all scenarios, list lengths and recommenders of one family.
+        """
+        family = self.recommender.family or self.recommender.name
+        shared = self.identity() | {"recommender": family, "scenario": "", "k": ()}
+        return tuple(shared.values())
 
     def command(self) -> str:
-        """The command that makes the run again."""
+        """The command that repeats the run."""
+        recommender = self.recommender
         words = ["python -m mrs run", f"--dataset {self.dataset}", f"--split {self.split}"]
         words += [f"--backend {self.backend}"] if self.backend else []
-        words += [f"--recommender {self.recommender}", f"--scenario {self.scenario}"]
+        words += [f"--recommender {recommender.name}", f"--scenario {self.scenario}"]
         words += [f"--seed {self.seed}"] if self.seed else []
         words += ["--shuffled"] if self.shuffled else []
-        words += [f"--protocol {self.protocol}"] if self.protocol != "corrected" else []
-        defaults = recommender_of(self.recommender, {}, self.protocol).settings()
-        words += [f"--set {n}={_plain(v)}" for n, v in self.settings if v != defaults[n]]
+        if recommender.deviations:
+            words.append(f"--protocol {recommender.protocol}")
+        defaults = type(recommender)().settings()
+        words += [f"--set {n}={_plain(v)}" for n, v in self.settings.items() if v != defaults[n]]
         words += ["--k " + ",".join(map(str, self.k))] if self.k != DEFAULT_K else []
         return " ".join(words)
 
@@ -81,111 +103,99 @@ def check_k(k: list[int] | tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(set(k)))
 
 
-def check_names(recommender: str, scenario: str, protocol: str = "corrected") -> None:
-    """Raise `InputError` for a name that is unknown or a scenario that cannot be answered."""
-    make_recommender(recommender, {})
+def check_scenario(recommender: Recommender, scenario: str) -> None:
+    """Raise `InputError` for an unknown scenario or one that the recommender cannot answer."""
     known = (*SCENARIOS, *SLICES)
     if scenario not in known:
         raise InputError(f"scenario {scenario!r} is unknown; choose one of {', '.join(known)}")
-    deviations_of(recommender, protocol)
-    answers = RECOMMENDERS[recommender].scenarios
-    if whole(scenario) not in answers:
+    if whole(scenario) not in recommender.scenarios:
         raise InputError(
-            f"recommender {recommender} cannot answer the {whole(scenario)} scenario, "
-            f"only {', '.join(answers)}; choose that or another recommender"
+            f"recommender {recommender.name} cannot answer the {whole(scenario)} scenario, "
+            f"only {', '.join(recommender.scenarios)}; choose that or another recommender"
         )
 
 
 def make_spec(
     dataset: Dataset,
     *,
-    recommender: str,
+    recommender: Recommender,
     scenario: str,
     backend: str | None = None,
-    settings: dict[str, Any] | None = None,
     split: str | None = None,
     seed: int = 0,
     shuffled: bool = False,
     k: list[int] | tuple[int, ...] = DEFAULT_K,
-    protocol: str = "corrected",
 ) -> RunSpec:
-    """Check what was asked for against the dataset and put it in its normal form.
+    """Check a request against the dataset and put it in its normal form.
 
-    In it a backend that the recommender does not read is left out, and so is the seed of a run in
-    which nothing is drawn; `settings` and `k` are those that the protocol uses. Raises
-    `InputError`.
+    The normal form has no backend for a recommender that reads no vectors and seed 0 for a run
+    that draws nothing. Its `k` are those that the protocol reports. Raises `InputError`.
     """
-    check_names(recommender, scenario, protocol)
-    kind = RECOMMENDERS[recommender]
-    full = recommender_of(recommender, settings or {}, protocol).settings()
+    check_scenario(recommender, scenario)
     lengths = check_k(k)
-    chosen = {deviation.name for deviation in deviations_of(recommender, protocol)}
-    if whole(scenario) == "cold" and "cold_k" in chosen:
+    if whole(scenario) == "cold" and "cold_k" in recommender.deviations:
         lengths = check_k((*lengths, *COLD_K))
     if seed < 0:
         raise InputError(f"seed {seed}: must be 0 or more")
-    if "vectors" in kind.needs:
+    name, needs = recommender.name, recommender.needs
+    if "vectors" in needs:
         if backend is None:
             known = ", ".join(dataset.backends()) or "none"
             raise InputError(
-                f"recommender {recommender} reads vectors: name a backend of {dataset.folder} "
-                f"({known})"
+                f"recommender {name} reads vectors: name a backend of {dataset.folder} ({known})"
             )
         dataset.card(backend)
     else:
         if shuffled:
-            raise InputError(f"recommender {recommender} reads no vectors: nothing to shuffle")
+            raise InputError(f"recommender {name} reads no vectors: nothing to shuffle")
         backend = None
-    if (scenario in SLICES or "artists" in kind.needs) and not dataset.knows_artists:
-        what = f"scenario {scenario}" if scenario in SLICES else f"recommender {recommender}"
+    if (scenario in SLICES or "artists" in needs) and not dataset.knows_artists:
+        what = f"scenario {scenario}" if scenario in SLICES else f"recommender {name}"
         raise InputError(
             f"{what} needs each track's artist: add a column artist_id to "
             f"{dataset.folder / 'tracks.parquet'}"
         )
-    if "truth" in kind.needs and dataset.truth(recommender) is None:
+    if "truth" in needs and dataset.truth(name) is None:
         raise InputError(
-            f"recommender {recommender} needs a known truth, which {dataset.folder} does not hold; "
+            f"recommender {name} needs a known truth, which {dataset.folder} does not hold; "
             "only the generated world has one"
         )
     return RunSpec(
         dataset=dataset.spec,
         split=dataset.split_name(split),
         recommender=recommender,
-        settings=tuple(sorted(full.items())),
         backend=backend,
         scenario=scenario,
-        seed=seed if kind.stochastic or shuffled else 0,
+        seed=seed if recommender.stochastic or shuffled else 0,
         shuffled=shuffled,
         k=lengths,
-        protocol=protocol,
     )
 
 
-def versions_of(spec: RunSpec) -> dict[str, Any]:
-    """The versions of everything that computes a run."""
-    kind = RECOMMENDERS[spec.recommender]
-    values: dict[str, Any] = {"versions": [EVALUATION_VERSION, kind.version]}
-    followed = deviations_of(spec.recommender, spec.protocol)
-    if followed:
-        values["deviations"] = {deviation.name: deviation.version for deviation in followed}
-    if "backbone" in kind.needs:
-        values["backbone_version"] = RECOMMENDERS[dict(spec.settings)["backbone"]].version
+def versions_of(recommender: Recommender) -> dict[str, Any]:
+    """The versions of everything that computes a recommender's runs."""
+    values: dict[str, Any] = {"versions": [EVALUATION_VERSION, recommender.version]}
+    if recommender.deviations:
+        values["deviations"] = {name: DEVIATIONS[name].version for name in recommender.deviations}
+    if "backbone" in recommender.needs:
+        values["backbone_version"] = backbone_of(recommender).version
     return values
 
 
 def run_key(spec: RunSpec, dataset: Dataset, digests: Digests) -> str:
-    """The key of a run: a hash of what was asked for, the inputs' content and the versions."""
-    values = asdict(spec) | {
+    """The key of a run: a hash of its identity, its inputs' content and all versions."""
+    recommender = spec.recommender
+    values = spec.identity() | {
         "dataset": dataset.name,
         "split_content": dataset.split_digest(spec.split, digests),
     }
-    values |= versions_of(spec)
+    values |= versions_of(recommender)
     if not dataset.generated:
         values["listeners"] = "rows"  # records from before kept the ids of the data
-    if RECOMMENDERS[spec.recommender].stops_on_cold and dataset.validates_cold(spec.split):
+    if recommender.stops_on_cold and dataset.validates_cold(spec.split):
         values["stopped_by"] = "cold validation"  # records from before may know hot validation
     if spec.backend:
         values["vectors"] = dataset.vector_digest(spec.backend, digests)
-    if "truth" in RECOMMENDERS[spec.recommender].needs:
-        values["truth"] = dataset.truth_digest(spec.recommender, digests)
+    if "truth" in recommender.needs:
+        values["truth"] = dataset.truth_digest(recommender.name, digests)
     return of_values(values)[:20]

@@ -10,14 +10,16 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    InstanceOf,
     ValidationError,
+    field_serializer,
     field_validator,
     model_validator,
 )
 
 from mrs.errors import InputError
 from mrs.published.deviations import recommender_of
-from mrs.recommenders import RECOMMENDERS
+from mrs.recommenders import Recommender
 from mrs.study.spec import DEFAULT_K, SCENARIOS, SLICES, check_k
 
 
@@ -32,28 +34,43 @@ Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], AfterValidator(_disti
 
 @dataclass(frozen=True)
 class Variant:
-    """A recommender with the hyper-parameters and the protocol that a study sets.
+    """A recommender of a study.
 
-    Its name alone tells it apart, unless the study has it several times: then the settings named
-    in `told_by` do, those that not all of them share.
+    `given` names the hyper-parameters that the study file sets. `distinct` names those of them
+    that not all of the study's rows of the same recommender share: label and slug show them.
     """
 
-    name: str
-    settings: tuple[tuple[str, Any], ...] = ()
-    told_by: tuple[str, ...] = ()
-    protocol: str = "corrected"
+    model: Recommender
+    given: tuple[str, ...] = ()
+    distinct: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The recommender's name."""
+        return self.model.name
+
+    @property
+    def protocol(self) -> str:
+        """The protocol that the recommender follows."""
+        return self.model.protocol
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The hyper-parameters that the study file sets."""
+        full = self.model.settings()
+        return {name: full[name] for name in self.given}
 
     def _marks(self, equals: str) -> list[str]:
-        shown = [(name, value) for name, value in self.settings if name in self.told_by]
+        shown = [(name, value) for name, value in self.settings.items() if name in self.distinct]
         if self.protocol != "corrected":
             shown.append(("protocol", self.protocol))
         return [f"{name}{equals}{str(value).lower()}" for name, value in shown]
 
     @property
     def label(self) -> str:
-        """The name that tables show."""
+        """The name in tables."""
         marks = self._marks("=")
-        return RECOMMENDERS[self.name].label + (f" ({', '.join(marks)})" if marks else "")
+        return self.model.label + (f" ({', '.join(marks)})" if marks else "")
 
     @property
     def slug(self) -> str:
@@ -80,7 +97,7 @@ class Study(BaseModel):
     dataset: str = "demo"
     split: str | None = None
     backends: Annotated[tuple[str, ...], AfterValidator(_distinct)] | None = None
-    recommenders: tuple[Variant, ...]
+    recommenders: tuple[InstanceOf[Variant], ...]
     scenarios: Annotated[tuple[str, ...], AfterValidator(_distinct)] = SCENARIOS
     seeds: Seeds = Field(default=(0,), min_length=1)
     shuffled_seeds: Seeds = ()
@@ -97,21 +114,26 @@ class Study(BaseModel):
             raise ValueError("list at least one recommender")
         pairs = [(e, {}) if isinstance(e, str) else next(iter(e.items())) for e in entries]
         chosen = []
-        for name, given in pairs:
-            settings = dict(given or {})
-            protocol = str(settings.pop("protocol", "corrected"))
-            full = recommender_of(name, settings, protocol).settings()
-            chosen.append((name, {(key, full[key]) for key in settings}, protocol))
+        for name, settings in pairs:
+            given = dict(settings or {})
+            protocol = str(given.pop("protocol", "corrected"))
+            model = recommender_of(name, given, protocol)
+            full = model.settings()
+            chosen.append((model, {(key, full[key]) for key in given}))
         shared: dict[str, set[tuple[str, Any]]] = {}
-        for name, mine, _ in chosen:
-            shared[name] = shared.get(name, mine) & mine
+        for model, mine in chosen:
+            shared[model.name] = shared.get(model.name, mine) & mine
         variants = [
-            Variant(name, tuple(sorted(mine)), tuple(sorted(dict(mine - shared[name]))), protocol)
-            for name, mine, protocol in chosen
+            Variant(model, tuple(sorted(dict(mine))), tuple(sorted(dict(mine - shared[model.name]))))
+            for model, mine in chosen
         ]
         if len({variant.slug for variant in variants}) < len(variants):
             raise ValueError("a recommender stands there twice with the same settings")
         return variants
+
+    @field_serializer("recommenders")
+    def _entries(self, variants: tuple[Variant, ...]) -> list[dict[str, Any]]:
+        return [{one.name: one.settings | {"protocol": one.protocol}} for one in variants]
 
     @model_validator(mode="after")
     def _known_exceptions(self) -> "Study":

@@ -23,7 +23,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -41,6 +41,7 @@ from mrs.data.pseudo_cold import pseudo_cold_split, validation_split
 from mrs.data.splits import Split
 from mrs.data.surrogates import HELDOUT_R2, STAND_INS
 from mrs.errors import InputError
+from mrs.published.deviations import backbone_of
 from mrs.recommenders import RECOMMENDERS, Fitted, Recommender, make_recommender
 from mrs.recommenders.base import FixedEpochs
 from mrs.study.ranker import Ranker
@@ -141,8 +142,8 @@ def plan(study: Study, dataset: Dataset, trials: int, seed: int) -> list[Trial]:
         for group in found:
             name = group.variants[0].name
             values = group.values(number, seed)
-            settings = make_recommender(name, group.settings | values).settings()
-            reads = "vectors" in RECOMMENDERS[name].needs
+            settings = replace(group.variants[0].model, **values).settings()  # type: ignore[type-var]
+            reads = "vectors" in group.variants[0].model.needs
             if reads and not backends:
                 raise InputError(f"{dataset.folder}: has no vectors, which {name} reads")
             fits = [(b, 0) for b in backends] if reads else [(None, s) for s in range(FITS)]
@@ -218,7 +219,7 @@ def fit_and_score(job: Job) -> dict[str, Any]:
     recommender = make_recommender(job.cells[0][0], settings)
     backbone = None
     if "backbone" in recommender.needs:
-        model = recommender.backbone_from(make_recommender(settings["backbone"], {}))
+        model = recommender.backbone_from(backbone_of(recommender))
         backbone = _backbone(job.dataset, job.split, job.cold, model, job.seed)
     vectors = dataset.vectors(job.backend) if job.backend else None
     import lightning  # noqa: F401 - takes seconds, which are not the first fit's
@@ -238,14 +239,13 @@ def fit_and_score(job: Job) -> dict[str, Any]:
     for name, scenario in job.cells:
         spec = make_spec(
             dataset,
-            recommender=name,
+            recommender=make_recommender(name, settings),
             scenario=scenario,
             backend=job.backend,
-            settings=settings,
             split=job.split,
             seed=job.seed,
         )
-        fitted = make_recommender(name, settings).read_out(shared)
+        fitted = spec.recommender.read_out(shared)
         row: dict[str, Any] = {"recommender": name, "scenario": scenario}
         row["metric"] = PRIMARY[scenario]
         if np.isfinite(fitted.users()).all() and np.isfinite(fitted.items()).all():

@@ -150,7 +150,7 @@ class TuningRecord:
                 continue
             best = self.values(group.name, self.chosen(group.name))
             for variant in group.variants:
-                settings = dict(variant.settings) | _set(group, best)
+                settings = variant.settings | _set(group, best)
                 text = yaml.safe_dump(settings, default_flow_style=True, sort_keys=True, width=999)
                 lines.append(f"  - {variant.name}: {text.strip()}")
         return "\n".join(lines)

@@ -106,7 +106,7 @@ def test_the_losses_stand_beside_the_default_study(monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(ROOT)
     results = open_alternatives("studies/demo.yaml", "results", "bimodal_content")
     assert results is not None
-    losses = {dict(variant.settings).get("loss", "adcl") for variant in results.study.recommenders}
+    losses = {variant.settings.get("loss", "adcl") for variant in results.study.recommenders}
     assert losses == {"adcl", "adclw", "dcl", "dclw", "sdcl", "sdclw"}
     assert open_alternatives("studies/demo.yaml", "results", "knn") is None
     assert open_alternatives("studies/small.yaml", "results", "bimodal_content") is None

@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 from typed import in_module
 
-from mrs.recommenders import make_recommender
 from mrs.report import artist_variance
 from mrs.report.artist_variance import RATIOS, ArtistVariancePage, missing_text, open_page
 from mrs.report.coldstart import method_name
@@ -40,7 +39,7 @@ class Planted:
                         value = content * (1 + share)
                     elif name == "ACARec":
                         value = rng.random(n_users) + share
-                    full = make_recommender(variant.name, dict(variant.settings)).settings()
+                    full = variant.model.settings()
                     rows.append(
                         {
                             "place": len(rows),

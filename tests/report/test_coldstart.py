@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from typed import in_module, in_notebook
 
 from mrs.data.dataset import open_dataset
+from mrs.recommenders.coldstart.deepmusic import DeepMusic
+from mrs.recommenders.knn import KNN
 from mrs.report import coldstart_tracks as tracks
 from mrs.report.coldstart import METRICS, STUDIES, ColdStartPage
 from mrs.report.style import GENERATED, use_style
@@ -81,7 +83,7 @@ def plant(spec: RunSpec, place: int, store: Store, key: str) -> None:
         schema_overrides={"hit_ranks": pl.List(pl.UInt32)},
     )
     info = {
-        "recommender": spec.recommender,
+        "recommender": spec.recommender.name,
         "k": list(spec.k),
         "n_users": n,
         "machine": "a machine",
@@ -106,7 +108,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         results = Results(study, store, dataset)
         runs = []
         for place, spec in enumerate(dict.fromkeys(results.specs())):
-            if dict(spec.settings).get("fusion") == "glu" and spec.backend == "muq":
+            if spec.settings.get("fusion") == "glu" and spec.backend == "muq":
                 continue
             plant(spec, place, store, results.key(spec))
             record = results.record(spec)
@@ -163,7 +165,7 @@ def test_artist_pairs_are_ratios_of_the_table(page: ColdStartPage) -> None:
 def test_methods_of_content_alone_are_ranked_by_backend(page: ColdStartPage) -> None:
     """DeepMusic is the only one in the study; with its artist it reads more than content."""
     assert tracks.content_text(page) == ""
-    variants = (Variant("knn"), Variant("deepmusic"))
+    variants = (Variant(KNN()), Variant(DeepMusic()))
     study = page.results.study.model_copy(update={"recommenders": variants})
     other = Results(study, Store("ranked"))
     level = {"knn": 0.5, "deepmusic": 1.0}

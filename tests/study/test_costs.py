@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from specs import make_spec
 from worlds import random_parts, write_own
 
 from mrs.data.dataset import Dataset, open_dataset
@@ -10,7 +11,7 @@ from mrs.study import costs
 from mrs.study.archive import pack
 from mrs.study.results import Results
 from mrs.study.run import run
-from mrs.study.spec import RunSpec, make_spec
+from mrs.study.spec import RunSpec
 from mrs.study.store import Store
 from mrs.study.study import Study
 
@@ -29,7 +30,7 @@ def spec(dataset: Dataset, recommender: str, **settings: object) -> RunSpec:
 def test_known_times_come_first(dataset: Dataset) -> None:
     known = {"elsa": [1.0, 5.0, 2.0]}
     fits = [spec(dataset, "elsa"), spec(dataset, "als"), spec(dataset, "popularity")]
-    assert costs.seconds_of(fits, known, lambda s: 7.0 if s.recommender == "als" else None) == [
+    assert costs.seconds_of(fits, known, lambda s: 7.0 if s.recommender.name == "als" else None) == [
         2.0,
         7.0,
         None,

@@ -61,19 +61,17 @@ def test_pairs_differ_in_the_protocol_alone(measured: Measured):
     # cold_k: KNN on two backends, one seed; frozen_flags: two backends, scenarios and seeds
     assert len(found) == 2 + 2 * 2 * 2
     for pair in found:
-        assert pair.corrected.protocol == "corrected"
+        assert pair.corrected.recommender.protocol == "corrected"
         if pair.deviation == "cold_k":
             assert pair.published == pair.corrected
             assert (pair.metric, pair.published_metric) == ("ndcg@20", "ndcg@50")
         else:
-            assert pair.published.protocol == f"published:{pair.deviation}"
+            assert pair.published.recommender.protocol == f"published:{pair.deviation}"
             assert pair.metric == pair.published_metric
-        ours, theirs = vars(pair.corrected), vars(pair.published)
+        ours, theirs = pair.corrected.identity(), pair.published.identity()
         differ = {name for name in ours if ours[name] != theirs[name]}
         assert differ <= {"protocol", "settings"}
-    settings = dict(
-        next(pair for pair in found if pair.deviation == "frozen_flags").corrected.settings
-    )
+    settings = next(pair for pair in found if pair.deviation == "frozen_flags").corrected.settings
     assert (settings["max_epochs"], settings["train_users"]) == (2, True)
 
 

@@ -24,8 +24,8 @@ pytestmark = pytest.mark.skipif(
 def test_popularity_and_random_on_real_listening(tmp_path: Path) -> None:
     study = load_study(ROOT / "studies" / "music4all-february.yaml", dataset=str(MUSIC4ALL))
     results = Results(study, Store(tmp_path / "store"))
-    quick = [s for s in results.specs() if s.recommender in ("popularity", "random", "als")]
-    records = {s.recommender: run(s, results.store, results.dataset) for s in quick}
+    quick = [s for s in results.specs() if s.recommender.name in ("popularity", "random", "als")]
+    records = {s.recommender.name: run(s, results.store, results.dataset) for s in quick}
     for record in records.values():
         assert (record.info["n_users"], record.info["provenance"]["listens"]) == (367, "real")
         assert record.info["examples"] == []

@@ -97,7 +97,7 @@ def test_a_changed_parameter_runs_only_its_recommender(done: Results, tmp_path: 
     path = tmp_path / "changed.yaml"
     path.write_text(changed.format(dataset=done.study.dataset))
     plan = make_plan(Results(load_study(path), done.store))
-    assert {spec.recommender for fit in plan.fits for spec in fit} == {"random"}
+    assert {spec.recommender.name for fit in plan.fits for spec in fit} == {"random"}
     assert (plan.n_missing, len(plan.fits)) == (4, 2)  # two seeds, each serves both scenarios
 
 

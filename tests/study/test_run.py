@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from specs import make_spec
 from worlds import random_parts, write_authors, write_own
 
 from mrs.data.dataset import open_dataset
@@ -13,7 +14,7 @@ from mrs.errors import InputError
 from mrs.evaluation.metrics import chance
 from mrs.study.ranker import candidates_and_truth
 from mrs.study.run import run, run_fit
-from mrs.study.spec import RunSpec, make_spec
+from mrs.study.spec import RunSpec
 from mrs.study.store import Store
 
 KS = (1, 3, 5, 10)

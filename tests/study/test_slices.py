@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from specs import make_spec
 from worlds import random_parts, write_own
 
 from mrs.data.dataset import Dataset, open_dataset
@@ -16,7 +17,7 @@ from mrs.recommenders import RECOMMENDERS
 from mrs.study.ranker import candidates_and_truth, slice_rows
 from mrs.study.results import Results
 from mrs.study.run import run, run_fit
-from mrs.study.spec import SLICES, RunSpec, make_spec, run_key
+from mrs.study.spec import SLICES, RunSpec, run_key
 from mrs.study.store import Record, Store
 from mrs.study.study import Study
 

@@ -17,6 +17,7 @@ from mrs.errors import InputError
 from mrs.evaluation.metrics import Judged, chance, evaluate
 from mrs.evaluation.ranking import factor_scores, top_k
 from mrs.recommenders import make_recommender
+from mrs.recommenders.als import ALS
 from mrs.recommenders.training import validation_ndcg
 from mrs.study import tune as tuning
 from mrs.study.store import Store
@@ -90,7 +91,7 @@ def test_equal_budgets_and_trial_0(tmp_path: Path) -> None:
     assert [job.backend for job in planned[0].jobs] == ["mert", "muq", "jukebox"]
     assert [(job.backend, job.seed) for job in planned[1].jobs] == [(None, 0), (None, 1), (None, 2)]
     for trial, variant in zip(planned[:3], results.study.recommenders[1:4], strict=True):
-        present = make_recommender(variant.name, dict(variant.settings)).settings()
+        present = variant.model.settings()
         assert dict(trial.jobs[0].settings) == present
     more = plan(results.study, results.dataset, trials=6, seed=0)
     assert more[: len(planned)] == planned  # more trials keep those that were done
@@ -234,18 +235,13 @@ def test_a_fit_that_explodes_is_never_chosen(
 
         items = users
 
-    class Recommender:
-        needs = frozenset[str]()
-
-        def fit(self, *arguments: Any, **named: Any) -> Broken:
+    class Exploding(ALS):
+        def fit(self, *arguments: Any, **named: Any) -> Any:
             return Broken()
-
-        def read_out(self, fitted: Broken) -> Broken:
-            return fitted
 
     study = load_study(path)
     job = plan(study, open_dataset(study.dataset), 1, 0)[2].jobs[0]
-    monkeypatch.setattr(tuning, "make_recommender", lambda *_: Recommender())
+    monkeypatch.setattr(tuning, "make_recommender", lambda *_: Exploding())
     assert np.isnan(fit_and_score(job)["cells"][0]["score"])
 
 

@@ -6,7 +6,8 @@ deviations that concern the recommender, but for those that stand alone) or "pub
 one alone).
 """
 
-from functools import lru_cache
+from dataclasses import fields, make_dataclass
+from functools import cache
 from typing import Any
 
 from mrs.errors import InputError
@@ -80,10 +81,10 @@ def recommender_of(name: str, settings: dict[str, Any], protocol: str = CORRECTE
     deviation sets to another value.
     """
     clean = make_recommender(name, settings)
-    chosen = deviations_of(name, protocol)
-    if not chosen:
+    if protocol == CORRECTED:
         return clean
-    forced = {key: value for deviation in chosen for key, value in deviation.forced.items()}
+    kind = _published(type(clean), protocol)
+    forced = {key: value for d in deviations_of(name, protocol) for key, value in d.forced.items()}
     values = clean.settings()
     for key in set(settings) & set(forced):
         if values[key] != forced[key]:
@@ -91,16 +92,41 @@ def recommender_of(name: str, settings: dict[str, Any], protocol: str = CORRECTE
                 f"recommender {name}: protocol {protocol!r} sets {key}={forced[key]}; "
                 f"leave {key} out or choose another protocol"
             )
-    return _mixed(type(clean), sum((d.mixins(name) for d in chosen), ()))(**values | forced)
+    return kind(**values | forced)
 
 
-def backbone_of(name: str, recommender: str, protocol: str) -> Recommender:
+def backbone_of(recommender: Recommender) -> Recommender:
     """The backbone of a recommender, with default hyper-parameters, under its protocol."""
-    mixins = [d.backbone_mixin for d in deviations_of(recommender, protocol) if d.backbone_mixin]
-    return _mixed(RECOMMENDERS[name], tuple(mixin for of, mixin in mixins if of == name))()
+    name = recommender.settings()["backbone"]
+    mixins = [DEVIATIONS[deviation].backbone_mixin for deviation in recommender.deviations]
+    return _mixed(RECOMMENDERS[name], tuple(one[1] for one in mixins if one and one[0] == name))()
 
 
-@lru_cache
+@cache
+def _published(clean: type[Recommender], protocol: str) -> type[Recommender]:
+    """The class that follows a protocol; the values that the protocol sets are its defaults."""
+    chosen = deviations_of(clean.name, protocol)
+    types = {entry.name: entry.type for entry in fields(clean)}  # type: ignore[arg-type]
+    forced = {key: value for d in chosen for key, value in d.forced.items()}
+    return make_dataclass(
+        f"Published{clean.__name__}",
+        [(key, types[key], value) for key, value in forced.items()],
+        bases=(*(mixin for d in chosen for mixin in d.mixins(clean.name)), clean),
+        namespace={
+            "protocol": protocol,
+            "deviations": tuple(d.name for d in chosen),
+            "__reduce__": _remake,
+        },
+        frozen=True,
+    )
+
+
+def _remake(made: Recommender) -> tuple:
+    """How to unpickle a recommender as published: its class is no attribute of a module."""
+    return recommender_of, (made.name, made.settings(), made.protocol)
+
+
+@cache
 def _mixed(clean: type[Recommender], mixins: tuple[type, ...]) -> type[Recommender]:
     """The clean class below the mixins, the same class each time."""
     return type(f"Published{clean.__name__}", (*mixins, clean), {}) if mixins else clean

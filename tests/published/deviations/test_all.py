@@ -63,7 +63,7 @@ def fit(of: str, protocol: str, seed: int = 0) -> Fitted:
     recommender = recommender_of(of, settings, protocol)
     backbone = None
     if "backbone" in kind.needs:
-        backbone = backbone_of("elsa", of, protocol).fit(split, seed=seed)
+        backbone = backbone_of(replace(recommender, backbone="elsa")).fit(split, seed=seed)
     read = vectors(split)[recommender.reads(split)] if "vectors" in kind.needs else None
     return recommender.fit(split, read, backbone=backbone, seed=seed)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from specs import make_spec
 from worlds import random_parts, write_authors
 
 from mrs.data.dataset import open_dataset
 from mrs.study.run import run
-from mrs.study.spec import make_spec
 from mrs.study.store import Store
 
 K = 20

@@ -84,8 +84,8 @@ def test_other_losses_stay_two_way() -> None:
 
 def fitted(name: str, protocol: str) -> FittedBimodal:
     split = checkerboard()
-    backbone = backbone_of("elsa", name, protocol).fit(split, seed=0)
     recommender = recommender_of(name, FEW, protocol)
+    backbone = backbone_of(recommender).fit(split, seed=0)
     found = recommender.fit(split, colours(split.warm, split), backbone=backbone, seed=0)
     assert isinstance(found, FittedBimodal)
     return found
@@ -118,7 +118,7 @@ def test_the_raw_backbone_is_the_same_fit_before_its_rows_are_scaled() -> None:
     split = checkerboard()
     split = replace(split, val=split.hot_test)
     clean, raw = (
-        backbone_of("elsa", "bimodal_content", protocol).fit(split, seed=0)
+        backbone_of(recommender_of("bimodal_content", {}, protocol)).fit(split, seed=0)
         for protocol in ("corrected", "published:raw_backbone")
     )
     assert clean.curve == raw.curve
@@ -130,7 +130,7 @@ def test_the_raw_backbone_is_the_same_fit_before_its_rows_are_scaled() -> None:
 
 def test_other_deviations_leave_the_backbone_alone() -> None:
     names = ["corrected", "published:raw_inference", "published:training_loss_stop"]
-    kinds = {type(backbone_of("elsa", "bimodal_content", protocol)) for protocol in names}
+    kinds = {type(backbone_of(recommender_of("bimodal_content", {}, protocol))) for protocol in names}
     assert len(kinds) == 1
 
 
@@ -139,7 +139,7 @@ def test_without_validation_the_training_loss_is_watched() -> None:
     split = replace(split, val=split.hot_test)
     assert len(split.without_validation().val) == 0
     assert len(split.val) > 0
-    backbone = backbone_of("elsa", "bimodal_content", "corrected").fit(split, seed=0)
+    backbone = backbone_of(recommender_of("bimodal_content", {}, "corrected")).fit(split, seed=0)
     names = []
     for protocol in ("corrected", "published:training_loss_stop"):
         recommender = recommender_of("bimodal_content", FEW, protocol)

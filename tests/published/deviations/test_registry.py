@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from specs import make_spec
 
 from mrs.errors import InputError
 from mrs.published.deviations import DEVIATIONS, deviations_of, recommender_of
 from mrs.recommenders import RECOMMENDERS
-from mrs.study.spec import make_spec, run_key
+from mrs.study.spec import run_key
 
 # Made before there were protocols: records under these keys must stay valid.
 CORRECTED_KEYS = {
