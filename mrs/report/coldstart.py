@@ -152,7 +152,7 @@ class ColdStartPage:
         also = f" and {unknown} fits of unknown length" if costs and unknown else ""
         return (
             f"**{len(lacking)} fits are missing** ({', '.join(names)}): "
-            f"`python -m mrs grid --study {self.study_file}`, then `python -m mrs.study.archive "
+            f"`python -m mrs grid --study {self.study_file}`, then `python studies/make_archive.py "
             f"{self.study_file}`; {hours}{also}."
         )
 

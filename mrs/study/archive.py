@@ -1,10 +1,10 @@
-"""What takes hours, computed once: many records in one parquet file that comes with the project.
+"""Precomputed runs, packed into one parquet file that comes with the project.
 
-Per user an archive keeps the ranks of the hits, the number of relevant tracks and that of the
-candidates; every metric and its chance level follow from those when a record is read. Its runs are
-found by what was asked for, not by the content of their inputs, so that they are found on a machine
-where vectors differ in their last digits. Only runs on generated worlds are kept. The file carries
-the checksum of its bytes.
+Per user an archive keeps the ranks of the hits, the number of relevant tracks and the number of
+candidates; every metric and its chance level follow from those when a record is read. Runs are
+found by their identity, not by the content of their inputs, so that they are found on a machine
+where vectors differ in their last digits. Only runs on generated worlds are archived. The file
+carries the checksum of its bytes.
 """
 
 import json
@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
-import typer
 
 from mrs.data.dataset import Card, Dataset
 from mrs.data.digests import of_values, replacing
@@ -229,26 +228,3 @@ def _seconds(runs: Sequence[tuple[RunSpec, Record, Dataset]]) -> float:
     """Worker seconds: each fit once, however many runs share it."""
     fits = {(d.spec, spec.fit): record.info["seconds"]["fit"] for spec, record, d in runs}
     return sum(fits.values()) + sum(record.info["seconds"]["rank"] for _, record, _ in runs)
-
-
-def main(
-    study: Annotated[Path, typer.Argument(help="a study file that names its archive")],
-    store: Annotated[Path, typer.Option(help="the run store")] = Path("results"),
-) -> None:
-    """Pack what a study's grid has in the store into the study's archive."""
-    from mrs.study.results import open_results
-
-    results = open_results(str(study), str(store))
-    if results.study.archive is None:
-        raise InputError(f"{study}: names no archive; write `archive: {study.stem}.parquet`")
-    runs = [
-        (spec, record, results.dataset)
-        for spec in dict.fromkeys(results.specs())
-        if (record := results.record(spec)) is not None
-    ]
-    command = f"python -m mrs grid --study {study.as_posix()}"
-    print(pack(runs, results.study.archive, command=command).about)
-
-
-if __name__ == "__main__":
-    typer.run(main)

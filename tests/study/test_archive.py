@@ -1,4 +1,6 @@
 import json
+import runpy
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -8,13 +10,13 @@ import worlds
 from mrs.data.dataset import open_dataset
 from mrs.errors import InputError
 from mrs.recommenders.knn import KNN
-from mrs.study import archive as module
 from mrs.study.archive import Archive, asked, pack
 from mrs.study.grid import make_plan, run_grid
 from mrs.study.results import Results
 from mrs.study.store import Store
 from mrs.study.study import load_study
 
+MAKE_ARCHIVE = runpy.run_path(str(Path(__file__).parents[2] / "studies/make_archive.py"))["main"]
 WORLD = "demo:n_users=60,n_tracks=90,n_artists=20,n_cold=20"
 STUDY = """
 title: small
@@ -35,7 +37,7 @@ def folder(tmp_path_factory):
         patch.setenv("MRS_DATA", str(folder / "data"))
         (folder / "small.yaml").write_text(STUDY.format(world=WORLD), encoding="utf-8")
         run_grid(load_study(folder / "small.yaml"), Store(folder / "store"), workers=1)
-        module.main(folder / "small.yaml", folder / "store")
+        MAKE_ARCHIVE(folder / "small.yaml", folder / "store")
     return folder
 
 
@@ -143,4 +145,4 @@ class TestArchive:
         text = (folder / "small.yaml").read_text().replace("archive: small.parquet", "")
         (tmp_path / "bare.yaml").write_text(text)
         with pytest.raises(InputError, match="names no archive"):
-            module.main(tmp_path / "bare.yaml", tmp_path)
+            MAKE_ARCHIVE(tmp_path / "bare.yaml", tmp_path)
