@@ -5,30 +5,28 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from typing import NoReturn
 
 import typer
 
-from mrs.cli import audio, data, study
+from mrs.cli import audio, book, data, study
 from mrs.errors import InputError, storage_error
 
 app = typer.Typer(
-    help="Pretrained audio representations in music recommendation.",
+    help="Evaluate pretrained audio embeddings in music recommendation.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-data_app = typer.Typer(help="Fetch datasets, look at dataset folders.", no_args_is_help=True)
+data_app = typer.Typer(help="Fetch, reduce, check and describe datasets.", no_args_is_help=True)
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     study.run,
     study.grid,
     study.tune,
-    study.book,
     study.metrics,
-    study.claims,
-    study.compare,
     audio.embed,
     audio.encode,
     audio.extract,
@@ -46,6 +44,9 @@ for command in COMMANDS:
 for command in DATA_COMMANDS:
     data_app.command()(command)
 app.add_typer(data_app, name="data")
+book.register(app)
+for entry in entry_points(group="mrs.commands"):  # of other packages: functions of the app
+    entry.load()(app)
 
 
 class Stopped(BaseException):
@@ -67,7 +68,7 @@ def main() -> None:
         _end(" ".join(str(error).split()), 2)
     except Stopped as stopped:
         _end(
-            "stopped; what was kept so far stays, and the same command continues",
+            "stopped; completed work is kept, and the same command resumes it",
             128 + stopped.args[0],
         )
     except Exception as error:
@@ -88,7 +89,7 @@ def _end(said: str, status: int) -> NoReturn:
 
 
 def _suit_terminal() -> None:
-    """Print on a terminal of any encoding: what it lacks is escaped, tables are drawn in ASCII."""
+    """Print on a terminal of any encoding: escape what it lacks, draw tables in ASCII."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

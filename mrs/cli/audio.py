@@ -1,4 +1,4 @@
-"""Commands from audio to vectors, and to factors of new tracks."""
+"""Commands that compute vectors of audio and factors of new tracks."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mrs.cli.options import (
+    BackendArgument,
     BackendSettings,
     WeightsOption,
     WorkersOption,
@@ -14,20 +15,20 @@ from mrs.cli.options import (
     warn_of_stand_ins,
 )
 
-MOST_SKIPPED = 5  # skipped files that are named one a line
+MOST_SKIPPED = 5  # skipped files that are named, one per line
 
 
 def embed(
-    backend: Annotated[str, typer.Argument(help="mfcc, musicnn ...")],
+    backend: BackendArgument,
     files: Annotated[list[Path], typer.Argument(help="audio files")],
-    out: Annotated[Path, typer.Option(help="the .npy file to write; its card goes beside it")],
+    out: Annotated[Path, typer.Option(help=".npy file to write, with its card beside it")],
     frames: Annotated[
-        bool, typer.Option("--frames", help="all time frames of all files, stacked in order")
+        bool, typer.Option("--frames", help="write all time frames, stacked in the order of files")
     ] = False,
     weights: WeightsOption = None,
     set_: BackendSettings = None,
 ) -> None:
-    """Compute the vectors of audio files: one row a file, in their order."""
+    """Compute the vectors of audio files: one row per file, in their order."""
     from mrs.backends import make_backend
     from mrs.backends.embed import embed_files
 
@@ -43,13 +44,13 @@ def embed(
 
 def encode(
     model: Annotated[Path, typer.Option(help="folder of a saved recommender")],
-    vectors: Annotated[Path, typer.Option(help=".npy, one row a new track")],
-    out: Annotated[Path, typer.Option(help="the .npy file to write, one row of factors a track")],
+    vectors: Annotated[Path, typer.Option(help=".npy, one row per new track")],
+    out: Annotated[Path, typer.Option(help=".npy file to write, one row of factors per track")],
     artists: Annotated[
-        Path | None, typer.Option(help="CSV with artist_id, one row a track in the same order")
+        Path | None, typer.Option(help="CSV with artist_id, one row per track in the same order")
     ] = None,
 ) -> None:
-    """Place new tracks by a saved recommender: their factors, in bounded memory."""
+    """Compute the factors of new tracks with a saved recommender, in bounded memory."""
     from mrs.recommenders.encoding import encode_file, load_fitted
 
     n_tracks, width, n_unknown = encode_file(load_fitted(model), vectors, artists, out)
@@ -59,14 +60,14 @@ def encode(
 
 def extract(
     dataset: Annotated[
-        str, typer.Option(help="a folder or a name; tracks.parquet names the audio")
+        str, typer.Option(help="folder or name; its tracks.parquet names the audio files")
     ],
-    backend: Annotated[str, typer.Option(help="mfcc, musicnn ...")],
+    backend: Annotated[str, typer.Option(help="name, such as mfcc or musicnn")],
     workers: WorkersOption = None,
     weights: WeightsOption = None,
     set_: BackendSettings = None,
 ) -> None:
-    """Compute a dataset's vectors from its audio; what was interrupted continues."""
+    """Compute a dataset's vectors from its audio; resumes an interrupted extraction."""
     from mrs.backends import make_backend
     from mrs.backends.extract import extract as extract_vectors
     from mrs.data.dataset import open_dataset
@@ -77,14 +78,14 @@ def extract(
     warn_of_stand_ins(
         f"skipped {n_skipped} of {done.n_tracks} tracks ({done.reasons()})", n_skipped, done.path
     )
-    print(f"{done.path}: {done.n_tracks - n_skipped} of {done.n_tracks} tracks heard")
+    print(f"{done.path}: {done.n_tracks - n_skipped} of {done.n_tracks} tracks computed")
 
 
 def weights(
-    backend: Annotated[str, typer.Argument(help="mfcc, musicnn ...")],
-    folder: Annotated[Path | None, typer.Option("--to", help="where they go")] = None,
+    backend: BackendArgument,
+    folder: Annotated[Path | None, typer.Option("--to", help="folder to write")] = None,
 ) -> None:
-    """Fetch a backend's weights; what was interrupted continues."""
+    """Fetch a backend's weights; resumes an interrupted download."""
     from mrs.backends import BACKENDS, make_backend
     from mrs.backends.weights import fetch
 

@@ -1,24 +1,28 @@
 """Commands on datasets."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mrs.cli.options import warn_of_stand_ins
+from mrs.cli.options import DatasetArgument, warn_of_stand_ins
 from mrs.errors import InputError
+
+# What other packages print of a split, from the dataset's name, the split's and its `split_table`.
+SPLIT_NOTES: list[Callable[[str, str, Any], None]] = []
 
 
 def fetch(
-    name: Annotated[str | None, typer.Argument(help="a public dataset; default: list them")] = None,
+    name: Annotated[str | None, typer.Argument(help="public dataset (default: list them)")] = None,
     into: Annotated[
-        Path | None, typer.Option(help="folder of the files; default: data/downloads/NAME")
+        Path | None, typer.Option(help="folder to write (default: data/downloads/NAME)")
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option(help="files to fetch instead, such as 'id_mfcc*'; repeat it")
+        list[str] | None, typer.Option(help="only these files, such as 'id_mfcc*'; repeatable")
     ] = None,
 ) -> None:
-    """Fetch a public dataset's files; says the licence first, continues what was interrupted."""
+    """Fetch a public dataset: print its licence, then download, resuming where interrupted."""
     from mrs.data.sources import fetch_dataset, overview
 
     if name is None:
@@ -29,17 +33,17 @@ def fetch(
 
 def reduce(
     layout: Annotated[str, typer.Argument(help="music4all-onion or yambda-50m")],
-    source: Annotated[Path, typer.Argument(help="the folder of the published files")],
-    folder: Annotated[Path, typer.Argument(help="the dataset folder to write")],
+    source: Annotated[Path, typer.Argument(help="folder of the published files")],
+    folder: Annotated[Path, typer.Argument(help="dataset folder to write")],
     protocol: Annotated[
-        str, typer.Option(help="published: what counts as a play as in arXiv 2604.07090's code")
+        str, typer.Option(help="published: count plays as the code of arXiv 2604.07090 does")
     ] = "corrected",
     events: Annotated[
         str,
-        typer.Option(help="likes: of yambda-50m, what users liked in place of what they played"),
+        typer.Option(help="likes: use the likes of yambda-50m instead of its plays"),
     ] = "listens",
 ) -> None:
-    """Make a dataset folder of a large public dataset: plays in the window, tracks, artists."""
+    """Reduce a large public dataset to a dataset folder of plays, tracks and artists."""
     from mrs.data.dataset import open_dataset
     from mrs.data.music4all import reduce_onion
     from mrs.data.yambda import reduce_yambda
@@ -58,10 +62,10 @@ def reduce(
 
 
 def embeddings(
-    dataset: Annotated[str, typer.Argument(help="a folder or a name")],
-    files: Annotated[list[Path], typer.Argument(help="feature files, id_NAME.tsv.bz2")],
+    dataset: DatasetArgument,
+    files: Annotated[list[Path], typer.Argument(help="feature files named id_NAME.tsv.bz2")],
 ) -> None:
-    """Add Music4All-Onion's public feature files to a dataset, as embeddings/onion_NAME.npy."""
+    """Add feature files of Music4All-Onion to a dataset as embeddings/onion_NAME.npy."""
     from mrs.data.dataset import open_dataset
     from mrs.data.onion_features import add_features
 
@@ -75,8 +79,8 @@ def embeddings(
         print(f"{added.path}: {added.n_tracks - n_skipped} of {added.n_tracks} tracks")
 
 
-def verify(dataset: Annotated[str, typer.Argument(help="a folder or a name")]) -> None:
-    """Check every file of a dataset."""
+def verify(dataset: DatasetArgument) -> None:
+    """Check every file of a dataset against its checksums and schema."""
     from mrs.data.dataset import open_dataset
     from mrs.data.describe import verify as verify_files
 
@@ -84,8 +88,8 @@ def verify(dataset: Annotated[str, typer.Argument(help="a folder or a name")]) -
         print(line)
 
 
-def describe(dataset: Annotated[str, typer.Argument(help="a folder or a name")]) -> None:
-    """Print a dataset's card: origin, licence, splits beside published counts, backends."""
+def describe(dataset: DatasetArgument) -> None:
+    """Print a dataset's card: origin, licence, split sizes and backends."""
     from mrs.data import describe as card
     from mrs.data.cards import card_of
     from mrs.data.dataset import open_dataset
@@ -94,29 +98,26 @@ def describe(dataset: Annotated[str, typer.Argument(help="a folder or a name")])
     for fact, value in card.facts(opened).iter_rows():
         print(f"{fact}: {value}")
     if known := card_of(opened):
-        print("\nwhat should be known of it, and where that is from")
+        print("\nknown limitations, with sources")
         for about, text, source in known.table().iter_rows():
             print(f"{about}: {text} [{source}]")
     _print_splits(opened)
-    _print_table(card.backend_table(opened))
+    print_table(card.backend_table(opened))
 
 
 def _print_splits(opened: Any) -> None:
-    """The sizes of a dataset's splits, beside the published ones where there are such."""
+    """Print the sizes of a dataset's splits."""
     from mrs.data.describe import split_table
-    from mrs.published import split_counts
 
     for name in opened.splits():
         table = split_table(opened.split(name))
-        _print_table(table, f"split {name}")
-        published = split_counts.beside(opened.name, name, table)
-        if len(published):
-            _print_table(published, f"split {name}, here and published")
-        if note := split_counts.note(opened.name, name):
-            print(note)
+        print_table(table, f"split {name}")
+        for note in SPLIT_NOTES:
+            note(opened.name, name, table)
 
 
-def _print_table(table: Any, title: str = "") -> None:
+def print_table(table: Any, title: str = "") -> None:
+    """Print a whole frame under its title."""
     import polars as pl
 
     with pl.Config(

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what is said alike."""
+"""Options and messages that several commands share."""
 
 import sys
 from pathlib import Path
@@ -8,16 +8,21 @@ import typer
 
 from mrs.errors import InputError
 
-DatasetOption = Annotated[str, typer.Option(help="a folder, `demo`, or `demo:seed=1,n_users=400`")]
-StoreOption = Annotated[Path, typer.Option(help="the run store")]
-StudyOption = Annotated[Path, typer.Option(help="the study file")]
+DatasetOption = Annotated[str, typer.Option(help="folder, `demo` or `demo:seed=1,n_users=400`")]
+StoreOption = Annotated[Path, typer.Option(help="folder of the run store")]
+SplitOption = Annotated[str | None, typer.Option(help="name of a split (default: the first)")]
+LengthsOption = Annotated[str, typer.Option(help="list lengths")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON object")]
+DatasetArgument = Annotated[str, typer.Argument(help="folder or name of a dataset")]
+BackendArgument = Annotated[str, typer.Argument(help="name, such as mfcc or musicnn")]
+StudyOption = Annotated[Path, typer.Option(help="study file")]
 WeightsOption = Annotated[
-    Path | None, typer.Option(help="folder of the model's weights; default: where they are fetched")
+    Path | None, typer.Option(help="folder of the weights (default: where they are fetched to)")
 ]
 BackendSettings = Annotated[
-    list[str] | None, typer.Option("--set", help="a setting of the backend, name=value")
+    list[str] | None, typer.Option("--set", help="backend setting as name=value; repeatable")
 ]
-WorkersOption = Annotated[int | None, typer.Option(help="worker processes; default: one a core")]
+WorkersOption = Annotated[int | None, typer.Option(help="worker processes (default: one per core)")]
 
 
 def assignments(texts: list[str] | None) -> dict[str, str]:
@@ -32,7 +37,7 @@ def assignments(texts: list[str] | None) -> dict[str, str]:
 
 
 def warn_of_stand_ins(what: str, n_skipped: int, vectors: Path) -> None:
-    """Say on stderr that tracks have another's row, where some do."""
+    """Warn on stderr where tracks have a copy of another track's row."""
     from mrs.data.stand_ins import report_file
 
     if n_skipped:

@@ -1,4 +1,4 @@
-"""Commands on runs, studies, metrics and claims."""
+"""Commands on runs, studies and metrics."""
 
 import json
 import os
@@ -8,27 +8,36 @@ from typing import Annotated, Any
 
 import typer
 
-from mrs.cli.options import DatasetOption, StoreOption, StudyOption, WorkersOption, assignments
+from mrs.cli.options import (
+    DatasetOption,
+    JsonOption,
+    LengthsOption,
+    SplitOption,
+    StoreOption,
+    StudyOption,
+    WorkersOption,
+    assignments,
+)
 from mrs.errors import InputError
 
 
 def run(
-    recommender: Annotated[str, typer.Option(help="knn, popularity ...")],
-    scenario: Annotated[str, typer.Option(help="hot, cold, or a slice such as cold/discovery")],
+    recommender: Annotated[str, typer.Option(help="name, such as knn or popularity")],
+    scenario: Annotated[str, typer.Option(help="hot, cold or a slice such as cold/discovery")],
     dataset: DatasetOption = "demo",
-    backend: Annotated[str | None, typer.Option(help="whose vectors are read")] = None,
-    split: Annotated[str | None, typer.Option(help="a split; default: the first")] = None,
-    seed: Annotated[int, typer.Option(help="draws the fit and the shuffling")] = 0,
-    shuffled: Annotated[bool, typer.Option("--shuffled", help="permute the vectors")] = False,
+    backend: Annotated[str | None, typer.Option(help="embedding backend, such as musicnn")] = None,
+    split: SplitOption = None,
+    seed: Annotated[int, typer.Option(help="random seed for fitting and for shuffling")] = 0,
+    shuffled: Annotated[bool, typer.Option("--shuffled", help="permute the vectors among tracks")] = False,
     protocol: Annotated[
         str, typer.Option(help="corrected, published or published:NAME")
     ] = "corrected",
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="a hyper-parameter, name=value")
+        list[str] | None, typer.Option("--set", help="hyper-parameter as name=value; repeatable")
     ] = None,
-    k: Annotated[str, typer.Option(help="list lengths")] = "10,20,50",
+    k: LengthsOption = "10,20,50",
     store: StoreOption = Path("results"),
-    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    json_: JsonOption = False,
 ) -> None:
     """Run one recommender in one scenario and print its metrics beside chance."""
     from mrs.backends.hearing import hear_world
@@ -62,13 +71,13 @@ def grid(
     study: StudyOption,
     workers: WorkersOption = None,
     store: StoreOption = Path("results"),
-    dataset: Annotated[str | None, typer.Option(help="in place of the study's dataset")] = None,
-    estimate: Annotated[bool, typer.Option("--estimate", help="only say what is missing")] = False,
+    dataset: Annotated[str | None, typer.Option(help="dataset instead of the study's")] = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="only print what is missing and its cost")] = False,
     run_timeout: Annotated[
-        float | None, typer.Option(help="seconds after which a fit is ended; default: never")
+        float | None, typer.Option(help="seconds after which a fit is stopped (default: none)")
     ] = None,
 ) -> None:
-    """Compute the runs of a study that the store lacks."""
+    """Compute the runs of a study that are missing from the store."""
     from mrs.recommenders import RECOMMENDERS
     from mrs.study.costs import estimate as estimate_of
     from mrs.study.grid import make_plan, run_grid
@@ -85,17 +94,17 @@ def grid(
         print(f"{plan.n_missing} of {plan.n_runs} runs missing, in {len(plan.fits)} fits")
         print(
             f"about {_duration(cost.seconds)} of one worker, {_duration(cost.seconds / n)} with "
-            f"{n}; {cost.memory / 1e9:.1f} GB of memory a worker"
+            f"{n}; {cost.memory / 1e9:.1f} GB of memory per worker"
         )
         for name, seconds in cost.by_recommender.items():
             print(f"  {RECOMMENDERS[name].label}: {_duration(seconds)}")
         if cost.scaled:
             print(
-                f"of it {_duration(cost.scaled)} scaled from the generated world's fits on one "
-                "thread: rough, and less with more threads or a GPU"
+                f"of these, {_duration(cost.scaled)} are scaled from the generated world's fits on one "
+                "thread: a rough figure, lower with more threads or a GPU"
             )
         if cost.unknown:
-            print(f"and {cost.unknown} fits of recommenders that nothing is known of")
+            print(f"and {cost.unknown} fits of recommenders whose cost is unknown")
         return
     results = run_grid(loaded, Store(store), workers, run_timeout=run_timeout)
     print(f"{len(results.specs())} runs of {study} are in {store}")
@@ -103,16 +112,19 @@ def grid(
 
 def tune(
     study: StudyOption,
-    trials: Annotated[int, typer.Option(help="of every recommender, the present among them")] = 16,
+    trials: Annotated[int, typer.Option(help="trials per recommender, including the current settings")] = 16,
     workers: WorkersOption = None,
     store: StoreOption = Path("results"),
     dataset: Annotated[
         str | None,
-        typer.Option(help="to search on; default: the study's, of a generated one another seed"),
+        typer.Option(
+            help="dataset to search on (default: the study's; for a generated world, the one with "
+            "the next seed)"
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="draws the trials")] = 0,
+    seed: Annotated[int, typer.Option(help="random seed of the trials")] = 0,
 ) -> None:
-    """Search hyper-parameters on validation pairs, with as many trials for every recommender."""
+    """Search hyper-parameters on validation pairs, with equally many trials per recommender."""
     from mrs.study.store import Store
     from mrs.study.study import load_study
     from mrs.study.tune import tune as search
@@ -124,33 +136,19 @@ def tune(
     print(f"\nall trials: {tuning_file(study)}")
 
 
-def book(
-    study: StudyOption = Path("studies/demo.yaml"),
-    workers: WorkersOption = None,
-    store: StoreOption = Path("results"),
-    strict: Annotated[bool, typer.Option("--strict", help="warnings are errors")] = False,
-) -> None:
-    """Compute what is missing, execute the notebooks and build the book."""
-    from mrs.report.book import build_book
-    from mrs.study.store import Store
-
-    index = build_book(study, Store(store), workers=workers, strict=strict)
-    print(f"the book: {index}")
-
-
 def metrics(
-    ranked: Annotated[Path, typer.Option(help="parquet: user_id, track_id, rank or score")],
-    truth: Annotated[Path, typer.Option(help="parquet: user_id, track_id, and where known rating")],
-    k: Annotated[str, typer.Option(help="list lengths")] = "10,20,50",
+    ranked: Annotated[Path, typer.Option(help="parquet file: user_id, track_id, rank or score")],
+    truth: Annotated[Path, typer.Option(help="parquet file: user_id, track_id and optionally rating")],
+    k: LengthsOption = "10,20,50",
     n_items: Annotated[
-        int | None, typer.Option(help="items that could be listed; default: those of both files")
+        int | None, typer.Option(help="number of rankable items (default: the items of both files)")
     ] = None,
     users: Annotated[
-        str, typer.Option(help="all: a missing list is an empty one; with-list: left out")
+        str, typer.Option(help="all: users without a list score 0; with-list: they are left out")
     ] = "all",
-    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    json_: JsonOption = False,
 ) -> None:
-    """Every class of every metric for ranked lists and truth of any origin."""
+    """Compute every metric in every definition, from ranked lists and their truth."""
     from mrs.evaluation.files import file_means
 
     found = file_means(ranked, truth, _integers(k), n_items=n_items, users=users)
@@ -160,58 +158,6 @@ def metrics(
     for note in found.notes:
         print(f"mrs: {note}", file=sys.stderr)
     print(found.as_text())
-
-
-def claims(
-    claim: Annotated[str | None, typer.Argument(help="the id of one; default: all")] = None,
-    store: StoreOption = Path("results"),
-    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
-) -> None:
-    """Which claims of the papers hold: kind, source, tolerance, what was found, verdict."""
-    from mrs.published.claims import KINDS, find, load
-    from mrs.published.judge import by_kind, judge_all, tally
-    from mrs.study.evidence import ARCHIVES, gather
-    from mrs.study.store import Store
-
-    chosen = find(claim) if claim else load()
-    judged = judge_all(chosen, gather(Store(store), ARCHIVES))
-    if json_:
-        print(json.dumps([one.as_json() for one in judged], indent=1))
-    elif claim:
-        print(judged[0].as_text())
-    else:
-        for kind, mine in by_kind(judged).items():
-            print(f"{KINDS[kind].capitalize()} ({len(mine)} claims): {tally(mine)}\n")
-            print("\n\n".join(one.as_text() for one in mine), end="\n\n")
-
-
-def compare(
-    vectors: Annotated[Path, typer.Option(help=".npy, one row a track; NAME.json is its card")],
-    dataset: DatasetOption = "demo",
-    ids: Annotated[Path | None, typer.Option(help="CSV with track_id: whose the rows are")] = None,
-    split: Annotated[str | None, typer.Option(help="a split; default: the first")] = None,
-    store: StoreOption = Path("results"),
-    page: Annotated[
-        Path | None, typer.Option(help="where the page goes; default: build/compare/NAME.html")
-    ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
-) -> None:
-    """Do these vectors help, beyond chance, shuffled vectors, MFCC and plain listening?"""
-    from mrs.report.compare import open_page, write_page
-
-    asked = {
-        "dataset": dataset,
-        "vectors": str(vectors),
-        "ids": str(ids or ""),
-        "split": split or "",
-    }
-    found = open_page(**asked, store=str(store))
-    for warning in found.checks.warnings:
-        print(f"mrs: {warning}", file=sys.stderr)
-    target = page or Path("build/compare") / f"{vectors.stem}.html"
-    write_page(target, asked | {"store": str(store)}, f"Do {found.label} vectors help?")
-    as_json = json.dumps(found.as_json() | {"page": str(target)}, indent=1)
-    print(as_json if json_ else f"{found.as_text()}\n\nthe page: {target}")
 
 
 def _duration(seconds: float) -> str:

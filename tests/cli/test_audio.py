@@ -57,7 +57,7 @@ def test_extract_writes_vectors_that_a_run_reads(mrs: Call, tmp_path: Path) -> N
     words = ["extract", "--dataset", "own", "--backend", "mfcc", "--workers", "1"]
     done = mrs(*words, cwd=tmp_path)
     assert done.returncode == 0
-    assert done.stdout == "own/embeddings/mfcc.npy: 51 of 52 tracks heard\n"
+    assert done.stdout == "own/embeddings/mfcc.npy: 51 of 52 tracks computed\n"
     assert "skipped 1 of 52 tracks (corrupt 1), see own/embeddings/mfcc.skipped.csv" in done.stderr
     out = json.loads(mrs(*swap(RUN, backend="mfcc"), "--json", cwd=tmp_path).stdout)
     assert out["n_users"] > 0

@@ -95,7 +95,7 @@ def test_grid_estimate_computes_nothing(mrs: Call, folder: Path) -> None:
     done = mrs("grid", "--study", "s.yaml", "--estimate", cwd=folder)
     assert done.returncode == 0
     assert done.stdout.startswith("4 of 4 runs missing, in 2 fits\nabout ")
-    assert "GB of memory a worker" in done.stdout
+    assert "GB of memory per worker" in done.stdout
     assert "\n  KNN: less than a second\n" in done.stdout
     assert not list((folder / "results").glob("[!.]*/run.json"))
 
