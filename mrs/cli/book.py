@@ -82,7 +82,9 @@ def claims(
 def compare(
     vectors: Annotated[Path, typer.Option(help=".npy, one row per track; NAME.json is its card")],
     dataset: DatasetOption = "demo",
-    ids: Annotated[Path | None, typer.Option(help="CSV with track_id, one per row of the vectors")] = None,
+    ids: Annotated[
+        Path | None, typer.Option(help="CSV with track_id, one per row of the vectors")
+    ] = None,
     split: SplitOption = None,
     store: StoreOption = Path("results"),
     page: Annotated[
@@ -90,7 +92,7 @@ def compare(
     ] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Compare your vectors with chance, shuffled vectors, MFCC and a recommender without vectors."""
+    """Compare your vectors with chance, shuffled vectors, MFCC and plain listening."""
     with _installed():
         from mrs.report.compare import open_page, write_page
 
@@ -110,7 +112,7 @@ def compare(
 
 
 def print_published_counts(dataset: str, split: str, table: Any) -> None:
-    """Print a split's published counts beside those of `table`, where a paper's authors give any."""
+    """Print the counts that a paper's authors publish of a split beside those of `table`."""
     from mrs.published import split_counts
 
     published = split_counts.beside(dataset, split, table)

@@ -28,7 +28,9 @@ def run(
     backend: Annotated[str | None, typer.Option(help="embedding backend, such as musicnn")] = None,
     split: SplitOption = None,
     seed: Annotated[int, typer.Option(help="random seed for fitting and for shuffling")] = 0,
-    shuffled: Annotated[bool, typer.Option("--shuffled", help="permute the vectors among tracks")] = False,
+    shuffled: Annotated[
+        bool, typer.Option("--shuffled", help="permute the vectors among tracks")
+    ] = False,
     protocol: Annotated[
         str, typer.Option(help="corrected, published or published:NAME")
     ] = "corrected",
@@ -72,7 +74,9 @@ def grid(
     workers: WorkersOption = None,
     store: StoreOption = Path("results"),
     dataset: Annotated[str | None, typer.Option(help="dataset instead of the study's")] = None,
-    estimate: Annotated[bool, typer.Option("--estimate", help="only print what is missing and its cost")] = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="only print what is missing and its cost")
+    ] = False,
     run_timeout: Annotated[
         float | None, typer.Option(help="seconds after which a fit is stopped (default: none)")
     ] = None,
@@ -100,8 +104,8 @@ def grid(
             print(f"  {RECOMMENDERS[name].label}: {_duration(seconds)}")
         if cost.scaled:
             print(
-                f"of these, {_duration(cost.scaled)} are scaled from the generated world's fits on one "
-                "thread: a rough figure, lower with more threads or a GPU"
+                f"of these, {_duration(cost.scaled)} are scaled from fits of the generated world on "
+                "one thread: a rough figure, lower with more threads or a GPU"
             )
         if cost.unknown:
             print(f"and {cost.unknown} fits of recommenders whose cost is unknown")
@@ -112,7 +116,9 @@ def grid(
 
 def tune(
     study: StudyOption,
-    trials: Annotated[int, typer.Option(help="trials per recommender, including the current settings")] = 16,
+    trials: Annotated[
+        int, typer.Option(help="trials per recommender, including the current settings")
+    ] = 16,
     workers: WorkersOption = None,
     store: StoreOption = Path("results"),
     dataset: Annotated[
@@ -138,7 +144,9 @@ def tune(
 
 def metrics(
     ranked: Annotated[Path, typer.Option(help="parquet file: user_id, track_id, rank or score")],
-    truth: Annotated[Path, typer.Option(help="parquet file: user_id, track_id and optionally rating")],
+    truth: Annotated[
+        Path, typer.Option(help="parquet file: user_id, track_id and optionally rating")
+    ],
     k: LengthsOption = "10,20,50",
     n_items: Annotated[
         int | None, typer.Option(help="number of rankable items (default: the items of both files)")

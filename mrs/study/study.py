@@ -123,10 +123,10 @@ class Study(BaseModel):
         shared: dict[str, set[tuple[str, Any]]] = {}
         for model, mine in chosen:
             shared[model.name] = shared.get(model.name, mine) & mine
-        variants = [
-            Variant(model, tuple(sorted(dict(mine))), tuple(sorted(dict(mine - shared[model.name]))))
-            for model, mine in chosen
-        ]
+        variants = []
+        for model, mine in chosen:
+            given, distinct = (sorted(dict(of)) for of in (mine, mine - shared[model.name]))
+            variants.append(Variant(model, tuple(given), tuple(distinct)))
         if len({variant.slug for variant in variants}) < len(variants):
             raise ValueError("a recommender stands there twice with the same settings")
         return variants

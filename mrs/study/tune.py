@@ -140,12 +140,12 @@ def plan(study: Study, dataset: Dataset, trials: int, seed: int) -> list[Trial]:
     planned = []
     for number in range(trials):
         for group in found:
-            name = group.variants[0].name
             values = group.values(number, seed)
-            settings = replace(group.variants[0].model, **values).settings()  # type: ignore[type-var]
-            reads = "vectors" in group.variants[0].model.needs
+            model = group.variants[0].model
+            settings = replace(model, **values).settings()  # type: ignore[type-var]
+            reads = "vectors" in model.needs
             if reads and not backends:
-                raise InputError(f"{dataset.folder}: has no vectors, which {name} reads")
+                raise InputError(f"{dataset.folder}: has no vectors, which {model.name} reads")
             fits = [(b, 0) for b in backends] if reads else [(None, s) for s in range(FITS)]
             jobs = tuple(
                 Job(
