@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mrs.errors import InputError, StorageError
+from mrs.progress import progress_bar
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 LOCAL = "127.0.0.1:0"
@@ -51,15 +52,12 @@ def run_on_workers(
     _check_script()
     import dask
     import distributed  # noqa: F401 - its settings come first: what `set` finds missing it removes
-    from rich.console import Console
-    from rich.progress import Progress, TimeElapsedColumn, TimeRemainingColumn
 
     environment = dict.fromkeys(THREADS, str(threads))
-    columns = (*Progress.get_default_columns()[:3], TimeElapsedColumn(), TimeRemainingColumn())
     with (
         dask.config.set({"distributed.nanny.pre-spawn-environ": environment} | CONFIG),
         _client(min(workers, len(jobs))) as client,
-        Progress(*columns, console=Console(file=sys.stderr)) as progress,
+        progress_bar() as progress,
     ):
         task = progress.add_task(title, total=len(jobs))
         calls = [partial(function, job, **arguments) for job in jobs]

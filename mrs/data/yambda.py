@@ -15,6 +15,7 @@ from mrs.data import checks
 from mrs.data.reduced import first_named, refuse_existing, write_folder
 from mrs.data.tables import readable, scan_parquet
 from mrs.errors import InputError
+from mrs.progress import tracked
 
 LISTENS = "flat/50m/listens.parquet"
 LIKES = "flat/50m/likes.parquet"
@@ -110,16 +111,13 @@ def read_embeddings(path: Path, wanted: pl.Series) -> tuple[pl.Series, np.ndarra
     alone; progress goes to stderr. Raises `InputError` for another file, and for vectors of several
     widths.
     """
-    from rich.console import Console
-    from rich.progress import track
-
     is_wanted = pl.col("item_id").is_in(wanted.implode()), pl.col("embed").list.len() > 0
     rows = scan_parquet(path, ["item_id", "embed"])
     with readable(path):
         starts = range(0, max(rows.select(pl.len()).collect().item(), 1), PART)
         parts = [
             rows.slice(start, PART).filter(*is_wanted).collect()
-            for start in track(starts, path.name, console=Console(stderr=True))
+            for start in tracked(starts, path.name)
         ]
         found = pl.concat(parts).sort("item_id")
     checks.refuse_duplicates(path, found, ["item_id"])

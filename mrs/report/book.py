@@ -20,12 +20,12 @@ import yaml
 from rich.console import Console
 
 from mrs.errors import InputError
+from mrs.progress import progress_bar
 from mrs.report.execute import (
     BookError,
     Task,
     digest,
     execute_all,
-    progress_bar,
     read_stamp,
     source_digest,
 )

@@ -20,17 +20,10 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellControlSignal, DeadKernelError
 from papermill.exceptions import PapermillException
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from traitlets.config import Config
 
 import mrs
+from mrs.progress import progress_bar
 from mrs.report.warm import ENVIRONMENT, WarmKernelManager, changed, socket_home
 
 FORKS = sys.platform == "linux"  # elsewhere a fork after imports is not safe: a new program then
@@ -153,16 +146,3 @@ def _clean(notebook: nbformat.NotebookNode) -> None:
         elif "injected-parameters" in tags:
             tags.append("hide-input")
         cell["metadata"] = {"tags": tags}
-
-
-def progress_bar(console: Console) -> Progress:
-    """A bar with the number done, the time taken and the time left."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left:"),
-        TimeRemainingColumn(),
-        console=console,
-    )

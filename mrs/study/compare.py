@@ -15,6 +15,7 @@ from mrs.data.brought import WithVectors
 from mrs.errors import InputError
 from mrs.evaluation.bootstrap import difference, too_few
 from mrs.evaluation.significance import detectable, first_step
+from mrs.progress import tracked
 from mrs.study.grid import missing_fits
 from mrs.study.results import Cell, Results
 from mrs.study.run import run_fit
@@ -124,17 +125,13 @@ class Comparison:
 
         Progress goes to stderr.
         """
-        from rich.console import Console
-        from rich.progress import track
-
         fits = [
             wanted
             for fit in missing_fits(self.results)
             if (wanted := [s for s in fit if not (s.shuffled and s.backend == MFCC)])
         ]
         store, threads = self.results.store, self.results.study.threads
-        console = Console(stderr=True)
-        for specs in track(fits, "Fits", console=console, disable=not fits):
+        for specs in tracked(fits, "Fits"):
             run_fit(specs, store, self.dataset, threads=threads)
 
     def own_cells(self, scenario: str) -> list[Cell]:
