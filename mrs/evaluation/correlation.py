@@ -1,4 +1,4 @@
-"""Rank correlation of two scores of the same few systems, with an interval."""
+"""Rank correlations of scores of the same few systems."""
 
 import numpy as np
 from scipy.stats import norm, rankdata
@@ -28,3 +28,15 @@ def rank_correlation(
     half = norm.ppf((1 + level) / 2) * np.sqrt((1 + within**2 / 2) / (n - 3))
     low, high = np.tanh(np.arctanh(within) + np.array([-half, half]))
     return Interval(rho, float(min(low, rho)), float(max(high, rho)))
+
+
+def tau_b(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Kendall's tau-b along the last axis: [... x n] and [... x n] -> [...].
+
+    The other axes are broadcast against each other. The value is 0 where one side is constant.
+    """
+    left, right = np.triu_indices(np.shape(first)[-1], 1)
+    a, b = (np.sign(part[..., right] - part[..., left]) for part in (first, second))
+    pairs = np.sqrt(np.square(a).sum(axis=-1) * np.square(b).sum(axis=-1))
+    agree = np.einsum("...p,...p->...", a, b)
+    return np.divide(agree, pairs, out=np.zeros_like(pairs), where=pairs > 0)

@@ -18,7 +18,7 @@ from scipy import stats
 
 from mrs.data.tables import read_csv
 from mrs.evaluation.bootstrap import Interval
-from mrs.evaluation.correlation import rank_correlation
+from mrs.evaluation.correlation import rank_correlation, tau_b
 from mrs.evaluation.significance import holm
 from mrs.published import cold_at_20, results
 from mrs.published.results import METRIC_LABELS, N_TRAIN_TRACKS, TABLE, VALUE
@@ -274,16 +274,13 @@ def elsa_and_best() -> pl.DataFrame:
 
 
 def mean_tau(first: np.ndarray, second: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Mean Kendall's tau-b of each row of `first` with each of `second`, one value a draw.
+    """Mean Kendall's tau-b of each row of `first` with each of `second`, one value per draw.
 
     first [m x n], second [l x n]: values of n backends; chosen int [draws x n]: which backends a
     draw takes. A row is not paired with itself where both are the same array.
     """
-    left, right = np.triu_indices(chosen.shape[1], 1)
-    signs = [np.sign(v[:, chosen[:, left]] - v[:, chosen[:, right]]) for v in (first, second)]
-    agree = np.einsum("idp,jdp->dij", *signs)
-    size = [np.square(s).sum(axis=2).T for s in signs]
-    taus = agree / np.maximum(np.sqrt(size[0][:, :, None] * size[1][:, None, :]), 1e-9)
+    one, other = (values[:, chosen].swapaxes(0, 1) for values in (first, second))
+    taus = tau_b(one[:, :, None], other[:, None])  # [draws x m x l]
     if first is second:
         i, j = np.triu_indices(len(first), 1)
         return taus[:, i, j].mean(axis=1)

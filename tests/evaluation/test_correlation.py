@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import kendalltau, spearmanr
 
-from mrs.evaluation.correlation import rank_correlation
+from mrs.evaluation.correlation import rank_correlation, tau_b
 
 
 def test_against_scipy_and_by_hand() -> None:
@@ -44,3 +44,17 @@ def test_the_interval_covers_as_often_as_it_says() -> None:
         assert found is not None
         covered += found.low <= 0 <= found.high
     assert covered / 2000 == pytest.approx(0.95, abs=0.025)
+
+
+def test_tau_by_hand() -> None:
+    one = np.array([1.0, 2.0, 3.0, 4.0])
+    others = np.array([[1, 2, 3, 4], [1, 3, 2, 4], [4, 3, 2, 1], [5, 5, 5, 5]])
+    np.testing.assert_allclose(tau_b(one, others), [1, 4 / 6, -1, 0])
+
+
+def test_tau_is_scipys_with_ties() -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.integers(0, 4, (2, 20, 6)).astype(float)
+    expected = [[kendalltau(row, other).statistic for other in second] for row in first]
+    found = tau_b(first[:, None], second)
+    np.testing.assert_allclose(found, np.nan_to_num(expected), atol=1e-12)
