@@ -27,7 +27,7 @@ BEYOND = 1e9  # a studentised deviation whose draw has no spread
 
 @dataclass(frozen=True, eq=False)
 class Interval:
-    """A mean and the ends of its interval: a float each, or one value a metric [M].
+    """A mean and the ends of its interval: a float each, or one value per metric [M].
 
     The ends are NaN where there are too few users for an interval, see `too_few`.
     """
@@ -37,7 +37,7 @@ class Interval:
     high: float | np.ndarray
 
     def rows(self) -> list[tuple[float, float | None, float | None]]:
-        """Mean, low and high a metric, as frames and JSON take them: None in place of NaN."""
+        """Mean, low and high per metric, as frames and JSON take them: None in place of NaN."""
         ends = (np.atleast_1d(part).tolist() for part in (self.mean, self.low, self.high))
         return [
             (mean, None if np.isnan(low) else low, None if np.isnan(high) else high)
@@ -239,7 +239,7 @@ def _check(cube: np.ndarray, draws: int) -> None:
 
 
 def _differing(per_user: np.ndarray) -> np.ndarray:
-    """How many users have another value than the most common one, a metric [M] of [U x M]."""
+    """How many users have another value than the most common one, per metric [M], of [U x M]."""
     n_users, n_metrics = per_user.shape
     ordered = np.sort(per_user, axis=0)
     run = np.arange(n_users)[:, None] - np.maximum.accumulate(

@@ -35,7 +35,7 @@ def groups(listeners: np.ndarray, known: np.ndarray, n_groups: int = GROUPS) -> 
 def exposure(
     lists: np.ndarray, truth: np.ndarray, group: np.ndarray, listeners: np.ndarray
 ) -> pl.DataFrame:
-    """One row a group that has candidates, ascending, with columns as in `SCHEMA`.
+    """One row per group that has candidates, ascending, with columns as in `SCHEMA`.
 
     `lists` are candidate columns [U x k] (-1: no entry), `truth` those of the relevant pairs [n],
     `group` and the artist's `listeners` are by candidate [C]. `least` and `most` are the range of

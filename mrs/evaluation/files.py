@@ -61,7 +61,7 @@ class FileMeans:
         }
 
     def as_text(self) -> str:
-        """A table with one line a class and one column a cutoff."""
+        """A table with one line per class and one column per cutoff."""
         lines = [f"{'metric':22}{'class':25}" + "".join(f"{f'@{k}':>10}" for k in self.means)]
         for metric, classes in next(iter(self.means.values())).items():
             for name in classes:
@@ -102,7 +102,7 @@ def file_means(
 
 
 def read_lists(ranked: Path, truth: Path, n_items: int | None = None) -> Files:
-    """Read both files and hold the lists against the truth.
+    """Read both files and match the lists with the truth.
 
     Users of the truth without a list have an empty one; users without a relevant item are left
     out. A rating of 0 means not relevant. Where there is a rank it orders the list; else the score

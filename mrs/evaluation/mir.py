@@ -147,7 +147,7 @@ def sample(artists: np.ndarray, limit: int = MAX_TRACKS, seed: int = 0) -> np.nd
 def probe(
     vectors: np.ndarray, labels: list[Labels], artists: np.ndarray | None, *, seed: int = 0
 ) -> list[Score]:
-    """What linear probes read from vectors [n x width], one score a label and one for artists.
+    """What linear probes read from vectors [n x width], one score per label and one for artists.
 
     `artists` [n] are codes, -1 where unknown; None where no artist is known: tracks then stand for
     artists, and there is no score for artists. A label that too few tracks or artists have is left

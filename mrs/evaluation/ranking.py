@@ -172,7 +172,7 @@ def _mask(scores: torch.Tensor, seen: sp.csr_matrix, start: int, stop: int) -> N
 
 def _rank(scores: torch.Tensor, k: int, start: int) -> torch.Tensor:
     """Top lists [rows x k] of a block of scores whose first user is in row `start`."""
-    # One more than asked for shows whether a tie runs across the cut.
+    # One more than requested shows whether a tie runs across the cut.
     values, columns = _best(scores, min(k + 1, scores.shape[1]))
     nan = values[:, 0].isnan()  # topk takes NaN for the largest
     if nan.any():

@@ -137,7 +137,7 @@ class Components:
 
         if size <= 0 or not seen(np.inf):
             return np.inf
-        few, enough = 1, 2  # one user tells nothing of the others
+        few, enough = 1, 2  # one user has no variance
         while not seen(enough):
             few, enough = enough, 2 * enough
         while enough - few > 1:
@@ -149,9 +149,9 @@ class Components:
 def components(values: np.ndarray) -> Components:
     """Variance components of differences [S x U] or [U], in closed form.
 
-    The random two-way layout with one value a cell: expected mean squares (Searle, Casella and
-    McCulloch, 1992, section 4.3) solved for the variances, unbiased. One seed tells nothing of
-    seeds: what varies is then counted as the users'. NaN for fewer than two users.
+    The random two-way layout with one value per cell: expected mean squares (Searle, Casella and
+    McCulloch, 1992, section 4.3) solved for the variances, unbiased. With one seed the
+    variance between seeds is unknown and all variance is counted as the users'. NaN for fewer than two users.
     """
     cube = np.atleast_2d(np.asarray(values, dtype=np.float64))
     n_seeds, n_users = cube.shape

@@ -20,7 +20,7 @@ from mrs.report.summary import BLOCKS
 from mrs.study.results import Cell
 from mrs.study.store import Record, stacked
 
-SHOWN = MAIN.split("@")[1]  # list length, as `about_new_tracks` has it
+SHOWN = MAIN.split("@")[1]  # list length, as `describe_new_tracks` has it
 CONTENT_ONLY, WITH_ARTIST = "deepmusic", "acarec"  # compared on every backend
 
 

@@ -34,7 +34,7 @@ USERS: dict[str, Any] = {
     "n_candidates": pl.List(pl.UInt32),
     "hit_ranks": pl.List(pl.List(pl.UInt16)),
 }
-ASKED: dict[str, Any] = {
+IDENTITY: dict[str, Any] = {
     "dataset": pl.String,
     "split": pl.String,
     "recommender": pl.String,
@@ -50,24 +50,24 @@ ASKED: dict[str, Any] = {
     "protocol": pl.String,
     "k": pl.List(pl.Int64),
 }
-SCHEMA = pl.Schema({"asked": pl.String, "info": pl.String, **ASKED, **USERS})
+SCHEMA = pl.Schema({"asked": pl.String, "info": pl.String, **IDENTITY, **USERS})
 LEFT_OUT = ("examples",)  # of run.json: long, and shown of the run's own record alone
 
 
-def asked(spec: RunSpec) -> str:
-    """What was asked for, and the versions of what answered: a run's name in an archive."""
+def archived_name(spec: RunSpec) -> str:
+    """A run's name in archives: a hash of its identity and of the versions that compute it."""
     return of_values(spec.identity() | versions_of(spec.recommender))[:20]
 
 
 @dataclass(frozen=True)
-class PackedRecord(Record):
-    """A run's record out of an archive; hits are known up to its largest list length."""
+class ArchivedRecord(Record):
+    """A run's record in an archive; hits are known up to its largest list length."""
 
     row: pl.DataFrame
 
     @cached_property
     def info(self) -> dict[str, Any]:
-        """What run.json held, but for the examples."""
+        """The content of run.json except the examples."""
         return json.loads(self.row["info"].item())
 
     @cached_property
@@ -120,7 +120,7 @@ class Archive:
             if whole is False:
                 raise ValueError
             self.about: dict[str, Any] = json.loads(parquet_metadata(self.path)["about"])
-            self._runs = read_parquet(self.path, ["asked", *ASKED]).with_row_index("place")
+            self._runs = read_parquet(self.path, ["asked", *IDENTITY]).with_row_index("place")
             if whole is None and "sealed" in self.about:
                 raise ValueError
         except (OSError, KeyError, ValueError, InputError) as error:
@@ -131,7 +131,7 @@ class Archive:
 
     @property
     def runs(self) -> pl.DataFrame:
-        """A row a run: place (to ask `record` with), and what was run, as in `ASKED`."""
+        """One row per run: its place, which `record` takes, and the columns of `IDENTITY`."""
         return self._runs.drop("asked")
 
     @cached_property
@@ -140,7 +140,7 @@ class Archive:
 
     def place(self, spec: RunSpec, card: Card | None) -> int | None:
         """The row of a run on vectors of the card's origin, None where it is not here."""
-        place = self._places.get(asked(spec))
+        place = self._places.get(archived_name(spec))
         if place is not None and self._runs["origin"][place] == (card.origin if card else None):
             return place
         return None
@@ -153,7 +153,7 @@ class Archive:
     def record(self, place: int) -> Record:
         """The record of a row of `runs`."""
         row = self._table[place]
-        return PackedRecord(row["asked"].item(), self.path, row)
+        return ArchivedRecord(row["asked"].item(), self.path, row)
 
     def values(self, places: Sequence[int], metric: str) -> np.ndarray:
         """Per-user values of runs over the same users: [runs x U]."""
@@ -209,7 +209,7 @@ def _row(spec: RunSpec, record: Record, dataset: Dataset) -> dict[str, Any]:
     ranks = users["hit_ranks"].list.eval(pl.element().filter(pl.element() <= max(spec.k)))
     info = {name: value for name, value in record.info.items() if name not in LEFT_OUT}
     return spec.identity() | {
-        "asked": asked(spec),
+        "asked": archived_name(spec),
         "info": json.dumps(info, ensure_ascii=False),
         "settings": json.dumps(spec.settings),
         "label": card.label if card else None,

@@ -1,9 +1,9 @@
-"""Do brought vectors help? Their runs beside chance, shuffled vectors, MFCC and plain listening.
+"""Runs of the user's own vectors, compared with chance, shuffled vectors, MFCC and plain listening.
 
-Three recommenders read the vectors: KNN and centred KNN, which train nothing, and Hybrid in a short
-training. Their primary metric is compared, user by user, with four references. All comparisons of a
-page are one family: each interval is as wide as it must be for all of them to hold together
-(Bonferroni).
+Three recommenders read the vectors: KNN and centred KNN, which train nothing, and Hybrid with a
+short training. Their primary metric is compared, user by user, with four references. All
+comparisons of a page are one family: each interval is as wide as it must be for all of them to hold
+together (Bonferroni).
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ TOO_FEW = "too few users"
 
 @dataclass(frozen=True)
 class Contrast:
-    """A recommender on the brought vectors against one reference, over the same users.
+    """A recommender on the user's own vectors against one reference, over the same users.
 
     `low` and `high` bound `difference` (own minus reference) at `level`; they are None, and `why`
     says so, where there are too few users for an interval. `detectable` is the
@@ -61,7 +61,7 @@ class Contrast:
 
     @property
     def outcome(self) -> str:
-        """What may be said: "better", "worse", "not told apart", or "too few users"."""
+        """The verdict: "better", "worse", "not told apart", or "too few users"."""
         if self.low is None or self.high is None:
             return TOO_FEW
         if self.low > 0:
@@ -70,7 +70,7 @@ class Contrast:
 
 
 class Comparison:
-    """Brought vectors on a dataset: the runs and what follows from them.
+    """The user's own vectors on a dataset: runs and comparisons.
 
     `scenarios` are those that the split has test rows of. Raises `InputError` as runs do.
     """
@@ -83,17 +83,17 @@ class Comparison:
         if not self.scenarios:
             raise InputError(
                 f"{dataset.file}: split {whole.name} has no test row of a track with a vector; "
-                "bring vectors of its test tracks"
+                "add vectors of its test tracks"
             )
         self.results = Results(self._study(whole.name), store, dataset)
 
     def _study(self, split: str) -> Study:
-        beside = [MFCC] if self.comparable_mfcc else []
+        others = [MFCC] if self.comparable_mfcc else []
         return Study(
             title=f"Do {self.dataset.own} vectors help?",
             dataset=self.dataset.spec,
             split=split,
-            backends=(self.dataset.own, *beside),
+            backends=(self.dataset.own, *others),
             recommenders=[  # type: ignore[arg-type]
                 "knn",
                 {"knn": {"center": True}},
@@ -117,7 +117,7 @@ class Comparison:
 
     @property
     def both(self) -> tuple[str, str]:
-        """The brought vectors and MFCC."""
+        """The backends compared: the user's own vectors and MFCC."""
         return self.dataset.own, MFCC
 
     def compute(self) -> None:
@@ -135,16 +135,16 @@ class Comparison:
             run_fit(specs, store, self.dataset, threads=threads)
 
     def own_cells(self, scenario: str) -> list[Cell]:
-        """The cells that read the brought vectors."""
+        """The cells that read the user's own vectors."""
         return [c for c in self.results.cells(scenario) if c.backend == self.dataset.own]
 
     def contrasts(self) -> list[Contrast]:
         """Every comparison, the family that shares one level."""
-        asked = [item for scenario in self.scenarios for item in self._asked(scenario)]
-        level = first_step(len(asked))
-        return [self._contrast(*item, level=level) for item in asked]
+        pairs = [item for scenario in self.scenarios for item in self._pairs(scenario)]
+        level = first_step(len(pairs))
+        return [self._contrast(*item, level=level) for item in pairs]
 
-    def _asked(self, scenario: str) -> Iterator[tuple[Cell, str, str, np.ndarray, np.ndarray]]:
+    def _pairs(self, scenario: str) -> Iterator[tuple[Cell, str, str, np.ndarray, np.ndarray]]:
         """Cell, reference, its kind, own [S x U] and reference [T x U] values of the metric."""
         metric = self.results.primary(scenario)
         cells = {(c.recommender.slug, c.backend): c for c in self.results.cells(scenario)}

@@ -19,7 +19,7 @@ from mrs.workers import listed, run_on_workers
 
 @dataclass(frozen=True)
 class Plan:
-    """What a grid has to do: the missing runs by fit, of how many."""
+    """The work of a grid: its missing runs by fit, and the numbers of all and of missing runs."""
 
     fits: list[list[RunSpec]]
     n_runs: int
@@ -51,14 +51,14 @@ def _opened(spec: str) -> Dataset:
 
 
 def _work(
-    specs: Sequence[RunSpec], store: str, threads_a_fit: int, opened: Callable[[str], Dataset]
+    specs: Sequence[RunSpec], store: str, threads_per_fit: int, opened: Callable[[str], Dataset]
 ) -> None:
     """One fit in a worker process."""
-    run_fit(specs, Store(store), opened(specs[0].dataset), threads=threads_a_fit)
+    run_fit(specs, Store(store), opened(specs[0].dataset), threads=threads_per_fit)
 
 
-def _heard(study: Study, workers: int | None) -> Dataset:
-    """The study's dataset; where its sound is generated, models at hand are run on it first."""
+def _with_audio(study: Study, workers: int | None) -> Dataset:
+    """The study's dataset; available models are first run on a generated world's audio."""
     dataset = open_dataset(study.dataset)
     if any("vectors" in variant.model.needs for variant in study.recommenders):
         names = study.backends if study.backends is not None else dataset.backends()
@@ -71,16 +71,16 @@ def run_grid(
 ) -> Results:
     """Compute the runs of a study that the store lacks; progress goes to stderr.
 
-    `workers` processes (default: one a core) fit side by side; in a script, put the call under
+    `workers` processes (default: one per core) fit in parallel; in a script, put the call under
     `if __name__ == "__main__":`, since they import it. A fit that takes longer than `run_timeout`
-    seconds is ended and has failed. Raises `InputError` before anything is computed, and
+    seconds is stopped and counts as failed. Raises `InputError` before anything is computed, and
     `RuntimeError` at the end if a run failed; the others are kept.
     """
     if run_timeout is not None and not run_timeout > 0:
         raise InputError(f"run-timeout {run_timeout:g}: must be more than 0 seconds")
     if workers is not None and workers < 1:
         raise InputError(f"workers {workers}: must be 1 or more")
-    results = Results(study, store, _heard(study, workers))
+    results = Results(study, store, _with_audio(study, workers))
     fits = make_plan(results).fits
     run_fits(fits, store, workers=workers, threads=study.threads, time_limit=run_timeout)
     return results
@@ -114,7 +114,7 @@ def run_fits(
                 named=_named,
                 time_limit=time_limit,
                 store=str(store.folder.resolve()),
-                threads_a_fit=threads,
+                threads_per_fit=threads,
                 opened=opened,
             )
         )

@@ -1,7 +1,6 @@
-"""What a run says of the new tracks themselves: their predicted popularity, and who is shown.
+"""Predicted popularity and exposure of new tracks: a few numbers in run.json under `new_tracks`.
 
-It is a few numbers in run.json under `new_tracks`, for runs of the cold scenario on a split with
-cold validation and artists.
+Runs of the cold scenario have them on a split with cold validation and artists.
 """
 
 from collections.abc import Sequence
@@ -15,12 +14,12 @@ from mrs.evaluation import exposure, track_popularity
 from mrs.study.ranker import Ranker
 
 
-def tells_of_new_tracks(split: Split) -> bool:
-    """Whether the split has what this needs."""
+def has_new_tracks(split: Split) -> bool:
+    """Whether the split has what `describe_new_tracks` needs: cold validation and artists."""
     return split.cold_val is not None and split.artists is not None
 
 
-def about_new_tracks(ranker: Ranker, k: Sequence[int], depth: int) -> dict[str, Any]:
+def describe_new_tracks(ranker: Ranker, k: Sequence[int], depth: int) -> dict[str, Any]:
     """Predicted popularity and exposure, as JSON takes them; lists are ranked to `depth`.
 
     `popularity`: `all`, `head` and `tail` (see `track_popularity.Part`), the `bins` of the
@@ -31,7 +30,7 @@ def about_new_tracks(ranker: Ranker, k: Sequence[int], depth: int) -> dict[str, 
     split = ranker.split
     assert split.cold_val is not None
     assert split.artists is not None
-    _, candidates, truth, _ = ranker.asked("cold")
+    _, candidates, truth, _ = ranker.task("cold")
     held = np.unique(split.cold_val.track)
     artist = split.artists[candidates]
     listeners = np.append(split.artist_listeners, 0)[artist]  # code -1, an unknown artist: 0
@@ -64,14 +63,14 @@ def _popularity(ranker: Ranker, candidates: np.ndarray, held: np.ndarray) -> dic
         if len(held)
         else None
     )
-    told: dict[str, Any] = {
+    measured: dict[str, Any] = {
         name: asdict(part)
         for name, part in track_popularity.parts(predicted, expected, found).items()
     }
     if expected is not None:
         curve = track_popularity.bins(expected, found)
-        told |= {
+        measured |= {
             "bins": curve.tolist(),
             "calibration_error": track_popularity.calibration_error(curve),
         }
-    return told
+    return measured

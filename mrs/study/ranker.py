@@ -1,4 +1,4 @@
-"""Who is asked for what in a scenario, and the top lists that answer."""
+"""The ranking task of each scenario, and a recommender's top lists for it."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,11 +10,12 @@ from mrs.evaluation.ranking import factor_scores, top_k
 from mrs.recommenders import Fitted
 from mrs.study.spec import SLICES
 
-Asked = tuple[np.ndarray, np.ndarray, sp.csr_matrix, sp.csr_matrix | None]
+# Test users, candidates, truth and seen candidates, as `candidates_and_truth` returns them.
+Task = tuple[np.ndarray, np.ndarray, sp.csr_matrix, sp.csr_matrix | None]
 
 
-def candidates_and_truth(dataset: Dataset, split: Split, scenario: str) -> Asked:
-    """What distinguishes hot from cold, and a slice of cold from the whole.
+def candidates_and_truth(dataset: Dataset, split: Split, scenario: str) -> Task:
+    """The ranking task of a scenario: all that distinguishes hot, cold and the slices of cold.
 
     Returns the test users' positions [T], the candidates' track positions in the order in which
     ties are broken [C], the truth [T x C] without tracks that the user played in train, and the
@@ -80,14 +81,14 @@ class Ranker:
     ) -> None:
         self.dataset, self.split, self.fitted, self.vectors = dataset, split, fitted, vectors
         self.tie_seed = tie_seed
-        self._asked: dict[str, Asked] = {}
+        self._tasks: dict[str, Task] = {}
         self._ranked: dict[tuple[str, int], tuple[np.ndarray, np.ndarray]] = {}
 
-    def asked(self, scenario: str) -> Asked:
-        """As `candidates_and_truth`."""
-        if scenario not in self._asked:
-            self._asked[scenario] = candidates_and_truth(self.dataset, self.split, scenario)
-        return self._asked[scenario]
+    def task(self, scenario: str) -> Task:
+        """The result of `candidates_and_truth`, computed once per scenario."""
+        if scenario not in self._tasks:
+            self._tasks[scenario] = candidates_and_truth(self.dataset, self.split, scenario)
+        return self._tasks[scenario]
 
     def new_items(self, tracks: np.ndarray) -> np.ndarray:
         """Factors of tracks that train has not seen, by their positions [M x d]."""
@@ -98,7 +99,7 @@ class Ranker:
     def lists(self, scenario: str, depth: int) -> tuple[np.ndarray, np.ndarray]:
         """Test users of "hot" or "cold" [T] and their best candidates' columns [T x depth]."""
         if (scenario, depth) not in self._ranked:
-            users, candidates, _, seen = self.asked(scenario)
+            users, candidates, _, seen = self.task(scenario)
             if scenario == "hot":
                 items = self.fitted.items()[self.split.column[candidates]]
             else:
@@ -106,13 +107,13 @@ class Ranker:
             order = None if self.tie_seed is None else self._drawn_order(candidates)
             if order is not None:
                 items, seen = items[order], None if seen is None else seen[:, order]
-            listeners = self.fitted.users()[users]
-            if not (np.isfinite(listeners).all() and np.isfinite(items).all()):
+            factors = self.fitted.users()[users]
+            if not (np.isfinite(factors).all() and np.isfinite(items).all()):
                 raise InputError(
-                    f"{type(self.fitted).__name__}: the fit ended in factors that are no finite "
+                    f"{type(self.fitted).__name__}: the fit ended in factors that are not finite "
                     "numbers; choose a smaller learning_rate"
                 )
-            scores = factor_scores(listeners, items)
+            scores = factor_scores(factors, items)
             lists = top_k(scores, len(users), len(candidates), depth, seen=seen)
             if order is not None:
                 lists = np.where(lists >= 0, order.astype(lists.dtype)[lists], -1)

@@ -1,4 +1,4 @@
-"""A study's cells and their records: what tables and figures read."""
+"""A study's cells and their records, which tables and figures read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -89,7 +89,7 @@ class Results:
         )
 
     def cells(self, scenario: str | None = None) -> list[Cell]:
-        """The study's cells in the order of the study file, of one scenario if asked for."""
+        """The study's cells in the order of the study file, optionally of one scenario."""
         return [cell for cell in self._cells if scenario in (None, cell.scenario)]
 
     def cell(self, slug: str) -> Cell:
@@ -105,7 +105,7 @@ class Results:
         return [spec for cell in self._cells for spec in (*cell.runs, *cell.shuffled)]
 
     def key(self, spec: RunSpec) -> str:
-        """The key of a run, made when it is first asked for."""
+        """The key of a run, computed once."""
         if spec not in self._keys:
             self._keys[spec] = run_key(spec, self.dataset, self.store.digests)
         return self._keys[spec]

@@ -22,7 +22,7 @@ from mrs.evaluation.metrics import Judged, chance, evaluate
 from mrs.published.deviations import backbone_of
 from mrs.recommenders import Fitted, Recommender
 from mrs.recommenders.base import FixedEpochs
-from mrs.study.new_tracks import about_new_tracks, tells_of_new_tracks
+from mrs.study.new_tracks import describe_new_tracks, has_new_tracks
 from mrs.study.ranker import Ranker
 from mrs.study.spec import METRICS, RunSpec, run_key, whole
 from mrs.study.store import Record, Store
@@ -44,7 +44,7 @@ def _backbone(dataset: Dataset, split: str, model: Recommender | FixedEpochs, se
 
 
 def run(spec: RunSpec, store: Store, dataset: Dataset | None = None, *, threads: int = 1) -> Record:
-    """The record of a run, from the store or computed now. See `run_fit`."""
+    """The record of one run, from the store or computed now; parameters and errors as `run_fit`."""
     return run_fit([spec], store, dataset, threads=threads)[0]
 
 
@@ -94,16 +94,16 @@ def _compute(missing: list[tuple[RunSpec, str]], store: Store, dataset: Dataset)
             "seconds": {"fit": fit_seconds, "rank": time.perf_counter() - started},
             "examples": examples,
         }
-        if one.scenario == "cold" and tells_of_new_tracks(split):
-            info["new_tracks"] = about_new_tracks(ranker, one.k, max(DEPTH, *one.k))
+        if one.scenario == "cold" and has_new_tracks(split):
+            info["new_tracks"] = describe_new_tracks(ranker, one.k, max(DEPTH, *one.k))
         store.write(key, info, users)
 
 
 def _vectors(spec: RunSpec, dataset: Dataset, split: Split) -> np.ndarray | None:
-    """What the recommender reads of all tracks [n_tracks x width], shuffled where asked for.
+    """The vectors of all tracks that the recommender reads [n_tracks x width].
 
-    The control permutes rows among the train tracks and, apart from them, among the cold ones and
-    those of cold validation, so that each keeps its own set of vectors.
+    A shuffled run permutes rows among the train tracks and, separately, among the cold tracks and
+    those of cold validation, so that each group keeps its own set of vectors.
     """
     if "truth" in spec.recommender.needs:
         return _truth(spec, dataset, split)
@@ -119,7 +119,7 @@ def _vectors(spec: RunSpec, dataset: Dataset, split: Split) -> np.ndarray | None
 
 
 def _truth(spec: RunSpec, dataset: Dataset, split: Split) -> np.ndarray:
-    """The known play probabilities, one row a track, one column a train user."""
+    """The known play probabilities, one row per track and one column per train user."""
     truth = dataset.truth(spec.recommender.name)
     assert truth is not None
     everyone = np.unique(read_parquet(dataset.folder / "listens.parquet", ["user_id"])["user_id"])
@@ -129,12 +129,12 @@ def _truth(spec: RunSpec, dataset: Dataset, split: Split) -> np.ndarray:
 def score(ranker: Ranker, spec: RunSpec) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
     """Rank the candidates for every test user and score the lists.
 
-    Returns the frame of a record's users.parquet, and the top lists of a few listeners of a
-    generated world. Of real listeners there are none, and they are known by their row in the
-    split, never by the id that their data has for them.
+    Returns the frame of a record's users.parquet and, for generated worlds, the top lists of a few
+    users. Real users have no such lists; they are identified by their row in the split, never by
+    the id in their data.
     """
     dataset, split = ranker.dataset, ranker.split
-    users, candidates, truth, seen = ranker.asked(spec.scenario)
+    users, candidates, truth, seen = ranker.task(spec.scenario)
     ranked, lists = ranker.lists(whole(spec.scenario), max(DEPTH, *spec.k))
     lists = lists[np.searchsorted(ranked, users)]
     judged = Judged.from_lists(lists, truth)
@@ -166,7 +166,7 @@ def _examples(
     lists: np.ndarray,
     hits: np.ndarray,
 ) -> list[dict[str, Any]]:
-    """The best tracks of the first test users in both scenarios, beside what they played most."""
+    """The top lists of the first users tested in both scenarios, with their most played tracks."""
     both = np.intersect1d(split.hot_test.user, split.cold_test.user)
     chosen = [user for user in both if user in users][:EXAMPLE_LISTENERS]
     artists, titles = dataset.artist_names(), dataset.titles()
@@ -196,7 +196,7 @@ def _examples(
 def _describe(
     spec: RunSpec, dataset: Dataset, fitted: Fitted, users: pl.DataFrame
 ) -> dict[str, Any]:
-    """What a record's run.json says beside its times and examples."""
+    """The content of a record's run.json except times and examples."""
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes there, KiB here
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
     return {
@@ -223,7 +223,7 @@ def _describe(
 
 
 def machine() -> str:
-    """The system and the processor's name where the system tells."""
+    """The operating system and the name of the processor, where known."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123
             name = next(line.split(":")[1].strip() for line in lines if "model name" in line)

@@ -28,7 +28,7 @@ from mrs.data.sealed import is_whole, sealed
 from mrs.data.tables import read_parquet
 from mrs.errors import InputError, StorageError, writing
 
-SEAL = "record"  # what run.json has beside a record's information
+SEAL = "record"  # what run.json has in addition to a record's information
 UNSEALED = "it has no checksum"
 
 
@@ -36,11 +36,11 @@ UNSEALED = "it has no checksum"
 class Record:
     """One run's record.
 
-    `info` is what run.json says of the run: the parameters, n_users, n_candidates, seconds, memory,
-    convergence, provenance, versions, the command that makes it again. `users` has a row a test
-    user: user_id (of real listeners their row in the split, no id), n_relevant, n_candidates,
-    hit_ranks (ranks of the hits, from 1), a column a metric and list length ("ndcg@50") and its
-    chance level ("chance:ndcg@50").
+    `info` is the content of run.json: the parameters, n_users, n_candidates, seconds, memory,
+    convergence, provenance, versions, the command that repeats the run. `users` has one row per
+    test user: user_id (for real users their row in the split, not an id), n_relevant, n_candidates,
+    hit_ranks (ranks of the hits, from 1), one column per metric and list length ("ndcg@50") and one
+    for its chance level ("chance:ndcg@50").
     """
 
     key: str
@@ -48,7 +48,7 @@ class Record:
 
     @cached_property
     def info(self) -> dict[str, Any]:
-        """What run.json says of the run."""
+        """The content of run.json."""
         text = (self.folder / "run.json").read_text(encoding="utf-8")
         return {name: value for name, value in json.loads(text).items() if name != SEAL}
 
@@ -129,8 +129,8 @@ class Store:
     def has(self, key: str) -> bool:
         """Whether the record is there, whole.
 
-        Its checksums are compared when it is first asked for and when its files have changed. One
-        that is damaged is named on stderr, once. Raises `InputError` where files cannot be read.
+        Checksums are compared on first use and when files have changed. A damaged record is named
+        on stderr, once. Raises `InputError` where files cannot be read.
         """
         folder = self.folder / key
         try:

@@ -119,8 +119,8 @@ def tuning_dataset(study: Study) -> str:
 def tuning_backends(study: Study, dataset: Dataset) -> list[str]:
     """Three backends, from the middle of each third of the surrogates in the order of their rungs.
 
-    The stand-ins of models that run everywhere do not count as surrogates: a heard world has none.
-    Where there are fewer than three surrogates, of all backends in their order.
+    Surrogates of models that run everywhere do not count: computed vectors replace them. With fewer
+    than three surrogates the three are drawn from all backends in their order.
     """
     names = [n for n in dataset.backends() if study.backends is None or n in study.backends]
     details = {name: dataset.card(name).details for name in names if name not in STAND_INS}
@@ -337,7 +337,7 @@ def tune(
 def _rows(
     planned: Sequence[Trial], dataset: Dataset, outcomes: Outcomes, shared: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """A row a trial, fit, recommender and scenario."""
+    """One row per trial, fit, recommender and scenario."""
     for trial in planned:
         for job in trial.jobs:
             outcome = outcomes.read(job, dataset)

@@ -21,7 +21,7 @@ DEAREST = 1.5
 
 
 class TuningRecord:
-    """The frame that `mrs.study.tune` writes, a row a trial, fit, recommender and scenario."""
+    """The frame that `mrs.study.tune` writes, one row per trial, fit, recommender and scenario."""
 
     def __init__(self, frame: pl.DataFrame) -> None:
         self.frame = frame
@@ -43,9 +43,11 @@ class TuningRecord:
 
     @cached_property
     def cells(self) -> pl.DataFrame:
-        """A row a group, recommender, scenario and trial: `score`, the mean over its fits, and
-        `relative`, what it is above chance as a multiple of trial 0's (null where that is not above
-        it). In a search of version 1 chance is not taken off."""
+        """One row per group, recommender, scenario and trial.
+
+        `score` is the mean over the fits, `relative` the score above chance as a multiple of trial
+        0's (null where that is not above chance). Version 1 did not subtract chance.
+        """
         cell = ["group", "recommender", "scenario"]
         means = self.frame.group_by(*cell, "metric", "trial", maintain_order=True).agg(
             pl.col("score", "chance").mean()
@@ -65,8 +67,10 @@ class TuningRecord:
 
     @cached_property
     def trials(self) -> pl.DataFrame:
-        """A row a group and trial: `criterion`, the mean of `relative` over its cells, `values`,
-        `seconds` and `cpu_seconds` of its fits, and `best`, the best criterion up to it.
+        """One row per group and trial.
+
+        `criterion` is the mean of `relative` over its cells, `best` the best criterion so far;
+        `values`, `seconds` and `cpu_seconds` are those of its fits.
 
         The mean is over the scenarios' means, so that they count alike; in a search of version 1 it
         is over all cells.
@@ -124,7 +128,7 @@ class TuningRecord:
         return json.loads(mine["values"][0])
 
     def changes(self) -> pl.DataFrame:
-        """What the search changed on its criterion: a row a group, recommender and scenario.
+        """What the search changed: one row per group, recommender and scenario.
 
         `present` and `chosen` are mean scores of trial 0 and of the trial that was chosen.
         """
@@ -143,7 +147,7 @@ class TuningRecord:
         )
 
     def snippet(self, study: Study) -> str:
-        """The lines to put under `recommenders:` of the study file, one a variant searched."""
+        """The lines to put under `recommenders:` of the study file, one per variant searched."""
         lines = []
         for group in groups(study):
             if group.name not in self.groups:

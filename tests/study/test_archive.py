@@ -10,7 +10,7 @@ import worlds
 from mrs.data.dataset import open_dataset
 from mrs.errors import InputError
 from mrs.recommenders.knn import KNN
-from mrs.study.archive import Archive, asked, pack
+from mrs.study.archive import Archive, archived_name, pack
 from mrs.study.grid import make_plan, run_grid
 from mrs.study.results import Results
 from mrs.study.store import Store
@@ -90,9 +90,9 @@ class TestArchive:
 
     def test_a_new_version_is_another_run(self, results, monkeypatch):
         spec = results.specs()[0]
-        before = asked(spec)
+        before = archived_name(spec)
         monkeypatch.setattr(KNN, "version", KNN.version + 1)
-        assert asked(spec) != before
+        assert archived_name(spec) != before
         assert results.archive.place(spec, results.dataset.card(spec.backend)) is None
 
     def test_vectors_of_another_origin_are_another_run(self, results):

@@ -152,7 +152,7 @@ def class_values(judged: Judged, metric: str, variant: str, ks: Sequence[int]) -
     _check(judged, ks)
     found = _find(metric, variant)
     if not isinstance(found, Metric):
-        raise InputError(f"{metric} {variant} has no value a user; take class_means")
+        raise InputError(f"{metric} {variant} is not defined per user; take class_means")
     reason = found.lacks(judged)
     if reason:
         raise InputError(f"{metric} {variant} has no value here: {reason}")

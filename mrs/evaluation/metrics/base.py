@@ -59,7 +59,7 @@ class Accuracy(Definition):
 
 
 class Metric(Accuracy):
-    """A metric with one value a user; its mean over users is what is reported."""
+    """A metric with one value per user; its mean over users is reported."""
 
     @abstractmethod
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:

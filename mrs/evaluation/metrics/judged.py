@@ -41,7 +41,7 @@ class Judged:
 
     def __post_init__(self) -> None:
         if not len(self.hits) == len(self.n_relevant) == len(self.n_listed):
-            raise ValueError("hits, n_relevant and n_listed must have one row a user")
+            raise ValueError("hits, n_relevant and n_listed must have one row per user")
         if len(self.hits) and self.n_relevant.min() < 1:
             row = int(self.n_relevant.argmin())
             raise InputError(
