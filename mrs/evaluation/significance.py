@@ -151,7 +151,8 @@ def components(values: np.ndarray) -> Components:
 
     The random two-way layout with one value per cell: expected mean squares (Searle, Casella and
     McCulloch, 1992, section 4.3) solved for the variances, unbiased. With one seed the
-    variance between seeds is unknown and all variance is counted as the users'. NaN for fewer than two users.
+    variance between seeds is unknown and all variance is counted as the users'. NaN for fewer than
+    two users.
     """
     cube = np.atleast_2d(np.asarray(values, dtype=np.float64))
     n_seeds, n_users = cube.shape

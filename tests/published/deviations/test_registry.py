@@ -1,5 +1,6 @@
 """Protocols by name, and the keys of runs under them."""
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -142,3 +143,14 @@ def test_the_command_names_the_protocol_and_nothing_that_it_sets() -> None:
         "python -m mrs run --dataset world --split temporal --backend mert --recommender shallow "
         "--scenario hot --protocol published:frozen_flags"
     )
+
+
+@pytest.mark.parametrize("protocol", ["published", "published:frozen_flags", "published:cold_k"])
+def test_a_recommender_as_published_is_a_value_that_travels_to_workers(protocol: str) -> None:
+    made = recommender_of("shallow", {"margin": 0.3}, protocol)
+    sent = pickle.loads(pickle.dumps(made))
+    assert (type(sent), sent, hash(sent)) == (type(made), made, hash(made))
+    assert sent == recommender_of("shallow", {"margin": "0.3"}, protocol)
+    assert sent != recommender_of("shallow", {"margin": 0.3})
+    assert sent.protocol == protocol
+    assert set(sent.deviations) == {found.name for found in deviations_of("shallow", protocol)}
