@@ -45,8 +45,18 @@ for command in DATA_COMMANDS:
     data_app.command()(command)
 app.add_typer(data_app, name="data")
 book.register(app)
-for entry in entry_points(group="mrs.commands"):  # of other packages: functions of the app
-    entry.load()(app)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands of other packages.
+
+    Their entry points in the group `mrs.commands` name functions that take the application.
+    """
+    for entry in entry_points(group="mrs.commands"):
+        entry.load()(app)
+
+
+add_commands(app)
 
 
 class Stopped(BaseException):
