@@ -104,8 +104,8 @@ def grid(
             print(f"  {RECOMMENDERS[name].label}: {_duration(seconds)}")
         if cost.scaled:
             print(
-                f"of these, {_duration(cost.scaled)} are scaled from fits of the generated world on "
-                "one thread: a rough figure, lower with more threads or a GPU"
+                f"of these, {_duration(cost.scaled)} are scaled from fits of the generated world "
+                "on one thread: a rough figure, lower with more threads or a GPU"
             )
         if cost.unknown:
             print(f"and {cost.unknown} fits of recommenders whose cost is unknown")

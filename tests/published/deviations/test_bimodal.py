@@ -130,7 +130,8 @@ def test_the_raw_backbone_is_the_same_fit_before_its_rows_are_scaled() -> None:
 
 def test_other_deviations_leave_the_backbone_alone() -> None:
     names = ["corrected", "published:raw_inference", "published:training_loss_stop"]
-    kinds = {type(backbone_of(recommender_of("bimodal_content", {}, protocol))) for protocol in names}
+    models = [recommender_of("bimodal_content", {}, protocol) for protocol in names]
+    kinds = {type(backbone_of(model)) for model in models}
     assert len(kinds) == 1
 
 
