@@ -125,8 +125,8 @@ class Study(BaseModel):
             shared[model.name] = shared.get(model.name, mine) & mine
         variants = []
         for model, mine in chosen:
-            given, distinct = (sorted(dict(of)) for of in (mine, mine - shared[model.name]))
-            variants.append(Variant(model, tuple(given), tuple(distinct)))
+            distinct = mine - shared[model.name]
+            variants.append(Variant(model, *(tuple(sorted(dict(of))) for of in (mine, distinct))))
         if len({variant.slug for variant in variants}) < len(variants):
             raise ValueError("a recommender stands there twice with the same settings")
         return variants
