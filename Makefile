@@ -49,7 +49,7 @@ compare: setup  ## do these vectors help? VECTORS=x.npy DATASET=demo IDS=ids.csv
 	$(PY) -m mrs compare --dataset "$(DATASET)" --vectors "$(VECTORS)" $(if $(IDS),--ids "$(IDS)") $(ARGS)
 
 audit: $(AUDIT)  ## recompute the metrics of eleven other libraries, in .venv-audit: 2 to 10 minutes the first time, 2 GB of disk
-	.venv-audit/bin/python mrs/published/audit_live.py --out results/audit/live.csv
+	.venv-audit/bin/python -m mrs.published.audit_live --out results/audit/live.csv
 
 lab: setup  ## JupyterLab on the notebooks, which run in this folder
 	$(PY) -m jupyterlab --ServerApp.root_dir=notebooks --MappingKernelManager.root_dir="$(CURDIR)" $(ARGS)

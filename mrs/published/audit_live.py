@@ -1,18 +1,15 @@
-"""Ask eleven libraries for their ranking metrics on the audit's input. Run by `make audit`.
+"""Compute the ranking metrics of eleven libraries on the audit's inputs. Run by `make audit`.
 
-    .venv-audit/bin/python mrs/published/audit_live.py --out results/audit/live.csv
+    .venv-audit/bin/python -m mrs.published.audit_live --out results/audit/live.csv
 
-Stands alone: the environment that holds the libraries does not hold mrs, so this file uses the
-standard library, numpy, polars and the libraries themselves. Each library gets the same lists and
-the same truth in the form that its documentation asks for, and nothing is corrected on the way.
+The environment that holds the libraries does not hold the packages of mrs, so this file uses the
+standard library, numpy, `audit_cases` and the libraries themselves. Each library gets the same
+lists and the same truth in the form that its documentation states, and nothing is corrected on the
+way.
 
 Columns written: library, version, metric, k, input, value, function, note, date. What a library
 refuses or fails at is a row without a value whose note says why; a library that is not installed is
 one row.
-
-Inputs. A: 300 users, 500 items, the 100 best by score, 4,737 relevant items rated 1 to 5, made from
-`data/audit_input/`. B: A with the lists of users 0 to 4 removed and those of users 5 to 14 cut to
-five items. The rest are a few users each, written out in `small_cases`.
 """
 
 import argparse
@@ -23,21 +20,16 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
-INPUT = Path(__file__).parent / "data" / "audit_input"
-COLUMNS = ("library", "version", "metric", "k", "input", "value", "function", "note", "date")
-LIST_LENGTH, CUTOFFS = 100, (10, 20, 50)
-NO_LIST, SHORT, SHORT_LENGTH = range(5), range(5, 15), 5
+from mrs.published.audit_cases import COLUMNS, Case, cases
 
-# A value to be asked for: metric, cutoff, name of the function, and the call itself.
+# A value to compute: metric, cutoff, name of the function, and the call itself.
 Question = tuple[str, "int | str", str, Callable[[], Any]]
 
 
@@ -45,110 +37,7 @@ class CannotBeAskedError(Exception):
     """The library takes its input in a form that cannot express the case."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """Lists and truth.
-
-    lists: items of each user, best first; scores: theirs, never rising; truth: rating of each
-    user's relevant items; full: scores of all items [users x items], where they are known; train:
-    items of each user before.
-    """
-
-    name: str
-    lists: dict[int, list[int]]
-    scores: dict[int, list[float]]
-    truth: dict[int, dict[int, int]]
-    ks: tuple[int, ...]
-    n_items: int
-    full: np.ndarray | None = None
-    train: dict[int, list[int]] = field(default_factory=dict)
-
-    @property
-    def repeats(self) -> bool:
-        """Whether a list names an item twice."""
-        return any(len(set(items)) < len(items) for items in self.lists.values())
-
-    def pairs(self) -> Iterator[tuple[int, int, float, int]]:
-        """User, item, score and rank of every place of every list."""
-        for user, items in self.lists.items():
-            for rank, (item, score) in enumerate(zip(items, self.scores[user], strict=True), 1):
-                yield user, item, score, rank
-
-
-def input_a() -> Case:
-    """The whole input."""
-    scores = pl.read_parquet(INPUT / "scores.parquet", glob=False).sort("user_id", "item_id")
-    n_users = scores["user_id"].n_unique()
-    full = scores["score"].to_numpy().reshape(n_users, -1).astype(np.float64)
-    best = np.argsort(-full, axis=1, kind="stable")[:, :LIST_LENGTH]
-    truth: dict[int, dict[int, int]] = {}
-    for user, item, rating in pl.read_parquet(INPUT / "truth.parquet", glob=False).iter_rows():
-        truth.setdefault(user, {})[item] = rating
-    train: dict[int, list[int]] = {}
-    for user, item in pl.read_parquet(INPUT / "train.parquet", glob=False).iter_rows():
-        train.setdefault(user, []).append(item)
-    return Case(
-        name="A",
-        lists={user: best[user].tolist() for user in range(n_users)},
-        scores={user: full[user, best[user]].tolist() for user in range(n_users)},
-        truth=truth,
-        ks=CUTOFFS,
-        n_items=full.shape[1],
-        full=full,
-        train=train,
-    )
-
-
-def input_b(a: Case) -> Case:
-    """A with five users without a list and ten with a short one."""
-
-    def cut(rows: dict[int, list[Any]]) -> dict[int, list[Any]]:
-        kept = {user: row for user, row in rows.items() if user not in NO_LIST}
-        return {u: row[:SHORT_LENGTH] if u in SHORT else row for u, row in kept.items()}
-
-    return replace(a, name="B", lists=cut(a.lists), scores=cut(a.scores), full=None)
-
-
-def small_cases() -> list[Case]:
-    """One effect each, at cutoff 3. User 0 has a hit at rank 1 wherever there is a user 1."""
-    hit, miss, other_miss = [1, 2, 3], [4, 5, 6], [7, 8, 9]
-    truth = {0: [1], 1: [4], 2: [2]}
-    falling = [0.9, 0.8, 0.7]
-
-    def case(
-        name: str,
-        lists: dict[int, list[int]],
-        truth: dict[int, list[int]],
-        scores: list[float] = falling,
-    ) -> Case:
-        return Case(
-            name,
-            lists,
-            {user: scores[: len(items)] for user, items in lists.items()},
-            {user: dict.fromkeys(items, 1) for user, items in truth.items()},
-            ks=(3,),
-            n_items=10,
-        )
-
-    return [
-        case("no hit", {0: hit, 1: miss}, {0: [1], 1: [9]}),
-        case("no list", {0: hit, 2: other_miss}, truth),
-        case("empty list", {0: hit, 1: [], 2: other_miss}, truth),
-        case("short list", {0: [5, 1]}, {0: [1]}),
-        case("no truth", {0: hit, 1: miss}, {0: [1]}),
-        case("duplicates", {0: [1, 1, 3]}, {0: [1, 2]}),
-        case("ties", {0: [2, 3, 1]}, {0: [3]}, scores=[0.5, 0.5, 0.5]),
-        case("scores <= 0", {0: [1, 2, 3]}, {0: [2]}, scores=[0.5, 0.0, -0.5]),
-    ]
-
-
-def cases() -> list[Case]:
-    """All inputs."""
-    a = input_a()
-    return [a, input_b(a), *small_cases()]
-
-
-# One function a library. Each yields questions; imports stand inside, so that one missing library
+# One function per library. Each yields questions; imports stand inside, so that one missing library
 # does not stop the others.
 
 
@@ -162,12 +51,7 @@ def rs_metrics(case: Case) -> Iterator[Question]:
         for metric, name in zip(BINARY, names, strict=True):
             yield metric, k, name, partial(getattr(rs, name), truth, case.lists, k=k)
         if case.train:
-            import pandas as pd
-
-            users = [user for user, items in case.train.items() for _ in items]
-            items = [item for row in case.train.values() for item in row]
-            train = pd.DataFrame({"user_id": users, "item_id": items})
-            catalogue = list(range(case.n_items))
+            train, catalogue = _train_frame(case), list(range(case.n_items))
             yield "Coverage", k, "coverage", partial(rs.coverage, catalogue, case.lists, k=k)
             for metric, name in (("Popularity", "popularity"), ("Surprisal", "surprisal")):
                 yield metric, k, name, partial(getattr(rs, name), train, case.lists, k=k)
@@ -195,7 +79,7 @@ def ranx(case: Case) -> Iterator[Question]:
 
 
 def pytrec_eval(case: Case) -> Iterator[Question]:
-    """The mean of the values that evaluate() returns, one a user."""
+    """The mean of the values that evaluate() returns, one per user."""
     import pytrec_eval as trec
 
     _refuse_repeats(case)
@@ -277,10 +161,7 @@ def rectools(case: Case) -> Iterator[Question]:
         ):
             yield metric, k, name, partial(value, function)
         if case.train:
-            users = [user for user, items in case.train.items() for _ in items]
-            items = [item for row in case.train.values() for item in row]
-            train = pd.DataFrame({"user_id": users, "item_id": items})
-            catalogue = list(range(case.n_items))
+            train, catalogue = _train_frame(case), list(range(case.n_items))
             coverage = rt.CatalogCoverage(k, normalize=True)
             name = "CatalogCoverage(normalize=True)"
             yield "Coverage", k, name, partial(coverage.calc, lists, catalogue)
@@ -316,7 +197,7 @@ def replay(case: Case) -> Iterator[Question]:
 
 
 def cornac(case: Case) -> Iterator[Question]:
-    """One call a user with truth, averaged here: cornac's own loop needs one of its models."""
+    """One call per user with truth, averaged here: cornac's own loop needs one of its models."""
     from cornac import metrics as co
 
     def value(metric: Any) -> float:
@@ -566,6 +447,14 @@ def _by_item(case: Case, user: int) -> dict[str, float]:
     return {f"i{i}": s for i, s in zip(case.lists[user], case.scores[user], strict=True)}
 
 
+def _train_frame(case: Case) -> Any:
+    """One row per user and item of the train part, in pandas."""
+    import pandas as pd
+
+    pairs = [(user, item) for user, items in case.train.items() for item in items]
+    return pd.DataFrame(pairs, columns=["user_id", "item_id"])
+
+
 def _refuse_repeats(case: Case) -> None:
     if case.repeats:
         raise CannotBeAskedError("the input holds one score an item")
@@ -582,7 +471,7 @@ def _mean(values: Any) -> float:
 
 
 def main() -> None:
-    """Write the file, one line of progress a library."""
+    """Write the file, one line of progress per library."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="CSV file to write")
     parser.add_argument("--only", nargs="+", choices=list(LIBRARIES), default=list(LIBRARIES))

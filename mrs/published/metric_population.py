@@ -1,6 +1,6 @@
 """Who is in the mean, and what counts as the list: effects that change a value under one formula.
 
-Each case of `mrs.published.audit_live` but A is read in several ways, such as "a user without a
+Each case of `mrs.published.audit_cases` but A is read in several ways, such as "a user without a
 list counts 0" and "a user without a list is left out". The class of a function is known from input
 A; the reading whose value of that class equals the library's is the library's rule.
 """
@@ -15,16 +15,15 @@ import polars as pl
 
 from mrs.data.tables import read_csv
 from mrs.evaluation.metrics import Judged, class_means
-from mrs.published.audit_live import Case, cases
+from mrs.published.audit_cases import Case, cases
 from mrs.published.metrics_audit import (
     DATA,
     METRICS,
     TOLERANCE,
     TOLERANCES,
-    frozen_cases,
     judge,
     judged_case,
-    live,
+    other_cases,
 )
 
 QUESTIONS = {
@@ -52,7 +51,7 @@ TWICE_IN_TRUTH = "counts twice, in |R| too"
 class Reading:
     """One way to read a case: a user's lists, several where they are averaged, and a factor.
 
-    A special one is a rule of one library: it is told only where no other one fits.
+    A special one is a rule of one library: it counts only where no other one fits.
     """
 
     name: str
@@ -125,16 +124,14 @@ def readings(case: Case, function: str = "") -> list[Reading]:
 
 
 def effects(store: Path, now: pl.DataFrame) -> pl.DataFrame:
-    """Each library's rule in each case: one row a function and cutoff.
+    """Each library's rule in each case: one row per function and cutoff.
 
     `now` is `metrics_audit.today(...)`. Live rows where `make audit` left some, else those stored
     on 2026-11-22. Columns: library, version, metric, function, k, input, value, rule, measured.
     The rule is the reading, "cannot tell" where all readings give the same value, "NaN", "fits
     none", or why there is no value.
     """
-    rows, kind = live(store), "live"
-    if rows is None:
-        rows, kind = frozen_cases(), "frozen"
+    rows, kind = other_cases(store)
     classes: dict[tuple[str, ...], list[str]] = {}
     for row in now.filter(pl.col("classes").is_not_null()).iter_rows(named=True):
         library, metric = row["library"], row["library_metric"]
@@ -200,15 +197,15 @@ def rule(value: float, outcomes: list[Outcome], tolerance: float) -> str:
 
 
 def summary(found: pl.DataFrame) -> pl.DataFrame:
-    """One row a library, one column a question: the rule, or which metrics follow which.
+    """One row per library, one column per question: the rule, or which metrics follow which.
 
-    `found` is `effects(...)`. A library that is asked in two ways has two rows. Columns: library,
-    version, asked, then the inputs of `QUESTIONS`.
+    `found` is `effects(...)`. A library that is called in two ways has two rows. Columns: library,
+    version, called, then the inputs of `QUESTIONS`.
     """
     result = []
-    for (library, version, asked), rows in _by_way(found).items():
+    for (library, version, called), rows in _by_way(found).items():
         cells = {name: _rules(rows.filter(pl.col("input") == name)) for name in QUESTIONS}
-        result.append({"library": library, "version": version, "asked": asked} | cells)
+        result.append({"library": library, "version": version, "called": called} | cells)
     return pl.DataFrame(result)
 
 
@@ -216,32 +213,21 @@ def disagreements(found: pl.DataFrame) -> pl.DataFrame:
     """Libraries of which two metrics follow different rules.
 
     `found` is `effects(...)`. Questions that a library answers in the same words share a row.
-    Columns: library, version, asked, inputs (list), rules.
+    Columns: library, version, called, inputs (list), rules.
     """
-    told: dict[tuple[str, str, str, str], list[str]] = {}
-    for (library, version, asked), rows in _by_way(found).items():
-        for name in QUESTIONS:
-            mine = rows.filter(pl.col("input") == name)
-            if len(_by_rule(mine)) > 1:
-                told.setdefault((library, version, asked, _rules(mine)), []).append(name)
-    return pl.DataFrame(
-        [
-            {
-                "library": key[0],
-                "version": key[1],
-                "asked": key[2],
-                "inputs": names,
-                "rules": key[3],
-            }
-            for key, names in told.items()
-        ],
-        schema={
-            "library": pl.String,
-            "version": pl.String,
-            "asked": pl.String,
-            "inputs": pl.List(pl.String),
-            "rules": pl.String,
-        },
+    columns = ("library", "version", "called")
+    schema = dict.fromkeys([*columns, "inputs", "rules"], pl.String)
+    rows = [
+        (*key, name, _rules(mine))
+        for key, group in _by_way(found).items()
+        for name in QUESTIONS
+        if len(_by_rule(mine := group.filter(input=name))) > 1
+    ]
+    return (
+        pl.DataFrame(rows, schema=schema, orient="row")
+        .group_by(*columns, "rules", maintain_order=True)
+        .agg("inputs")
+        .select(*schema)
     )
 
 
@@ -255,45 +241,45 @@ def quoted() -> pl.DataFrame:
 
 
 def _by_way(found: pl.DataFrame) -> dict[tuple[str, ...], pl.DataFrame]:
-    """The rows of each library, and of each way to ask it, which its functions name in brackets."""
+    """The rows of each library and each way to call it, which its functions name in brackets."""
     way = pl.col("function").str.extract(r"\[(.*)\]$").fill_null("")
-    return found.with_columns(asked=way).partition_by(
-        "library", "version", "asked", as_dict=True, maintain_order=True
+    return found.with_columns(called=way).partition_by(
+        "library", "version", "called", as_dict=True, maintain_order=True
     )
 
 
 def _by_rule(rows: pl.DataFrame) -> dict[str, list[str]]:
-    """Metrics by the rule that they follow, without the rows that tell nothing.
+    """Metrics by the rule that they follow, without rows that every reading explains.
 
-    A row that leaves two rules open tells nothing where other rows tell one of them. A metric of
+    A row that leaves two rules open is dropped where other rows decide for one of them. A metric of
     several functions goes by their names.
     """
     functions: dict[str, set[str]] = {}
     for row in rows.iter_rows(named=True):
         functions.setdefault(row["metric"], set()).add(row["function"])
-    told: dict[str, list[str]] = {}
+    rules: dict[str, list[str]] = {}
     for row in rows.iter_rows(named=True):
         if row["rule"] == "cannot tell":
             continue
         name = row["metric"] if len(functions[row["metric"]]) == 1 else row["function"]
-        names = told.setdefault(row["rule"], [])
+        names = rules.setdefault(row["rule"], [])
         if name and name not in names:
             names.append(name)
-    plain = [rule for rule in told if OR not in rule]
+    plain = [rule for rule in rules if OR not in rule]
     return {
         rule: names
-        for rule, names in told.items()
+        for rule, names in rules.items()
         if rule in plain or not set(rule.split(OR)) & set(plain)
     }
 
 
 def _rules(rows: pl.DataFrame) -> str:
-    told = _by_rule(rows)
-    if not told:
-        return "cannot tell" if len(rows) else "not asked"
-    if len(told) == 1:
-        return next(iter(told))
-    return "; ".join(f"{', '.join(names)}: {name}" for name, names in told.items())
+    rules = _by_rule(rows)
+    if not rules:
+        return "cannot tell" if len(rows) else "not measured"
+    if len(rules) == 1:
+        return next(iter(rules))
+    return "; ".join(f"{', '.join(names)}: {name}" for name, names in rules.items())
 
 
 def _cutoff(k: str) -> int:

@@ -23,10 +23,9 @@ from mrs.data.tables import read_csv
 from mrs.errors import InputError
 from mrs.evaluation.libraries import audit_2021, libraries, library_values
 from mrs.evaluation.metrics import Judged, Listed, class_means
-from mrs.published.audit_live import COLUMNS, Case, cases, input_a
+from mrs.published.audit_cases import COLUMNS, LIVE, Case, cases, input_a
 
 DATA = Path(__file__).parent / "data"
-LIVE = Path("audit") / "live.csv"  # in the store
 
 # Values differ by rounding alone: single precision in these, double in the others.
 TOLERANCE = 1e-9
@@ -85,14 +84,20 @@ RECBOLE_GAUC_IN_NOTEBOOK = 0.858072
 
 
 def live(store: Path) -> pl.DataFrame | None:
-    """The rows that `make audit` wrote, or None: columns of `audit_live.COLUMNS`."""
+    """The rows that `make audit` wrote, or None: columns of `audit_cases.COLUMNS`."""
     path = store / LIVE
     return _read(path) if path.exists() else None
 
 
-def frozen_cases() -> pl.DataFrame:
-    """A stored run of `audit_live` of 2026-11-22 without input A: the columns of `live`."""
-    return _read(DATA / "live_cases.csv")
+def other_cases(store: Path) -> tuple[pl.DataFrame, str]:
+    """Rows of all inputs but A with the columns of `live`, and whether they are "live".
+
+    Those of the last `make audit`, or else of the stored run of 2026-11-22 ("frozen").
+    """
+    rows, kind = live(store), "live"
+    if rows is None:
+        rows, kind = _read(DATA / "live_cases.csv"), "frozen"
+    return rows.filter(pl.col("input") != "A"), kind
 
 
 def _read(path: Path) -> pl.DataFrame:
@@ -137,12 +142,12 @@ def values(store: Path) -> pl.DataFrame:
 
 
 def not_run(store: Path) -> pl.DataFrame:
-    """Libraries that `make audit` could not ask at all: library, note."""
+    """Libraries that gave `make audit` no value at all: library, note."""
     rows = live(store)
     if rows is None:
         return pl.DataFrame(schema={"library": pl.String, "note": pl.String})
-    asked = rows.filter(pl.col("value").is_not_null())["library"].unique()
-    failed = rows.filter(~pl.col("library").is_in(asked.implode()))
+    answered = rows.filter(pl.col("value").is_not_null())["library"].unique()
+    failed = rows.filter(~pl.col("library").is_in(answered.implode()))
     return failed.group_by("library", maintain_order=True).agg(pl.col("note").first())
 
 
@@ -238,17 +243,20 @@ def fits(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def today(store: Path) -> pl.DataFrame:
-    """One row a function: the class that it fits at every cutoff, and its value at one.
+    """One row per function: the class that it fits at every cutoff, and its value at one.
 
     Columns: library, version, metric (here), library_metric, function, fitted (list of all classes
-    that it fits on input A; null: no value), classes (those left where others tell more), verdict,
+    that it fits on input A; null: no value), classes (those left after the further rules), verdict,
     k, value, measured, note. Classes coincide where every list fills the cutoff (precision k and
     returned) or ranks everything. Then the input "short list" decides if the library has a value
     there, and after it the class that `mrs.evaluation.libraries` read from the code, if it is one
     of those that fit. k is 20, or what there is.
     """
     rows = fits(values(store))
-    short = _short_list_values(store)
+    short = {
+        (row["library"], row["metric"], row["function"]): row["value"]
+        for row in other_cases(store)[0].filter(input="short list").iter_rows(named=True)
+    }
     case = next(case for case in cases() if case.name == "short list")
     (k,) = case.ks
     expected = defaultdict(dict, class_means(judged_case(case), [k])[k])
@@ -270,8 +278,8 @@ def today(store: Path) -> pl.DataFrame:
             classes = fitted
             if value is not None:
                 same = {name for name, mean in means.items() if abs(mean - value) <= 1e-6}
-                classes = _told(fitted, same)
-            classes = _told(classes, read.get((library, metric), set()))
+                classes = _narrowed(fitted, same)
+            classes = _narrowed(classes, read.get((library, metric), set()))
         shown = answered if len(answered) else group
         at = shown.filter(pl.col("k") == "20")
         row = (at if len(at) else shown).row(0, named=True)
@@ -299,18 +307,9 @@ def today(store: Path) -> pl.DataFrame:
     return pl.DataFrame(result, schema_overrides=schema, infer_schema_length=None)
 
 
-def _short_list_values(store: Path) -> dict[tuple[str, str, str], float | None]:
-    rows = live(store)
-    chosen = (frozen_cases() if rows is None else rows).filter(pl.col("input") == "short list")
-    return {
-        (row["library"], row["metric"], row["function"]): row["value"]
-        for row in chosen.iter_rows(named=True)
-    }
-
-
-def _told(classes: list[str], said: set[str]) -> list[str]:
-    """The classes that are said, or all if none is."""
-    return [name for name in classes if name in said] or classes
+def _narrowed(classes: list[str], among: set[str]) -> list[str]:
+    """The classes that are among those, or all if none is."""
+    return [name for name in classes if name in among] or classes
 
 
 def _verdict(classes: list[str] | None) -> str:
@@ -320,15 +319,14 @@ def _verdict(classes: list[str] | None) -> str:
 
 
 def changes(now: pl.DataFrame) -> pl.DataFrame:
-    """The paper's table beside today's: one row a value of 2021.
+    """The paper's table beside today's: one row per value of 2021.
 
     `now` is `today(...)`. The lists of 2021 filled the cutoff, as far as is known, so that classes
     which differ on shorter ones alone count as one here. Columns: library, version_2021,
-    version_today, metric, library_metric, k,
-    value_2021, class_2021, classes_today (list), verdict, evidence. Verdicts: "stands" where the
-    class of 2021 is among those that the library's functions of this metric fit today (of the
-    function of the same name, where several have it), "changed" where it is not, "fits none",
-    "not measured today", "no value in 2021".
+    version_today, metric, library_metric, k, value_2021, class_2021, classes_today (list), verdict,
+    evidence. Verdicts: "stands" where the class of 2021 is among those that the library's functions
+    of this metric fit today (of the function of the same name, where several have it), "changed"
+    where it is not, "fits none", "not measured today", "no value in 2021".
     """
     old = audit_2021()
     result = []
@@ -425,9 +423,8 @@ NAMES_2021 = NAMES | {"auc": "RocAuc"}
 OTHER_NAMES = (
     "r_precision_at_k", "CalibratedRecallK", "DCGK", "GAUC", "GAUC.metric_info",
 )  # fmt: skip
-OPTION = (
-    r"=|\[list only\]"  # a setting that is not the default, or an input without what was missed
-)
+# A setting that is not the default, or an input without what was missed.
+OPTION = r"=|\[list only\]"
 
 
 def agreement_by_default(now: pl.DataFrame) -> pl.DataFrame:
@@ -446,9 +443,6 @@ def agreement_by_default(now: pl.DataFrame) -> pl.DataFrame:
     return _agreement(rows.select("library", "metric", "value"))
 
 
-_RANKING = ("precision", "recall", "hitrate", "mrr", "map", "ndcg", "auc")
-
-
 def _at_cutoff() -> pl.Expr:
     auc = pl.col("metric") == "auc"
     return (auc & (pl.col("k") == "full")) | (~auc & (pl.col("k") == "20"))
@@ -456,7 +450,7 @@ def _at_cutoff() -> pl.Expr:
 
 def _agreement(rows: pl.DataFrame) -> pl.DataFrame:
     result = []
-    for metric in _RANKING:
+    for metric in NAMES:
         mine = rows.filter(pl.col("metric") == metric).sort("value")
         if not len(mine):
             continue
@@ -487,12 +481,9 @@ def unexplained(now: pl.DataFrame) -> list[str]:
     gauc = old.filter(pl.col("library") == "RecBole", pl.col("library_metric") == "GAUC")["value"]
     plain = old.filter(pl.col("library") == "OpenRec", pl.col("library_metric") == "RocAuc")
     if len(gauc) and len(plain):
-        here = {
-            row["class"]: row["value"]
-            for row in class_values()
-            .filter(pl.col("metric") == "auc", pl.col("k") == "full")
-            .iter_rows(named=True)
-        }
+        here = dict(
+            class_values().filter(metric="auc", k="full").select("class", "value").iter_rows()
+        )
         moved, by_weight = gauc[0] - plain["value"][0], here["weighted"] - here["per_user"]
         if abs(moved) > 5 * abs(by_weight):
             found.append(

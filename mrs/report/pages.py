@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from mrs.data.digests import of_values
-from mrs.published.metrics_audit import LIVE
+from mrs.published.audit_cases import LIVE
 from mrs.report import histories
 from mrs.report.coldstart import STUDIES, TITLE
 from mrs.report.components import pairs

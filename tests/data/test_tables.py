@@ -42,7 +42,7 @@ def test_a_relative_path_is_no_pattern(
 
 
 def test_the_package_reads_tables_through_this_module_alone() -> None:
-    """Of the others only `audit_live` reads any, which runs where mrs is not installed."""
+    """Of the others only `audit_cases` reads any, also where the packages of mrs are missing."""
     package = Path(tables.__file__).parents[1]
     found, without_patterns = set(), set()
     for file in package.rglob("*.py"):
