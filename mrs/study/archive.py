@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from typing_extensions import override
 
 from mrs.data.dataset import Card, Dataset
 from mrs.data.digests import of_values, replacing
@@ -65,11 +66,13 @@ class ArchivedRecord(Record):
 
     row: pl.DataFrame
 
+    @override
     @cached_property
     def info(self) -> dict[str, Any]:
         """The content of run.json except the examples."""
         return json.loads(self.row["info"].item())
 
+    @override
     @cached_property
     def users(self) -> pl.DataFrame:
         """The per-user scores, computed from the ranks of the hits."""
@@ -95,8 +98,8 @@ class ArchivedRecord(Record):
             | {f"chance:{name}": values for name, values in by_chance.items()}
         )
 
+    @override
     def means(self, metrics: Sequence[str]) -> list[float]:
-        """Means over users."""
         return [float(self.values(metric).mean()) for metric in metrics]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.evaluation.metrics.base import Metric, Pooled, columns, ratio
 from mrs.evaluation.metrics.judged import Judged
@@ -24,6 +25,7 @@ class AUCGlobal(Pooled):
     name, variant, label = "auc", "global", "AUC"
     needs = COMPLETE | {"scores"}
 
+    @override
     def pooled(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
         """Values float64 [len(ks)], all the same."""
         if judged.scores is None:
@@ -54,6 +56,7 @@ class AUCPerUser(Metric):
     name, variant, label = "auc", "per_user", "AUC"
     needs = COMPLETE
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
         """Values float64 [U x len(ks)], the same at every cutoff."""
         return np.repeat(_per_user(judged)[:, None], len(ks), axis=1)
@@ -72,6 +75,7 @@ class AUCTiesWon(Metric):
     name, variant, label = "auc", "ties_won", "AUC"
     needs = COMPLETE
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
         """Values float64 [U x len(ks)], the same at every cutoff."""
         return np.repeat(_per_user(judged, ties_won=True)[:, None], len(ks), axis=1)
@@ -89,6 +93,7 @@ class AUCWeighted(Pooled):
     name, variant, label = "auc", "weighted", "AUC"
     needs = COMPLETE
 
+    @override
     def pooled(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
         """Values float64 [len(ks)], all the same."""
         values = _per_user(judged)
@@ -111,6 +116,7 @@ class AUCElliot(Pooled):
     name, variant, label = "auc", "elliot", "AUC"
     needs = COMPLETE
 
+    @override
     def pooled(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
         """Values float64 [len(ks)], all the same."""
         won = _limited(judged, [judged.depth]).sum()
@@ -130,6 +136,7 @@ class AUCElliotPerUser(Metric):
     name, variant, label = "auc", "elliot_per_user", "AUC"
     needs = COMPLETE
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
         """Values float64 [U x len(ks)], the same at every cutoff."""
         values = _limited(judged, [judged.depth]) / judged.n_relevant[:, None]
@@ -149,8 +156,8 @@ class AUCLimited(Metric):
     name, variant, label = "auc", "limited", "AUC"
     needs = frozenset({"n_candidates"})
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return _limited(judged, ks) / np.minimum(ks, judged.n_relevant[:, None])
 
 
@@ -166,8 +173,8 @@ class AUCInList(Metric):
 
     name, variant, label = "auc", "in_list", "AUC"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         n_hits = judged.n_hits[:, columns(ks)]
         all_hits = (n_hits > 0) & (n_hits == np.minimum(ks, judged.n_listed[:, None]))
         return np.where(all_hits, 1.0, _in_list(judged, ks))
@@ -184,8 +191,8 @@ class AUCInListZero(Metric):
 
     name, variant, label = "auc", "in_list_zero", "AUC"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return _in_list(judged, ks)
 
 
@@ -203,8 +210,8 @@ class AUCRestRandom(Metric):
     name, variant, label = "auc", "rest_random", "AUC"
     needs = frozenset({"n_candidates"})
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         n_relevant = judged.n_relevant[:, None]
         n_others = _candidates(judged)[:, None] - n_relevant
         n_hits, n_misses = judged.n_hits[:, columns(ks)], _n_misses(judged)[:, columns(ks)]
@@ -225,8 +232,8 @@ class AUCPartial(Metric):
 
     name, variant, label = "auc", "partial", "AUC"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         above = _n_misses(judged)
         won = [(judged.hits * np.maximum(k - above, 0)).sum(axis=1) for k in ks]
         return np.stack(won, axis=1) / (np.asarray(ks) * judged.n_relevant[:, None])

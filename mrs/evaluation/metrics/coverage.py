@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.evaluation.metrics.base import Beyond
 from mrs.evaluation.metrics.listed import Listed
@@ -21,6 +22,6 @@ class Coverage(Beyond):
 
     name, variant, label = "coverage", "share", "Coverage"
 
+    @override
     def value(self, listed: Listed, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [len(ks)]."""
         return (listed.counts(ks) > 0).sum(axis=1) / listed.n_items

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.evaluation.metrics.base import Beyond
 from mrs.evaluation.metrics.listed import Listed
@@ -21,8 +22,8 @@ class GiniCatalogue(Beyond):
 
     name, variant, label = "exposure_gini", "catalogue", "Exposure Gini"
 
+    @override
     def value(self, listed: Listed, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [len(ks)]."""
         return np.array([_gini(counts) for counts in listed.counts(ks)])
 
 
@@ -38,8 +39,8 @@ class GiniListed(Beyond):
 
     name, variant, label = "exposure_gini", "listed", "Exposure Gini"
 
+    @override
     def value(self, listed: Listed, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [len(ks)]."""
         return np.array([_gini(counts[counts > 0]) for counts in listed.counts(ks)])
 
 

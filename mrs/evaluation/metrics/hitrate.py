@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.evaluation.metrics.base import Metric, WithChance, columns, log_no_hit
 from mrs.evaluation.metrics.judged import Judged
@@ -23,10 +24,11 @@ class HitRate(WithChance):
 
     name, variant, label = "hitrate", "any", "HitRate"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return (judged.n_hits[:, columns(ks)] > 0).astype(np.float64)
 
+    @override
     def chance(
         self, n_candidates: np.ndarray, n_relevant: np.ndarray, ks: Sequence[int]
     ) -> np.ndarray:
@@ -45,6 +47,6 @@ class HitCount(Metric):
 
     name, variant, label = "hitrate", "count", "HitRate"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return judged.n_hits[:, columns(ks)].astype(np.float64)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.evaluation.metrics.base import Beyond, columns, mean_of_defined
 from mrs.evaluation.metrics.listed import Listed
@@ -45,8 +46,8 @@ class CosineDiversity(Beyond):
             values[start : start + n_rows] = 1.0 - mean
         return values
 
+    @override
     def value(self, listed: Listed, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [len(ks)]."""
         return mean_of_defined(self.per_user(listed, ks))
 
 

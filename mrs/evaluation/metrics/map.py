@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.evaluation.metrics.base import Metric, WithChance, columns, ranks, ratio, within
 from mrs.evaluation.metrics.judged import Judged
@@ -21,10 +22,11 @@ class MAP(WithChance):
 
     name, variant, label = "map", "relevant", "MAP"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return _precisions(judged, ks) / judged.n_relevant[:, None]
 
+    @override
     def chance(
         self, n_candidates: np.ndarray, n_relevant: np.ndarray, ks: Sequence[int]
     ) -> np.ndarray:
@@ -52,8 +54,8 @@ class MAPMin(Metric):
 
     name, variant, label = "map", "min", "MAP"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return _precisions(judged, ks) / np.minimum(ks, judged.n_relevant[:, None])
 
 
@@ -70,8 +72,8 @@ class MAPHits(Metric):
 
     name, variant, label = "map", "hits", "MAP"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return ratio(_precisions(judged, ks), judged.n_hits[:, columns(ks)])
 
 
@@ -86,8 +88,8 @@ class MAPK(Metric):
 
     name, variant, label = "map", "k", "MAP"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return _precisions(judged, ks) / np.asarray(ks, dtype=np.float64)
 
 
@@ -102,8 +104,8 @@ class MeanPrecision(Metric):
 
     name, variant, label = "map", "mean_precision", "MAP"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         sums = np.cumsum(judged.n_hits[:, : max(ks)] / ranks(ks), axis=1)
         return sums[:, columns(ks)] / np.asarray(ks, dtype=np.float64)
 
@@ -119,8 +121,8 @@ class MAPNeuRec(Metric):
 
     name, variant, label = "map", "neurec", "MAP"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         below = np.cumsum(np.minimum(ranks(ks), judged.n_relevant[:, None]), axis=1)
         return _precisions(judged, ks) / below[:, columns(ks)]
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.evaluation.metrics.base import Metric, WithChance, columns, log_no_hit, ranks
 from mrs.evaluation.metrics.judged import Judged
@@ -23,12 +24,13 @@ class MRR(WithChance):
 
     name, variant, label = "mrr", "first", "MRR"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         first = judged.hits.argmax(axis=1)
         reached = judged.n_hits[:, columns(ks)] > 0
         return np.where(reached, 1.0 / (first + 1)[:, None], 0.0)
 
+    @override
     def chance(
         self, n_candidates: np.ndarray, n_relevant: np.ndarray, ks: Sequence[int]
     ) -> np.ndarray:
@@ -50,6 +52,6 @@ class ARHR(Metric):
 
     name, variant, label = "mrr", "arhr", "MRR"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return np.cumsum(judged.hits[:, : max(ks)] / ranks(ks), axis=1)[:, columns(ks)]

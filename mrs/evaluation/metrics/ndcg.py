@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.evaluation.metrics.base import Metric, WithChance, columns, log_discounts, ratio, within
 from mrs.evaluation.metrics.judged import Judged
@@ -25,10 +26,11 @@ class NDCG(WithChance):
 
     name, variant, label = "ndcg", "min", "NDCG"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return _dcg(judged.hits, ks) / _best(np.minimum(ks, judged.n_relevant[:, None]))
 
+    @override
     def chance(
         self, n_candidates: np.ndarray, n_relevant: np.ndarray, ks: Sequence[int]
     ) -> np.ndarray:
@@ -49,8 +51,8 @@ class NDCGIdealK(Metric):
 
     name, variant, label = "ndcg", "k_ideal", "NDCG"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return _dcg(judged.hits, ks) / _best(np.asarray(ks))
 
 
@@ -66,8 +68,8 @@ class NDCGUntruncated(Metric):
 
     name, variant, label = "ndcg", "untruncated", "NDCG"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return _dcg(judged.hits, ks) / _best(judged.n_relevant)[:, None]
 
 
@@ -84,8 +86,8 @@ class NDCGRetrieved(Metric):
 
     name, variant, label = "ndcg", "retrieved", "NDCG"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return ratio(_dcg(judged.hits, ks), _best(judged.n_hits[:, columns(ks)]))
 
 
@@ -102,8 +104,8 @@ class NDCGListed(Metric):
 
     name, variant, label = "ndcg", "listed", "NDCG"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return ratio(_dcg(judged.hits, ks), _best(np.minimum(ks, judged.n_hits[:, -1:])))
 
 
@@ -118,8 +120,8 @@ class DCG(Metric):
 
     name, variant, label = "ndcg", "none", "NDCG"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return _dcg(judged.hits, ks)
 
 
@@ -135,8 +137,8 @@ class NDCGMaxI2(Metric):
 
     name, variant, label = "ndcg", "max_i_2", "NDCG"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         discounts = 1.0 / np.log2(np.maximum(np.arange(1.0, max(ks) + 1), 2))
         dcg = np.cumsum(judged.hits[:, : max(ks)] * discounts, axis=1)[:, columns(ks)]
         return dcg / np.cumsum(discounts)[np.minimum(ks, judged.n_relevant[:, None]) - 1]
@@ -157,8 +159,8 @@ class NDCGLinear(Metric):
     name, variant, label = "ndcg", "linear", "NDCG"
     needs = frozenset({"ratings"})
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         gains, ideal = _ratings(judged)
         return _dcg(gains, ks) / _ideal(ideal, ks)
 
@@ -178,12 +180,13 @@ class NDCGExponential(Metric):
     name, variant, label = "ndcg", "exponential", "NDCG"
     needs = frozenset({"ratings"})
 
+    @override
     def lacks(self, judged: Judged) -> str | None:
         """As for every class; also where 2 to the power of a rating is out of range."""
         return super().lacks(judged) or _overflows(judged)
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         gains, ideal = (np.exp2(ratings) - 1 for ratings in _ratings(judged))
         return _dcg(gains, ks) / _ideal(ideal, ks)
 
@@ -202,12 +205,13 @@ class NDCGExponentialUntruncated(Metric):
     name, variant, label = "ndcg", "exponential_untruncated", "NDCG"
     needs = frozenset({"ratings"})
 
+    @override
     def lacks(self, judged: Judged) -> str | None:
         """As for every class; also where 2 to the power of a rating is out of range."""
         return super().lacks(judged) or _overflows(judged)
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         gains, ideal = (np.exp2(ratings) - 1 for ratings in _ratings(judged))
         return _dcg(gains, ks) / _ideal(ideal, [ideal.shape[1]])
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.evaluation.metrics.base import Beyond, mean_of_defined
 from mrs.evaluation.metrics.listed import Listed
@@ -25,8 +26,8 @@ class Surprisal(Beyond):
         """Values float64 [U x len(ks)]; NaN for an empty list."""
         return listed.mean_of(_bits(listed), ks)
 
+    @override
     def value(self, listed: Listed, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [len(ks)]."""
         return mean_of_defined(self.per_user(listed, ks))
 
 
@@ -47,8 +48,8 @@ class SurprisalShare(Beyond):
         most = np.log2(listed.n_train_users or 1)
         return listed.mean_of(_bits(listed) / most if most else _bits(listed) * np.nan, ks)
 
+    @override
     def value(self, listed: Listed, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [len(ks)]."""
         return mean_of_defined(self.per_user(listed, ks))
 
 

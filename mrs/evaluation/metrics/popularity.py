@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.evaluation.metrics.base import Beyond, mean_of_defined
 from mrs.evaluation.metrics.listed import Listed
@@ -25,8 +26,8 @@ class PopularityShare(Beyond):
         """Values float64 [U x len(ks)]; NaN for an empty list."""
         return listed.mean_of(_counts(listed), ks) / (listed.n_train_users or np.nan)
 
+    @override
     def value(self, listed: Listed, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [len(ks)]."""
         return mean_of_defined(self.per_user(listed, ks))
 
 
@@ -46,8 +47,8 @@ class PopularityCount(Beyond):
         """Values float64 [U x len(ks)]; NaN for an empty list."""
         return listed.mean_of(_counts(listed), ks)
 
+    @override
     def value(self, listed: Listed, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [len(ks)]."""
         return mean_of_defined(self.per_user(listed, ks))
 
 

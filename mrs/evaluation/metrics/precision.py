@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.evaluation.metrics.base import Metric, Pooled, WithChance, columns, ratio
 from mrs.evaluation.metrics.judged import Judged
@@ -25,10 +26,11 @@ class Precision(WithChance):
 
     name, variant, label = "precision", "k", "Precision"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return judged.n_hits[:, columns(ks)] / np.asarray(ks, dtype=np.float64)
 
+    @override
     def chance(
         self, n_candidates: np.ndarray, n_relevant: np.ndarray, ks: Sequence[int]
     ) -> np.ndarray:
@@ -49,8 +51,8 @@ class PrecisionReturned(Metric):
 
     name, variant, label = "precision", "returned", "Precision"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return ratio(judged.n_hits[:, columns(ks)], np.minimum(ks, judged.n_listed[:, None]))
 
 
@@ -65,8 +67,8 @@ class PrecisionMin(Metric):
 
     name, variant, label = "precision", "min", "Precision"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return judged.n_hits[:, columns(ks)] / np.minimum(ks, judged.n_relevant[:, None])
 
 
@@ -82,8 +84,8 @@ class PrecisionMicro(Pooled):
 
     name, variant, label = "precision", "micro", "Precision"
 
+    @override
     def pooled(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [len(ks)]."""
         reachable = np.minimum(ks, judged.n_relevant[:, None]).sum(axis=0)
         return judged.n_hits[:, columns(ks)].sum(axis=0) / reachable
 
@@ -99,8 +101,8 @@ class RPrecision(Metric):
 
     name, variant, label = "precision", "r", "Precision"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return _r_hits(judged, ks) / judged.n_relevant[:, None]
 
 
@@ -116,8 +118,8 @@ class RPrecisionHit(Pooled):
 
     name, variant, label = "precision", "r_hit", "Precision"
 
+    @override
     def pooled(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [len(ks)]."""
         found = _r_hits(judged, ks)
         values = found / judged.n_relevant[:, None]
         n = (found > 0).sum(axis=0)

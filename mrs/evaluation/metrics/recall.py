@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.evaluation.metrics.base import Metric, WithChance, columns, ratio
 from mrs.evaluation.metrics.judged import Judged
@@ -25,10 +26,11 @@ class Recall(WithChance):
 
     name, variant, label = "recall", "relevant", "Recall"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return judged.n_hits[:, columns(ks)] / judged.n_relevant[:, None]
 
+    @override
     def chance(
         self, n_candidates: np.ndarray, n_relevant: np.ndarray, ks: Sequence[int]
     ) -> np.ndarray:
@@ -48,8 +50,8 @@ class RecallMin(Metric):
 
     name, variant, label = "recall", "min", "Recall"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return judged.n_hits[:, columns(ks)] / np.minimum(ks, judged.n_relevant[:, None])
 
 
@@ -65,6 +67,6 @@ class RecallListed(Metric):
 
     name, variant, label = "recall", "listed", "Recall"
 
+    @override
     def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]."""
         return ratio(judged.n_hits[:, columns(ks)], judged.n_hits[:, -1:])
