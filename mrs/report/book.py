@@ -57,11 +57,11 @@ def build_book(
     if not (root / "_config.yml").is_file():
         raise InputError(f"{root / '_config.yml'}: not found; run this in the project's folder")
     socket_home()  # refuses before the runs
+    from mrs.report.mir_records import compute_probes
     from mrs.study.grid import run_grid
-    from mrs.study.mir import compute_hearings
 
     results = run_grid(load_study(study_file), store, workers)
-    compute_hearings(results.dataset, results.backends(), store, workers)
+    compute_probes(results.dataset, results.backends(), store, workers)
     return build(pages(str(study_file), results), root, workers=workers, strict=strict)
 
 

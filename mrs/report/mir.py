@@ -1,4 +1,4 @@
-"""What a model hears and what listeners want: linear probes against recommendation."""
+"""The chapter that compares linear probes of the vectors with recommendation."""
 
 from collections import defaultdict
 from functools import cached_property
@@ -17,10 +17,10 @@ from mrs.evaluation.correlation import LEAST, rank_correlation
 from mrs.evaluation.mir import METRICS, artist_codes, read_labels
 from mrs.report import summary
 from mrs.report.figures import CHANCE, PLAIN, closed
+from mrs.report.mir_records import ProbeRecord, probe_record
 from mrs.report.published import label_points
 from mrs.report.style import WIDTH, is_surrogate, line_mark
-from mrs.study.mir import Hearing, hearing
-from mrs.study.results import Cell, Results, open_results
+from mrs.study.results import Cell, open_results
 from mrs.study.study import Variant
 
 ALL_TASKS = "all (mean rank)"
@@ -48,18 +48,20 @@ def task_title(task: str) -> str:
 
 
 class MirPage:
-    """A study's backends: what probes read from them beside how well they recommend."""
+    """A study's backends: what probes read from them beside how well they recommend.
 
-    def __init__(self, results: Results) -> None:
-        self.results = results
-        dataset = results.dataset
-        names = results.backends()
-        self.hearings: dict[str, Hearing] = {
-            dataset.card(name).label: hearing(dataset, name, results.store) for name in names
+    The records of probes that the store lacks are computed.
+    """
+
+    def __init__(self, study: str, store: str) -> None:
+        results = self.results = open_results(study, store)
+        dataset, names = results.dataset, results.backends()
+        self.records: dict[str, ProbeRecord] = {
+            dataset.card(name).label: probe_record(dataset, name, results.store) for name in names
         }
         self.blocks = {dataset.card(name).label: dataset.card(name).origin for name in names}
-        heard = {score.task for one in self.hearings.values() for score in one.scores}
-        self.tasks = [task for task in METRICS if task in heard]
+        known = {score.task for one in self.records.values() for score in one.scores}
+        self.tasks = [task for task in METRICS if task in known]
         self.provenance = summary.provenance_sentence(results)
 
     @cached_property
@@ -95,20 +97,20 @@ class MirPage:
             "artist in place of the label."
             if artists is None
             else f"The tracks of {len(np.unique(artists[artists >= 0])):,} artists are split by "
-            "artist: none is both learned from and judged."
+            "artist: none is in both the training part and the test part."
         )
         missing = [task for task in METRICS if task not in self.tasks]
         lacking = f" Not among the labels: {', '.join(missing)}." if missing else ""
         return f"Labels: {'; '.join(counts)}. {split}{lacking}"
 
     def probe_grid(self) -> pl.DataFrame:
-        """A row a backend in its block, chance first; a column a task."""
+        """One row per backend in its block, chance first; one column per task."""
         rows: list[dict[str, str | float | None]] = []
-        first = next(iter(self.hearings.values()), None)
+        first = next(iter(self.records.values()), None)
         chance = {s.task: s.chance for s in first.scores} if first else {}
         rows.append({"vectors": "Chance", "backend": "chance"} | self._columns(chance))
         for block, title in summary.BLOCKS.items():
-            for label, one in self.hearings.items():
+            for label, one in self.records.items():
                 if self.blocks[label] == block:
                     values = {score.task: score.value for score in one.scores}
                     rows.append({"vectors": title, "backend": label} | self._columns(values))
@@ -118,51 +120,45 @@ class MirPage:
     def _columns(self, values: dict) -> dict:
         return {task_title(task): values.get(task) for task in self.tasks}
 
-    def every_score(self) -> pl.DataFrame:
-        """All scores with their intervals, in long form, MFCC's beside them."""
+    @cached_property
+    def scores(self) -> pl.DataFrame:
+        """All scores with their intervals, one row per backend and task, MFCC's in a column."""
+        schema: dict = dict.fromkeys(("task", "backend", "vectors", "metric"), pl.String)
+        schema |= dict.fromkeys(("value", "low", "high", "chance", "MFCC"), pl.Float64)
         rows = []
-        for label, one in self.hearings.items():
+        for label, one in self.records.items():
+            mfcc = self.mfcc(label)
             for score in one.scores:
-                mfcc = self.mfcc(label)
                 beside = mfcc.score(score.task) if mfcc else None
-                rows.append(
-                    {
-                        "task": score.task,
-                        "backend": label,
-                        "vectors": self.blocks[label],
-                        "metric": score.metric,
-                        "value": score.value,
-                        "low": score.low,
-                        "high": score.high,
-                        "chance": score.chance,
-                        "MFCC": beside.value if beside else None,
-                        "tracks": score.n_tracks,
-                        "artists": score.n_artists,
-                    }
-                )
-        return pl.DataFrame(rows, schema_overrides={"MFCC": pl.Float64}).sort(
-            "task", "vectors", maintain_order=True
-        )
+                numbers = score.value, score.low, score.high, score.chance
+                names = score.task, label, self.blocks[label], score.metric
+                known = beside.value if beside else None
+                rows.append((*names, *numbers, known, score.n_tracks, score.n_artists))
+        schema |= dict.fromkeys(("tracks", "artists"), pl.Int64)
+        return pl.DataFrame(rows, schema=schema, orient="row")
 
-    def mfcc(self, label: str) -> Hearing | None:
+    def every_score(self) -> pl.DataFrame:
+        return self.scores.sort("task", "vectors", maintain_order=True)
+
+    def mfcc(self, label: str) -> ProbeRecord | None:
         """MFCC of the same kind: the models' beside a model, the surrogate beside a surrogate."""
         name = BACKENDS["mfcc"].label
-        return self.hearings.get(f"sim:{name}" if is_surrogate(label) else name)
+        return self.records.get(f"sim:{name}" if is_surrogate(label) else name)
 
     # Against recommendation
 
     def kinds(self) -> dict[str, list[str]]:
         """Backends that may be ranked among each other: models and surrogates apart."""
         groups: dict[str, list[str]] = defaultdict(list)
-        for label in self.hearings:
+        for label in self.records:
             groups[KINDS[is_surrogate(label)]].append(label)
         return dict(groups)
 
     def mir_values(self, labels: list[str]) -> dict[str, np.ndarray]:
-        """What correlations read: a task's values [n], and minus the mean rank over all tasks."""
+        """The tasks' values [n] that correlations use, and minus the mean rank over all tasks."""
         values = {}
         for task in self.tasks:
-            scores = [self.hearings[label].score(task) for label in labels]
+            scores = [self.records[label].score(task) for label in labels]
             if all(score is not None for score in scores):
                 values[task] = np.array([score.value for score in scores if score])
         if len(values) > 1:
@@ -170,6 +166,7 @@ class MirPage:
             values[ALL_TASKS] = -np.mean(ranks, axis=0)
         return values
 
+    @cached_property
     def correlations(self) -> pl.DataFrame:
         """Spearman's correlation of each task with each recommender and scenario, by kind.
 
@@ -213,15 +210,15 @@ class MirPage:
             )
         if "surrogates" in self.kinds():
             lines.append(
-                "\nSurrogates hear the traits in proportion to one dealt rung, so their orders "
-                "agree by construction. They show that the method finds an agreement that is "
-                "there; that MIR ranks carry over for models does not follow."
+                "\nSurrogates hold the traits in proportion to one randomly assigned quality, so "
+                "their orders agree by construction. They show that the method finds an agreement "
+                "where there is one; it does not follow that MIR ranks carry over for models."
             )
         return "\n".join(lines)
 
-    def correlation_figure(self, kind: str, frame: pl.DataFrame) -> Figure:
-        """Heat maps of the correlations of one kind of vectors, a panel a scenario."""
-        mine = frame.filter(pl.col("vectors") == kind)
+    def correlation_figure(self, kind: str) -> Figure:
+        """Heat maps of the correlations of one kind of vectors, one panel per scenario."""
+        mine = self.correlations.filter(vectors=kind)
         scenarios = mine["scenario"].unique(maintain_order=True).to_list()
         tasks = mine["task"].unique(maintain_order=True).to_list()
         figure, axes = plt.subplots(
@@ -247,7 +244,7 @@ class MirPage:
         return list(dict.fromkeys([reading[0], reading[-1]])) if reading else []
 
     def scatter_figure(self, variant: Variant, scenario: str) -> Figure | None:
-        """Probe scores against the primary metric of one recommender, a panel a task.
+        """Probe scores against the primary metric of one recommender, one panel per task.
 
         Bars are 95 % intervals over artists and over users. None where there is nothing to show.
         """
@@ -256,7 +253,7 @@ class MirPage:
         rows = self.recommended.filter(
             pl.col("recommender") == variant.label, pl.col("scenario") == scenario
         )
-        labels = [label for label in self.hearings if label in set(rows["backend"])]
+        labels = [label for label in self.records if label in set(rows["backend"])]
         if not labels or not self.tasks:
             return None
         found = {row["backend"]: row for row in rows.iter_rows(named=True)}
@@ -268,10 +265,10 @@ class MirPage:
             axis.remove()
         shown = []
         for axis, task in zip(axes.flat, self.tasks, strict=False):
-            there = [label for label in labels if self.hearings[label].score(task)]
+            there = [label for label in labels if self.records[label].score(task)]
             points = []
             for label in there:
-                score, row = self.hearings[label].score(task), found[label]
+                score, row = self.records[label].score(task), found[label]
                 assert score is not None
                 points.append((score.value, row["mean"]))
                 axis.hlines(row["mean"], score.low, score.high, color="#bbbbbb", linewidth=0.8)
@@ -293,18 +290,19 @@ class MirPage:
 
     # Where the order turns over
 
+    @cached_property
     def turns(self) -> pl.DataFrame:
-        """Pairs of one kind that are clearly apart in a task and in a recommender's results.
+        """Pairs of one kind that differ clearly in a task and in a recommender's results.
 
         Clear in a task: the 95 % intervals of their probe scores do not meet. Clear in
         recommendation: the paired 95 % interval of the difference leaves out zero. Columns as in
-        `PAIR_SCHEMA`: `gain` (`from`, `to`) is the primary metric of the backend that is heard
-        better minus that of the other; `turned` where it is negative.
+        `PAIR_SCHEMA`: `gain` (`from`, `to`) is the primary metric of the backend with the higher
+        probe score minus that of the other; `turned` where it is negative.
         """
         keys = [self.results.key(spec) for c in self._reading() for spec in c.runs]
-        heard = [one.key for one in self.hearings.values()]
+        probes = [one.key for one in self.records.values()]
         return self.results.store.derived(
-            of_values(["mir turns", TURNS_VERSION, keys, heard]), self._turns
+            of_values(["mir turns", TURNS_VERSION, keys, probes]), self._turns
         )
 
     def _reading(self) -> list[Cell]:
@@ -320,20 +318,20 @@ class MirPage:
                 groups[key][cell.card.label] = values
         rows: list[tuple] = []
         for key, found in groups.items():
-            asked = {
+            clear = {
                 (better, worse): tasks
                 for better, worse in permutations(found, 2)
                 if (tasks := [t for t in self.tasks if self._clearly(t, better, worse)])
             }
-            if not asked:
+            if not clear:
                 continue
-            bounds = interval(np.stack([found[a] - found[b] for a, b in asked], axis=-1))
-            for ((better, worse), tasks), ends in zip(asked.items(), bounds.rows(), strict=True):
+            bounds = interval(np.stack([found[a] - found[b] for a, b in clear], axis=-1))
+            for ((better, worse), tasks), ends in zip(clear.items(), bounds.rows(), strict=True):
                 _, low, high = ends
                 if low is None or high is None or low <= 0 <= high:
                     continue
                 for task in tasks:
-                    pair = [self.hearings[label].score(task) for label in (better, worse)]
+                    pair = [self.records[label].score(task) for label in (better, worse)]
                     probes = [score.value for score in pair if score]
                     rows.append(
                         (key[0], task, *key[1:], better, worse, *probes, *ends, bool(high < 0))
@@ -341,18 +339,18 @@ class MirPage:
         return pl.DataFrame(rows, schema=PAIR_SCHEMA, orient="row")
 
     def _clearly(self, task: str, better: str, worse: str) -> bool:
-        one, other = self.hearings[better].score(task), self.hearings[worse].score(task)
+        one, other = self.records[better].score(task), self.records[worse].score(task)
         return one is not None and other is not None and one.low > other.high
 
-    def turn_counts(self, turns: pl.DataFrame) -> pl.DataFrame:
-        """Of the pairs clear on both sides, how many turn over: a row a kind, scenario and task."""
-        return turns.group_by("vectors", "scenario", "task", maintain_order=True).agg(
+    def turn_counts(self) -> pl.DataFrame:
+        """Of the pairs clear on both sides, how many turn over, by kind, scenario and task."""
+        return self.turns.group_by("vectors", "scenario", "task", maintain_order=True).agg(
             pl.len().alias("clear pairs"),
             pl.col("turned").sum().alias("turned over"),
             (100 * pl.col("turned").mean()).alias("turned over, %"),
         )
 
-
-def open_page(study: str, store: str) -> MirPage:
-    """The page of a study file's records in a store."""
-    return MirPage(open_results(study, store))
+    def turned(self) -> pl.DataFrame:
+        """The pairs that turn over: the one with the higher probe score recommends worse."""
+        named = {"heard better": "higher probe score", "heard worse": "lower probe score"}
+        return self.turns.filter("turned").drop("turned").rename(named)

@@ -15,10 +15,10 @@ from mrs.report import histories
 from mrs.report.coldstart import STUDIES, TITLE
 from mrs.report.components import pairs
 from mrs.report.ladder import has_ladder
+from mrs.report.mir_records import probe_key
 from mrs.report.recommender_page import alternatives_file
 from mrs.study import effects
 from mrs.study.evidence import ARCHIVES
-from mrs.study.mir import hearing_key
 from mrs.study.pairs import has_pairs
 from mrs.study.results import Cell, Results
 from mrs.study.spec import file_name
@@ -273,7 +273,7 @@ class _Book:
         """What is in the vectors: all backends against recommendation, then each by itself."""
         dataset, store = self.results.dataset, self.results.store
         names = self.results.backends()
-        keys = tuple(hearing_key(dataset, name, store) for name in names)
+        keys = tuple(probe_key(dataset, name, store) for name in names)
         inputs = (*self.inputs(self.cells), *keys)
         title = "What a model hears and what listeners want"
         found = [Page("mir", title, "mir", title, parameters=self.common, inputs=inputs)]

@@ -19,7 +19,7 @@ import tornado.platform.asyncio  # noqa: F401
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-import mrs.report.backend_page
+import mrs.report.backend
 import mrs.report.run_page
 import mrs.report.study_page
 import mrs.report.tables  # noqa: F401

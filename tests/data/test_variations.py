@@ -16,7 +16,7 @@ from mrs.data.variations import (
     with_variations,
 )
 from mrs.errors import InputError
-from mrs.evaluation.space import describe, mean_cosine
+from mrs.report.mir_space import describe, mean_cosine
 
 WORLD = "demo:n_users=20,n_tracks=300,n_artists=40,n_cold=30"
 

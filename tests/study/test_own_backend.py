@@ -54,7 +54,8 @@ def test_a_dropped_backend_has_its_place_everywhere(tmp_path: Path) -> None:
     for scenario in ("hot", "cold"):
         boards = dict(page.leaderboards(scenario))
         assert set(boards[summary.BLOCKS["file"]]["backend"]) == {"MERT", "my_model"}
-    assert "my_model" in MirPage(found).probe_grid()["backend"].to_list()
+    mir = MirPage(str(tmp_path / "study.yaml"), str(tmp_path / "store"))
+    assert "my_model" in mir.probe_grid()["backend"].to_list()
     paths = {p.path for part in pages("study.yaml", found) for p in part.pages}
     children = {
         c.path for part in pages("study.yaml", found) for p in part.pages for c in p.children

@@ -5,7 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
-from mrs.evaluation.space import describe, drawn, mean_cosine, nearest, plane
+from mrs.report.mir_space import describe, drawn, mean_cosine, nearest, plane
 
 
 def test_mean_cosine_of_all_pairs() -> None:

@@ -1,4 +1,4 @@
-"""What the page of one backend shows: card, map, lengths and angles, probes, its results."""
+"""The page of one backend: card, map, lengths and angles, probes, its results."""
 
 from typing import Any
 
@@ -12,12 +12,11 @@ from mrs.backends import BACKENDS
 from mrs.backends.base import Facts
 from mrs.data.dataset import Card
 from mrs.evaluation.mir import read_labels
-from mrs.evaluation.space import drawn, plane
 from mrs.report import summary
 from mrs.report.figures import PLAIN, closed
 from mrs.report.mir import MirPage, task_title
+from mrs.report.mir_space import drawn, plane
 from mrs.report.style import COLOURS, WIDTH, is_surrogate
-from mrs.study.results import Results, open_results
 
 OTHER = "others"
 MARKS = ("o", "^", "s")  # one colour cycle each
@@ -26,11 +25,11 @@ MARKS = ("o", "^", "s")  # one colour cycle each
 class BackendPage:
     """One backend of a study: where its vectors come from, what is in them, what they reach."""
 
-    def __init__(self, results: Results, backend: str) -> None:
-        self.results, self.backend = results, backend
-        self.card: Card = results.dataset.card(backend)
-        self.mir = MirPage(results)
-        self.hearing = self.mir.hearings[self.card.label]
+    def __init__(self, study: str, store: str, backend: str) -> None:
+        self.mir, self.backend = MirPage(study, store), backend
+        self.results = self.mir.results
+        self.card: Card = self.results.dataset.card(backend)
+        self.space = self.mir.records[self.card.label].space
 
     def intro(self) -> str:
         """What stands behind the vectors, in words."""
@@ -46,7 +45,7 @@ class BackendPage:
         return f"{text}\n\n{self.mir.provenance}"
 
     def vector_card(self) -> pl.DataFrame:
-        """The card beside the vectors: one row an entry."""
+        """The card beside the vectors: one row per entry."""
         rows: dict[str, Any] = {
             "shown as": self.card.label,
             "vectors are": self.card.origin,
@@ -85,7 +84,7 @@ class BackendPage:
 
     def map_text(self) -> str:
         """How much of the space the map shows."""
-        space = self.hearing.space
+        space = self.space
         first, second = space.map_variance
         shown = min(space.n_tracks, len(drawn(space.n_tracks)))
         what = "All" if shown == space.n_tracks else f"{shown:,} drawn"
@@ -113,8 +112,8 @@ class BackendPage:
         return closed(figure)
 
     def space_table(self) -> pl.DataFrame:
-        """Lengths and angles: one row a number, and what it means."""
-        space = self.hearing.space
+        """Lengths and angles: one row per number, and what it means."""
+        space = self.space
         rows = [
             (
                 "length of a vector",
@@ -125,12 +124,12 @@ class BackendPage:
                 "length of the mean vector",
                 f"{space.offset:.3f}",
                 "in units of the root mean square distance from it; above 1 the offset that all "
-                "tracks share outweighs what tells them apart",
+                "tracks share outweighs what distinguishes them",
             ),
             (
                 "mean cosine of two tracks",
                 f"{space.mean_cosine:.3f}",
-                "anisotropy: near 1 all vectors point the same way, and raw cosines tell little",
+                "anisotropy: near 1 all vectors point the same way, and raw cosines say little",
             ),
             (
                 "the same, centred",
@@ -159,28 +158,17 @@ class BackendPage:
     # What is in it, and what it reaches
 
     def probes(self) -> pl.DataFrame:
-        """One row a task: score, interval, chance, and MFCC of the same kind beside it."""
-        mfcc = self.mir.mfcc(self.card.label)
-        rows = []
-        for score in self.hearing.scores:
-            beside = mfcc.score(score.task) if mfcc else None
-            row: dict[str, Any] = {
-                "probe": task_title(score.task),
-                "value": score.value,
-                "low": score.low,
-                "high": score.high,
-                "chance": score.chance,
-            }
-            if mfcc:
-                row[f"{'sim:' if is_surrogate(self.card.label) else ''}MFCC"] = (
-                    beside.value if beside else None
-                )
-            row |= {"tracks": score.n_tracks, "artists": score.n_artists}
-            rows.append(row)
-        return pl.DataFrame(rows)
+        """One row per task: score, interval, chance, and MFCC of the same kind."""
+        table = self.mir.scores.filter(backend=self.card.label).select(
+            pl.col("task").map_elements(task_title, return_dtype=pl.String).alias("probe"),
+            *("value", "low", "high", "chance", "MFCC", "tracks", "artists"),
+        )
+        if self.mir.mfcc(self.card.label) is None:
+            return table.drop("MFCC")
+        return table.rename({"MFCC": "sim:MFCC"} if is_surrogate(self.card.label) else {})
 
     def results_tables(self) -> list[tuple[str, pl.DataFrame]]:
-        """Its row of every recommender's table, a table a scenario.
+        """Its row of every recommender's table, one table per scenario.
 
         `place` is among the backends of the same block.
         """
@@ -249,8 +237,3 @@ def _groups(tracks: pl.DataFrame, chosen: np.ndarray) -> list[tuple[str, Any, st
     ]
     rest = ~np.isin(codes, frequent)
     return groups + ([(OTHER, "#999999", MARKS[2], rest)] if rest.any() else [])
-
-
-def open_page(study: str, store: str, backend: str) -> BackendPage:
-    """The page of a backend in a study file's records in a store."""
-    return BackendPage(open_results(study, store), backend)

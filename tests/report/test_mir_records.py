@@ -10,7 +10,7 @@ from worlds import random_parts, write_own
 
 from mrs.data.dataset import open_dataset
 from mrs.errors import InputError
-from mrs.study import mir
+from mrs.report import mir_records
 from mrs.study.store import Store
 
 
@@ -26,44 +26,46 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_record_is_computed_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset, store = open_dataset(folder / "own"), Store(folder / "store")
-    first = mir.hearing(dataset, "mert", store)
+    first = mir_records.probe_record(dataset, "mert", store)
     assert [score.task for score in first.scores] == ["genre", "artist"]
     assert first.score("tempo") is None
     assert first.space.n_tracks == 52
     (path,) = (folder / "store/mir").glob("*.json")
     assert path.stem == first.key
     assert json.loads(path.read_text())["backend"] == "mert"
-    monkeypatch.setattr(mir, "_compute", lambda *_: pytest.fail("computed again"))
-    assert mir.hearing(dataset, "mert", store) == first
+    monkeypatch.setattr(mir_records, "_compute", lambda *_: pytest.fail("computed again"))
+    assert mir_records.probe_record(dataset, "mert", store) == first
     assert store.records() == []  # runs alone
 
 
 def test_the_key_follows_vectors_and_labels(folder: Path) -> None:
     store = Store(folder / "store")
     dataset = open_dataset(folder / "own")
-    key = mir.hearing_key(dataset, "mert", store)
-    assert mir.hearing_key(dataset, "mine", store) != key
+    key = mir_records.probe_key(dataset, "mert", store)
+    assert mir_records.probe_key(dataset, "mine", store) != key
     vectors = np.load(folder / "own/embeddings/mert.npy")
     np.save(folder / "own/embeddings/mert.npy", vectors + 1)
-    other = mir.hearing_key(dataset, "mert", store)
+    other = mir_records.probe_key(dataset, "mert", store)
     assert other != key
     tracks = pl.read_parquet(folder / "own/tracks.parquet")
     tracks.with_columns(title=pl.lit("x")).write_parquet(folder / "own/tracks.parquet")
-    assert mir.hearing_key(open_dataset(folder / "own"), "mert", store) == other
+    assert mir_records.probe_key(open_dataset(folder / "own"), "mert", store) == other
     tracks.with_columns(pl.col("genre").reverse()).write_parquet(folder / "own/tracks.parquet")
-    assert mir.hearing_key(open_dataset(folder / "own"), "mert", store) != other
+    assert mir_records.probe_key(open_dataset(folder / "own"), "mert", store) != other
 
 
 def test_processes_give_the_same(folder: Path) -> None:
     dataset = open_dataset(folder / "own")
-    mir.compute_hearings(dataset, ["mert", "mine"], Store(folder / "store"), workers=2)
+    mir_records.compute_probes(dataset, ["mert", "mine"], Store(folder / "store"), workers=2)
     for name in ("mert", "mine"):
-        there = mir.hearing(dataset, name, Store(folder / "store"))
-        assert there.scores == mir.hearing(dataset, name, Store(folder / "other")).scores
+        there = mir_records.probe_record(dataset, name, Store(folder / "store"))
+        assert (
+            there.scores == mir_records.probe_record(dataset, name, Store(folder / "other")).scores
+        )
 
 
 def test_a_store_that_cannot_be_written(folder: Path) -> None:
     (folder / "store").mkdir()
     (folder / "store/mir").write_text("a file")
     with pytest.raises(InputError, match="cannot be written"):
-        mir.hearing(open_dataset(folder / "own"), "mert", Store(folder / "store"))
+        mir_records.probe_record(open_dataset(folder / "own"), "mert", Store(folder / "store"))

@@ -1,4 +1,4 @@
-"""What vectors hold, kept in the run store: linear probes and the shape of their space.
+"""Records of what vectors hold, kept in the run store: linear probes and the shape of their space.
 
 A record is `<store>/mir/<key>.json`; its key hashes the vectors, the labels and the versions of
 what computes it.
@@ -20,14 +20,14 @@ from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.digests import of_values, write_atomically
 from mrs.errors import InputError
 from mrs.evaluation.mir import PROBE_VERSION, Score, artist_codes, probe, read_labels
-from mrs.evaluation.space import SPACE_VERSION, Space, describe
+from mrs.report.mir_space import SPACE_VERSION, Space, describe
 from mrs.study.store import Store
 
 FOLDER = "mir"
 
 
 @dataclass(frozen=True)
-class Hearing:
+class ProbeRecord:
     """A record: a backend's probe scores, and the numbers of its space."""
 
     key: str
@@ -41,7 +41,7 @@ class Hearing:
         return next((score for score in self.scores if score.task == task), None)
 
 
-def hearing_key(dataset: Dataset, backend: str, store: Store) -> str:
+def probe_key(dataset: Dataset, backend: str, store: Store) -> str:
     """The key of a backend's record."""
     return of_values(
         {
@@ -63,9 +63,9 @@ def _labels_digest(dataset: Dataset) -> str:
     return total.hexdigest()
 
 
-def hearing(dataset: Dataset, backend: str, store: Store) -> Hearing:
+def probe_record(dataset: Dataset, backend: str, store: Store) -> ProbeRecord:
     """A backend's record, from the store or computed now. Raises `InputError`."""
-    key = hearing_key(dataset, backend, store)
+    key = probe_key(dataset, backend, store)
     path = store.folder / FOLDER / f"{key}.json"
     if not path.is_file():
         values = _compute(dataset, backend)
@@ -91,26 +91,26 @@ def _compute(dataset: Dataset, backend: str) -> dict[str, Any]:
     }
 
 
-def _read(key: str, path: Path) -> Hearing:
+def _read(key: str, path: Path) -> ProbeRecord:
     values = json.loads(path.read_text(encoding="utf-8"))
     space = values["space"] | {"map_variance": tuple(values["space"]["map_variance"])}
     scores = tuple(Score(**score) for score in values["scores"])
-    return Hearing(key, values["backend"], scores, Space(**space), values["seconds"])
+    return ProbeRecord(key, values["backend"], scores, Space(**space), values["seconds"])
 
 
-def compute_hearings(
+def compute_probes(
     dataset: Dataset, backends: Sequence[str], store: Store, workers: int | None = None
 ) -> None:
-    """Compute the records that the store lacks, in `workers` processes (default: one a core)."""
+    """Compute the records that the store lacks, in `workers` processes (default: one per core)."""
     lacking = [
         name
         for name in backends
-        if not (store.folder / FOLDER / f"{hearing_key(dataset, name, store)}.json").is_file()
+        if not (store.folder / FOLDER / f"{probe_key(dataset, name, store)}.json").is_file()
     ]
     workers = min(workers or os.cpu_count() or 1, len(lacking))
     if workers < 2:
         for name in lacking:
-            hearing(dataset, name, store)
+            probe_record(dataset, name, store)
         return
     # The widest first, so that no worker is left with it at the end.
     lacking.sort(key=lambda name: -dataset.card(name).embedding_size)
@@ -120,4 +120,4 @@ def compute_hearings(
 
 
 def _work(spec: str, backend: str, store: str) -> None:
-    hearing(open_dataset(spec), backend, Store(store))
+    probe_record(open_dataset(spec), backend, Store(store))
