@@ -38,9 +38,14 @@ def published() -> pl.DataFrame:
     )
 
 
-def beside(own: pl.DataFrame, tolerance: float) -> pl.DataFrame:
-    """A row a published value and protocol: `KEY`, published, ±, protocol, here, runs, difference,
-    within.
+def within(tolerance: float) -> pl.Expr:
+    """Whether a value of `beside` is within that share of the published one, and half a digit."""
+    return pl.col("difference").abs() <= tolerance * pl.col("published") + HALF_DIGIT
+
+
+def beside(own: pl.DataFrame) -> pl.DataFrame:
+    """One row per published value and protocol: `KEY`, published, ±, protocol, here, runs,
+    difference.
 
     `own` has the columns `OWN_CELLS`. A value that nothing was computed for has one row, with
     nulls from `protocol` on. Both variants of a value stand beside the same runs.
@@ -58,6 +63,4 @@ def beside(own: pl.DataFrame, tolerance: float) -> pl.DataFrame:
         "runs",
     )
     both = published().join(ours, on=CELL, how="left", maintain_order="left")
-    difference = pl.col("here") - pl.col("published")
-    near = difference.abs() <= tolerance * pl.col("published") + HALF_DIGIT
-    return both.with_columns(difference=difference, within=near)
+    return both.with_columns(difference=pl.col("here") - pl.col("published"))

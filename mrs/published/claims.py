@@ -1,25 +1,24 @@
-"""What the four papers claim, and whether it holds: a table whose verdicts are computed.
+"""What the four papers claim, and what it is held against.
 
-`data/claims.csv` has one row per claim: the claim in this project's words, whose sentence it is
-(`KINDS`), the tolerance that was set before looking, what it is held against (`HELD_AGAINST`) and
-the rule that decides: a function of `mrs.published.claim_checks` or `claim_checks_listening`.
-Claims about models need real listening with the models' own vectors: without records of such the
-verdict is "not testable here". What generated data show is kept apart and decides nothing.
+`data/claims.yaml` has one entry per claim: the claim in this project's words, whose sentence it is
+(`KINDS`), a tolerance that was set before looking, what it is held against (`HELD_AGAINST`), a
+query in polars' SQL over named frames (`mrs.published.claim_frames`), and the rule that decides on
+its answer (`mrs.published.judge.RULES`). A new claim needs no code. Claims about models need real
+listening and the models' own vectors: without records of such the verdict is "not testable here".
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
+import yaml
+from pydantic import TypeAdapter, ValidationError
 
-from mrs.data.tables import read_csv
 from mrs.errors import InputError
-from mrs.evaluation.bootstrap import Interval, t_interval
 
 # Whose sentence a claim is. Counts of different kinds are never added up.
 KINDS = {
@@ -45,8 +44,6 @@ PAPERS = {
     "2206.12858": "Tamm et al. 2021 (metrics)",
 }
 SECONDARY = "reported by secondary sources"  # a source: not the papers' own words
-LEVEL = 0.95
-MOST = 0.5  # from this share of what is claimed on, a claim holds partly
 
 # The data of the published tables: a dataset's name and a split of it.
 OWN_DATA, OWN_SPLIT = "music4all-onion", "temporal"
@@ -70,28 +67,31 @@ OWN_CELLS = {"protocol": pl.String} | CELLS
 
 @dataclass(frozen=True)
 class Claim:
-    """A row of the table. `tolerance` is a number of `unit`s, set beforehand for `reason`.
+    """An entry of the table. `tolerance` is a number of `unit`s, set beforehand for `reason`.
 
     `source` says where the claim is made, `kind` (a key of `KINDS`) whose sentence it is, and
-    `held_against` (a key of `HELD_AGAINST`) what decides. `check` names the rule and `arguments`
-    are the rule's. `page` is the page with the evidence, `study` the study file that would test it
-    (may be empty) and `wanted` what that needs.
+    `held_against` (a key of `HELD_AGAINST`) what decides. `rule` decides on the answer of `query`,
+    in which {tolerance} stands for the tolerance; `found` says in words what the rule counts, or is
+    a template for each row of the answer; `arguments` are the rule's. `page` is the page with the
+    evidence, `study` the study file that would test the claim and `wanted` what that needs.
     """
 
     id: str
     paper: str
     claim: str
-    kind: str
+    kind: Literal["abstract", "code", "tables", "reading"]
     source: str
-    held_against: str
-    check: str
-    arguments: dict[str, Any]
+    held_against: Literal["tables", "counts", "listening"]
+    rule: str
     tolerance: float
     unit: str
     reason: str
     page: str
-    study: str
-    wanted: str
+    query: str = ""
+    found: str = ""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    study: str = ""
+    wanted: str = ""
 
     @property
     def secondary(self) -> bool:
@@ -99,9 +99,9 @@ class Claim:
         return self.source == SECONDARY
 
     @property
-    def query(self) -> str:
-        """The query that finds the cases, as the rule has it; empty where the rule needs none."""
-        return self.arguments.get("query", "")
+    def sql(self) -> str:
+        """The query with the tolerance in place."""
+        return self.query.replace("{tolerance}", f"{self.tolerance:.12g}").strip()
 
     @property
     def command(self) -> str:
@@ -117,17 +117,6 @@ class Claim:
     def test(self) -> str:
         """What would make it testable; empty where nothing is known."""
         return ", then ".join(part for part in (self.wanted, self.run) if part)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a check found, in words with its values, and what follows from it.
-
-    `verdict` is `HOLDS`, `PARTLY`, `CONTRADICTED`, `OPEN` or `NOT_TESTABLE`.
-    """
-
-    found: str
-    verdict: str
 
 
 def _no_scores(*_: str) -> np.ndarray:
@@ -166,31 +155,28 @@ class Evidence:
     own: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OWN_CELLS))
 
 
-def read(source: bytes | Path) -> list[Claim]:
-    """The claims of a table such as `data/claims.csv`.
+def read(text: str | bytes) -> list[Claim]:
+    """The claims of a table such as `data/claims.yaml`.
 
-    Raises `InputError` for an unknown kind, or for something unknown to be held against.
+    Raises `InputError`, which names the claim, for a missing, unknown or invalid value.
     """
-    rows = read_csv(source, infer_schema=False).fill_null("")
     claims = []
-    for row in rows.iter_rows(named=True):
-        for column, known in (("kind", KINDS), ("held_against", HELD_AGAINST)):
-            if row[column] not in known:
-                raise InputError(
-                    f"claim {row['id']}: {column} is {row[column]!r}; "
-                    f"choose one of {', '.join(known)}"
-                )
-        values = row | {
-            "arguments": json.loads(row["arguments"]),
-            "tolerance": float(row["tolerance"]),
-        }
-        claims.append(Claim(**values))
+    for number, entry in enumerate(yaml.safe_load(text), 1):
+        try:
+            claims.append(TypeAdapter(Claim).validate_python(entry))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise InputError(
+                f"claims.yaml: claim {entry.get('id', number)}: {where} is {first['input']!r}: "
+                f"{first['msg']}"
+            ) from error
     return claims
 
 
 def load() -> list[Claim]:
     """The project's own claims."""
-    return read((files("mrs.published") / "data" / "claims.csv").read_bytes())
+    return read((files("mrs.published") / "data" / "claims.yaml").read_bytes())
 
 
 def find(name: str) -> list[Claim]:
@@ -201,62 +187,3 @@ def find(name: str) -> list[Claim]:
         known = ", ".join(claim.id for claim in claims)
         raise InputError(f"claim {name!r} is unknown; known: {known}")
     return found
-
-
-# How tolerances decide
-
-
-def missing(what: str) -> Finding:
-    """A finding that lacks what it would be judged by."""
-    return Finding(what, NOT_TESTABLE)
-
-
-def of_share(n: int, of: int, claim: Claim, what: str) -> Finding:
-    """A claim about a share holds from the tolerance on, and partly where it is true of most."""
-    share = n / of if of else 0.0
-    verdict = HOLDS if share >= claim.tolerance else PARTLY if share > MOST else CONTRADICTED
-    return Finding(f"{n} of {of} {what} ({share:.0%})", verdict)
-
-
-def of_size(
-    value: float, claim: Claim, what: str, ends: tuple[float, float] | None = None
-) -> Finding:
-    """A claim about a size holds from the tolerance on, and partly from `MOST` of it on.
-
-    `ends` are those of the value's interval where it has one. An interval that includes zero
-    supports nothing, and one that includes `MOST` of the tolerance contradicts nothing.
-    """
-    part = value / claim.tolerance
-    low, high = ends or (value, value)
-    if low > 0 and part >= MOST:
-        verdict = HOLDS if part >= 1 else PARTLY
-    else:
-        verdict = CONTRADICTED if high < MOST * claim.tolerance else OPEN
-    return Finding(f"{what} ({part:.0%} of what is claimed)", verdict)
-
-
-def of_sign(found: Interval, what: str) -> Finding:
-    """A claim that a difference is positive: its interval decides, or leaves it open."""
-    low, high = float(found.low), float(found.high)
-    verdict = HOLDS if low > 0 else CONTRADICTED if high < 0 else OPEN
-    return Finding(f"{what} {float(found.mean):.2f} [{low:.2f}, {high:.2f}]", verdict)
-
-
-def lacks(mine: float, best: float, claim: Claim, what: str) -> Finding:
-    """A claim to be the best holds partly where the value lacks at most the tolerance."""
-    near = mine >= best * (1 - claim.tolerance)
-    verdict = HOLDS if mine >= best else PARTLY if near else CONTRADICTED
-    return Finding(f"{what} ({mine / best:.0%} of the best)", verdict)
-
-
-def moves(places: np.ndarray, claim: Claim) -> Finding:
-    """A claim that a rank is better in cold than in hot, by places [n recommenders that have both].
-
-    Their t interval decides with the tolerance.
-    """
-    n, found = len(places), t_interval(places, LEVEL)
-    if np.isnan(found.low):
-        return missing(f"too few recommenders have ranks in both scenarios for an interval: {n}")
-    mean, low, high = (float(part) for part in (found.mean, found.low, found.high))
-    what = f"{mean:+.2f} places [{low:.2f}, {high:.2f}] over {n} recommenders"
-    return of_size(mean, claim, what, (low, high))

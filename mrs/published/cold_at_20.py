@@ -56,13 +56,18 @@ def controls() -> pl.DataFrame:
     )
 
 
-def distances(values: pl.DataFrame, levels: pl.DataFrame) -> pl.DataFrame:
-    """Return each control's distance to both chance levels.
+def distances(
+    values: pl.DataFrame | None = None, levels: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Each control's distance to both chance levels.
 
-    Parameters: the columns of `controls` and of `chance_levels`. Added columns, for k = 20 and 50:
+    Parameters: the columns of `controls` and of `chance_levels`, which are the defaults. Added
+    columns, for k = 20 and 50:
     distance_k = (mean - chance_k) / ci95, in units of the cell's own printed half-width (null
     where none is printed); and nearer, the k whose chance level is closer to the mean.
     """
+    values = controls() if values is None else values
+    levels = chance_levels() if levels is None else levels
     off = {k: pl.col("mean") - pl.col(f"chance_{k}") for k in KS}
     width = pl.when(pl.col("ci95") > 0).then(pl.col("ci95"))
     return values.join(levels, on="metric", how="left", maintain_order="left").with_columns(

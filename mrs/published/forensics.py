@@ -17,7 +17,6 @@ import polars as pl
 from scipy import stats
 
 from mrs.data.tables import read_csv
-from mrs.evaluation.bootstrap import Interval
 from mrs.evaluation.correlation import rank_correlation, tau_b
 from mrs.evaluation.significance import holm
 from mrs.published import cold_at_20, results
@@ -91,15 +90,36 @@ def cold_chance() -> float:
     return K / cold_at_20.N_COLD_TRACKS
 
 
-def cold_knn_by_runs(mean: float, n: int) -> tuple[float, float, float]:
-    """How unusual a cold Recall is as the highest, or the lowest, of n runs at chance.
+def cold_knn_by_runs(mean: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How unusual cold Recalls are as the highest, or the lowest, of n runs at chance.
 
     Returns the standard deviations of a single shuffled run above chance, and the probabilities
     that the highest of n independent normal runs is at least as high, and the lowest as low.
     """
     z = (mean - cold_chance()) / control_run_spread()
-    above, below = (float(-np.expm1(n * stats.norm.logcdf(value))) for value in (z, -z))
-    return float(z), above, below
+    above, below = (-np.expm1(n * stats.norm.logcdf(value)) for value in (z, -z))
+    return z, above, below
+
+
+def knn_and_chance() -> pl.DataFrame:
+    """The printed KNN Recall of each backend against chance, hot and cold.
+
+    Columns: scenario, backend, mean, chance, beyond (hot: whether it is further from chance than
+    the largest sampling error can explain; it is proof, and within the error nothing is), and z,
+    above, below (cold: see `cold_knn_by_runs`, as the best or worst of all backends). Runs are the
+    unit in cold, since the listeners of a run share much of their lists.
+    """
+    hot, cold = knn("hot"), knn("cold")
+    bound = stats.norm.ppf((1 + LEVEL) / 2) * hot_recall_error()
+    off = pl.col("mean") - hot_chance()[1]
+    by_runs = cold_knn_by_runs(cold["mean"].to_numpy(), len(cold))
+    hot = hot.with_columns(chance=hot_chance()[1], beyond=off.abs() > bound)
+    cold = cold.with_columns(
+        chance=cold_chance(),
+        **{name: pl.Series(v) for name, v in zip(("z", "above", "below"), by_runs, strict=True)},
+    )
+    both = [rows.with_columns(scenario=pl.lit(s)) for s, rows in (("hot", hot), ("cold", cold))]
+    return pl.concat(both, how="diagonal")
 
 
 # Real against shuffled, with the degrees of freedom of the runs
@@ -318,13 +338,16 @@ def _ends(values: np.ndarray) -> np.ndarray:
     return np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
 
 
-def order_gap(hot: np.ndarray, cold: np.ndarray) -> tuple[float, float, Interval]:
+ORDER_GAP = dict.fromkeys(("within", "between", "mean", "low", "high"), pl.Float64)
+
+
+def order_gap(hot: np.ndarray, cold: np.ndarray) -> dict[str, float]:
     """How much more tables agree on the backends within a scenario than between the two.
 
     hot [m x n], cold [l x n]: values of n backends, at least two tables each. Returns the mean
-    Kendall's tau within (the mean of both scenarios'), between, and the difference with its
-    bootstrap interval over backends. Above zero, hot and cold order the backends differently
-    beyond what tables of one scenario do.
+    Kendall's tau within (the mean of both scenarios'), between, and the difference (mean) with its
+    bootstrap interval over backends (low, high). Above zero, hot and cold order the backends
+    differently beyond what tables of one scenario do.
     """
     n = hot.shape[1]
 
@@ -334,9 +357,19 @@ def order_gap(hot: np.ndarray, cold: np.ndarray) -> tuple[float, float, Interval
 
     (within,), (between,) = taus(np.arange(n)[None])
     drawn_within, drawn_between = taus(_resampled(n))
-    low, high = _ends(drawn_within - drawn_between)
-    gap = Interval(float(within - between), float(low), float(high))
-    return float(within), float(between), gap
+    ends = _ends(drawn_within - drawn_between)
+    values = (within, between, within - between, *ends)
+    return dict(zip(ORDER_GAP, map(float, values), strict=True))
+
+
+def order_gaps(metric: str = "recall") -> pl.DataFrame:
+    """`order_gap` of the base tables, of all and without KNN: without ("" or "knn"), ORDER_GAP."""
+    return pl.DataFrame(
+        [
+            {"without": name} | order_gap(*table_values(metric, without=[name]))
+            for name in ("", "knn")
+        ]
+    )
 
 
 def agreement(metric: str = "recall", *, without: Sequence[str] = ()) -> pl.DataFrame:

@@ -11,6 +11,7 @@ import polars as pl
 
 from mrs.backends import BACKENDS
 from mrs.data.tables import read_csv
+from mrs.evaluation.correlation import rank_correlation
 from mrs.published import results
 
 
@@ -62,3 +63,23 @@ def beside_recommendation(metric: str = "ndcg") -> pl.DataFrame:
         .select("backend", pl.exclude("backend"))
         .sort(order)
     )
+
+
+def correlations() -> pl.DataFrame:
+    """Spearman's correlation of each measure with the published ranks.
+
+    Columns: measure, scenario, n (backends), rho, low, high (interval over backends). Measures that
+    too few backends have are left out. Rank 1 is the best, so that its negative agrees in
+    direction with a score.
+    """
+    wide, found = beside_recommendation(), []
+    for measure in wide.columns[3:]:
+        rows = wide.filter(pl.col(measure).is_not_null())
+        for scenario in results.SCENARIOS:
+            rho = rank_correlation(rows[measure].to_numpy(), -rows[f"{scenario} rank"].to_numpy())
+            if rho is not None:
+                names = {"measure": measure, "scenario": scenario, "n": len(rows)}
+                ends = {"rho": rho.mean, "low": rho.low, "high": rho.high}
+                found.append(names | {name: float(value) for name, value in ends.items()})
+    schema = {"measure": pl.String, "scenario": pl.String, "n": pl.Int64}
+    return pl.DataFrame(found, schema=schema | dict.fromkeys(("rho", "low", "high"), pl.Float64))

@@ -25,7 +25,8 @@ BESIDE = Source("real", "real plays; the column “published” is printed in ar
 
 def on_own_data(store: Store) -> pl.DataFrame:
     """Every published value beside the store's runs on the same data; see `beside_ours.beside`."""
-    return beside_ours.beside(own_data(store), _claim().tolerance)
+    rows = beside_ours.beside(own_data(store))
+    return rows.with_columns(within=beside_ours.within(_claim().tolerance))
 
 
 def state_of(rows: pl.DataFrame) -> str:

@@ -119,7 +119,7 @@ class ClaimsPage:
         return pl.DataFrame(rows, schema=schema)
 
     def rules(self) -> pl.DataFrame:
-        """One row per claim: where it is made, the tolerance and its reason, query and command."""
+        """One row per claim: source, tolerance and its reason, rule, query and command."""
         return pl.DataFrame(
             [
                 {
@@ -127,7 +127,8 @@ class ClaimsPage:
                     "source": one.claim.source,
                     "tolerance": f"{one.claim.tolerance:g} {one.claim.unit}",
                     "reason": one.claim.reason,
-                    "query": one.claim.query,
+                    "rule": one.claim.rule,
+                    "query": one.claim.sql,
                     "command": one.claim.command,
                 }
                 for one in self.judged

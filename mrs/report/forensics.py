@@ -209,8 +209,8 @@ def agreement() -> Sentences:
     def of(rows: dict[str, dict], pair: str) -> str:
         return f"{rows[pair]['tau']:.2f} {_range(rows[pair])}"
 
-    within, between, gap = forensics.order_gap(*forensics.table_values(without=["knn"]))
-    low, high = float(gap.low), float(gap.high)
+    gap = forensics.order_gaps().filter(without="knn").row(0, named=True)
+    low, high = gap["low"], gap["high"]
     verdict = (
         "hot and cold order the backends differently beyond what tables of one scenario do"
         if low > 0
@@ -225,9 +225,9 @@ def agreement() -> Sentences:
         "and a cold table.",
         f"Without KNN it is {of(trained, 'hot')} in hot, {of(trained, 'cold')} in cold and "
         f"{of(trained, 'hot and cold')} between the two.",
-        f"Without KNN, agreement within scenarios is {within:.2f} and between them {between:.2f}, "
-        f"a difference of {gap.mean:.2f} [{low:.2f}, {high:.2f}]: {verdict}. Intervals are over "
-        "the backends that happen to be there.",
+        f"Without KNN, agreement within scenarios is {gap['within']:.2f} and between them "
+        f"{gap['between']:.2f}, a difference of {gap['mean']:.2f} [{low:.2f}, {high:.2f}]: "
+        f"{verdict}. Intervals are over the backends that happen to be there.",
     )
 
 

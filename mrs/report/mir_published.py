@@ -5,7 +5,7 @@ from IPython.display import Markdown, display
 
 from mrs.evaluation.correlation import LEAST
 from mrs.published import claims, mir
-from mrs.published.claim_checks import HERE
+from mrs.published.judge import judge
 from mrs.published.results import SOURCE
 from mrs.report.published import backend_label
 from mrs.report.style import PRINTED_SCORES
@@ -44,7 +44,7 @@ def show_beside() -> None:
         source=PRINTED_SCORES,
     )
     (claim,) = claims.find(CLAIM)
-    found = HERE[claim.check](claim, claims.Evidence())
+    found = judge(claim, claims.Evidence())
     display(
         Markdown(
             "Spearman's ρ of a score and the ranks, with its interval over backends, where at "

@@ -87,13 +87,7 @@ def test_the_summary_counts_each_kind(page: ClaimsPage):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "report/claims",
-        "published/judge",
-        "published/claims",
-        "published/claim_checks",
-        "published/claim_checks_listening",
-    ],
+    ["report/claims", "published/judge", "published/claims", "published/claim_frames"],
 )
 def test_no_number_is_typed_in_a_module(name: str):
     assert in_module(ROOT / f"mrs/{name}.py") == []
