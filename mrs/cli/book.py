@@ -64,11 +64,11 @@ def claims(
     with _installed():
         from mrs.published.claims import KINDS, find, load
         from mrs.published.judge import by_kind, judge_all, tally
-        from mrs.study.evidence import ARCHIVES, gather
+        from mrs.study.evidence import archives, gather
     from mrs.study.store import Store
 
     chosen = find(claim) if claim else load()
-    judged = judge_all(chosen, gather(Store(store), ARCHIVES))
+    judged = judge_all(chosen, gather(Store(store), archives()))
     if json_:
         print(json.dumps([one.as_json() for one in judged], indent=1))
     elif claim:

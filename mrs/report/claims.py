@@ -24,7 +24,7 @@ from mrs.published.judge import Judgement, by_kind, judge_all, tally
 from mrs.report.figures import CHANCE, ORACLE, PLAIN, SHUFFLED, closed, legend_below
 from mrs.report.style import GENERATED, WIDTH
 from mrs.report.tables import show
-from mrs.study.evidence import ARCHIVES, gather
+from mrs.study.evidence import archives, gather
 from mrs.study.store import Store
 
 # What holds has one colour and a hatch by what it was held against.
@@ -152,7 +152,7 @@ def _worded(claim: Claim) -> str:
 
 def open_page(store: str) -> ClaimsPage:
     """The claims held against the records of a store."""
-    evidence = gather(Store(store), ARCHIVES)
+    evidence = gather(Store(store), archives())
     return ClaimsPage(judge_all(load(), evidence), evidence)
 
 

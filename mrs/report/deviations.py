@@ -21,7 +21,7 @@ from mrs.recommenders import RECOMMENDERS
 from mrs.report.figures import CHANCE, closed, interval_line
 from mrs.report.style import CLOSED_FORM, FACTS, WIDTH, palette
 from mrs.report.tables import ends_text, show
-from mrs.study.effects import ARCHIVE, COMMAND, Measured
+from mrs.study.effects import COMMAND, Measured
 
 SCENARIOS = ("hot", "cold")
 NOT_RUN = "not run yet"
@@ -76,7 +76,7 @@ class DeviationsPage:
             parts.append(
                 f"{about['n_runs']} runs, made {about['created']} on {'; '.join(about['machine'])} "
                 f"in {about['seconds'] / 3600:.1f} hours of one worker; "
-                f"`{about['command']}` makes them again."
+                f"`{COMMAND}` makes them again."
             )
         if missing:
             hours = self.measured.hours(missing)
@@ -233,7 +233,7 @@ def signed_ends(effect: dict) -> str:
     return f"{signed(effect['low'])} to {signed(effect['high'])}"
 
 
-def open_page(archive: str = ARCHIVE.as_posix()) -> DeviationsPage:
+def open_page(archive: str) -> DeviationsPage:
     """The page of an archive of effects; the first time their small world is generated."""
     with redirect_stderr(StringIO()):  # a page is no place for that note
         return DeviationsPage(Measured(Path(archive)))

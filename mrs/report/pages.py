@@ -17,8 +17,8 @@ from mrs.report.components import pairs
 from mrs.report.ladder import has_ladder
 from mrs.report.mir_records import probe_key
 from mrs.report.recommender_page import alternatives_file
-from mrs.study import effects
-from mrs.study.evidence import ARCHIVES
+from mrs.study.effects import study_file
+from mrs.study.evidence import archives
 from mrs.study.pairs import has_pairs
 from mrs.study.results import Cell, Results
 from mrs.study.spec import file_name
@@ -323,7 +323,8 @@ class _Book:
 
     def deviations(self) -> Page:
         """What the published code does otherwise; its runs come with the project."""
-        inputs = self.digests([effects.STUDY, effects.ARCHIVE])
+        archive = Path("studies/deviations.parquet")
+        inputs = self.digests([study_file(archive), archive])
         title = "Deviations and their effects"
         return Page("deviations", title, "deviations", inputs=inputs)
 
@@ -345,7 +346,7 @@ class _Book:
     def claims(self) -> Page:
         """The papers' claims against all that the store holds, of this study or another."""
         title, parameters = "Which claims hold?", {"store": self.common["store"]}
-        inputs = (self.everything(), *self.live(), *self.digests(ARCHIVES))
+        inputs = (self.everything(), *self.live(), *self.digests(archives()))
         return Page("claims", title, "claims", parameters=parameters, inputs=inputs)
 
     def everything(self) -> str:

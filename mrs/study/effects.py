@@ -2,22 +2,17 @@
 
 A run with one deviation (protocol "published:<name>") stands beside the same run without it: the
 same recommender, hyper-parameters (those of `studies/deviations.yaml`), vectors, listeners and
-seed. The runs come with the project in `studies/deviations.parquet`; they are made again by
-
-    python -m mrs.study.effects
-
-which computes what neither the store nor the archive has and packs the archive anew.
+seed. The runs come with the project in `studies/deviations.parquet`, beside their study file;
+`studies/make_effects.py` makes them again.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import polars as pl
-import typer
 
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.evaluation.bootstrap import difference
@@ -32,9 +27,7 @@ from mrs.study.spec import PRIMARY, RunSpec, make_spec, run_key
 from mrs.study.store import Record, Store
 from mrs.study.study import Study, load_study
 
-STUDY = Path("studies/deviations.yaml")  # whose world and hyper-parameters are used
-ARCHIVE = Path("studies/deviations.parquet")
-COMMAND = "python -m mrs.study.effects"
+COMMAND = "python studies/make_effects.py"
 
 BACKENDS = ("musicfm", "encodecmae")  # surrogates on a low and a high rung
 SEEDS = (0, 1, 2)
@@ -134,7 +127,7 @@ class _Sides:
     published: np.ndarray
 
 
-def effects(asked: Sequence[Pair], read: Reader) -> pl.DataFrame:
+def effects(wanted: Sequence[Pair], read: Reader) -> pl.DataFrame:
     """The effect of each deviation by recommender and scenario; columns as in `SCHEMA`.
 
     `difference` is published minus corrected, averaged over backends, seeds and users, `low` and
@@ -142,7 +135,7 @@ def effects(asked: Sequence[Pair], read: Reader) -> pl.DataFrame:
     deviation of the seeds' differences (null for one seed). Seeds of which a run is missing are
     left out, and an effect without a whole seed has no row.
     """
-    sides = [found for group in _by_key(asked).values() if (found := _sides(group, read))]
+    sides = [found for group in _by_key(wanted).values() if (found := _sides(group, read))]
     # Effects over as many seeds and users share the draws of the bootstrap.
     groups: dict[tuple, list[int]] = defaultdict(list)
     for place, one in enumerate(sides):
@@ -176,20 +169,20 @@ def effects(asked: Sequence[Pair], read: Reader) -> pl.DataFrame:
     return pl.DataFrame([rows[place] for place in sorted(rows)], schema=SCHEMA)
 
 
-def missing(asked: Sequence[Pair], read: Reader) -> list[RunSpec]:
-    """The runs that are asked for and not there, each once."""
-    return [spec for spec in _specs(asked) if read(spec) is None]
+def missing(wanted: Sequence[Pair], read: Reader) -> list[RunSpec]:
+    """The runs that effects need and that are missing, each once."""
+    return [spec for spec in _specs(wanted) if read(spec) is None]
 
 
-def _specs(asked: Iterable[Pair]) -> list[RunSpec]:
+def _specs(wanted: Iterable[Pair]) -> list[RunSpec]:
     """All runs, each once; low seeds first, so that an interrupted grid has whole seeds."""
-    specs = dict.fromkeys(spec for pair in asked for spec in (pair.corrected, pair.published))
+    specs = dict.fromkeys(spec for pair in wanted for spec in (pair.corrected, pair.published))
     return sorted(specs, key=lambda spec: spec.seed)
 
 
-def _by_key(asked: Iterable[Pair]) -> dict[tuple[str, str, str], list[Pair]]:
+def _by_key(wanted: Iterable[Pair]) -> dict[tuple[str, str, str], list[Pair]]:
     groups: dict[tuple[str, str, str], list[Pair]] = defaultdict(list)
-    for pair in asked:
+    for pair in wanted:
         groups[pair.key].append(pair)
     return groups
 
@@ -220,17 +213,45 @@ def _sides(group: Sequence[Pair], read: Reader) -> _Sides | None:
     )
 
 
+def study_file(archive: str | Path) -> Path:
+    """The study file beside an archive, whose world and hyper-parameters are used."""
+    return Path(archive).with_suffix(".yaml")
+
+
+def make_archive(
+    archive: Path,
+    store: Store,
+    *,
+    dataset: str | None = None,
+    workers: int | None = None,
+    compute: bool = True,
+) -> tuple[int, int]:
+    """Compute the runs that neither the store nor the archive has and archive all of them.
+
+    `dataset` replaces the study's world; without `compute` what is there is archived. Returns the
+    number of runs in the archive and the number of runs that effects need.
+    """
+    study = load_study(study_file(archive))
+    world = open_dataset(dataset or study.dataset)
+    needed, before = _specs(pairs(study, world)), open_archive(archive)
+
+    def read(spec: RunSpec) -> Record | None:
+        known = store.read(run_key(spec, world, store.digests))
+        return known or (before.read(spec, world) if before else None)
+
+    if compute:
+        lacking = by_fit(spec for spec in needed if read(spec) is None)
+        run_fits(lacking, store, workers=workers, threads=study.threads)
+    found = [(spec, record, world) for spec in needed if (record := read(spec)) is not None]
+    return pack(found, archive, command=COMMAND).about["n_runs"], len(needed)
+
+
 class Measured:
     """The effects as an archive has them."""
 
-    def __init__(
-        self,
-        archive: str | Path = ARCHIVE,
-        dataset: str | None = None,
-        study: str | Path = STUDY,
-    ) -> None:
-        self.study_path = Path(study)
-        self.study = load_study(study)
+    def __init__(self, archive: str | Path, dataset: str | None = None) -> None:
+        self.study_path = study_file(archive)
+        self.study = load_study(self.study_path)
         self.dataset = open_dataset(dataset or self.study.dataset)
         self.archive = open_archive(Path(archive))
         self.pairs = pairs(self.study, self.dataset)
@@ -240,11 +261,11 @@ class Measured:
         return self.archive.read(spec, self.dataset) if self.archive else None
 
     def effects(self) -> pl.DataFrame:
-        """See `effects`."""
+        """The effects by deviation, recommender and scenario; columns `SCHEMA`."""
         return effects(self.pairs, self.read)
 
     def missing(self) -> list[RunSpec]:
-        """See `missing`."""
+        """The runs that the archive lacks."""
         return missing(self.pairs, self.read)
 
     def hours(self, specs: Sequence[RunSpec]) -> float | None:
@@ -258,31 +279,3 @@ class Measured:
         every = float(np.median([value for values in known.values() for value in values]))
         costs = seconds_of([fit[0] for fit in by_fit(specs)], known, lambda _: every)
         return sum(cost for cost in costs if cost is not None) / 3600
-
-
-def main(
-    workers: Annotated[int | None, typer.Option(help="fits side by side")] = None,
-    store: Annotated[Path, typer.Option(help="the run store")] = Path("results"),
-    archive: Annotated[Path, typer.Option(help="where the runs are packed")] = ARCHIVE,
-    dataset: Annotated[str | None, typer.Option(help="another generated world")] = None,
-    compute: Annotated[bool, typer.Option(help="or pack what the store has")] = True,
-) -> None:
-    """Compute the runs that neither the store nor the archive has and pack all of them."""
-    study, runs = load_study(STUDY), Store(store)
-    world = open_dataset(dataset or study.dataset)
-    asked, packed_before = _specs(pairs(study, world)), open_archive(archive)
-
-    def read(spec: RunSpec) -> Record | None:
-        known = runs.read(run_key(spec, world, runs.digests))
-        return known or (packed_before.read(spec, world) if packed_before else None)
-
-    if compute:
-        lacking = by_fit(spec for spec in asked if read(spec) is None)
-        run_fits(lacking, runs, workers=workers, threads=study.threads)
-    found = [(spec, record, world) for spec in asked if (record := read(spec)) is not None]
-    packed = pack(found, archive, command=COMMAND)
-    typer.echo(f"{packed.about['n_runs']} of {len(asked)} runs are in {archive}")
-
-
-if __name__ == "__main__":
-    typer.run(main)

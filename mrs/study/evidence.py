@@ -17,7 +17,6 @@ from mrs.recommenders import RECOMMENDERS, make_recommender
 from mrs.study.archive import Archive
 from mrs.study.store import Record, Store
 
-ARCHIVES = (Path("studies/coldstart.parquet"),)  # runs that come with the project
 METRICS = ("hitrate@50", "recall@50", "ndcg@50", "recall@20", "ndcg@20")
 POPULARITY = "popularity"  # a run's rank correlation of new tracks' mean scores and plays
 OWN = ("audio", "file")  # vectors that a model computed
@@ -27,11 +26,16 @@ RECORD = ("archive", "record")  # an archive's path, "" for the store, and the r
 PROTOCOLS = ("corrected", "published")
 
 
-def gather(store: Store, archives: Sequence[Path] = ()) -> Evidence:
+def archives(folder: str | Path = "studies") -> list[Path]:
+    """The archives of runs that come with the project, in its folder of studies."""
+    return [Path(folder) / "coldstart.parquet"]
+
+
+def gather(store: Store, paths: Sequence[Path] = ()) -> Evidence:
     """The evidence of a store: of generated and of real listening the dataset with most records.
 
-    Archives that are there add to it, unless the store has other generated listening. Only
-    corrected runs count; those on the published tables' own data stand beside the tables with
+    Archives at `paths` that are there add to it, unless the store has other generated listening.
+    Only corrected runs count; those on the published tables' own data stand beside the tables with
     either protocol. Real listening counts with vectors from audio or files alone. Of a
     recommender that was run on several splits the one with most runs counts, and of several
     settings likewise, of equals the ones nearest to the defaults; other settings are variants.
@@ -41,11 +45,11 @@ def gather(store: Store, archives: Sequence[Path] = ()) -> Evidence:
     real, generated = (
         rows.filter(is_corrected, pl.col("generated") == is_made) for is_made in (False, True)
     )
-    packed = [_archived(store, path).filter(is_corrected) for path in archives if path.is_file()]
+    archived = [_archived(store, path).filter(is_corrected) for path in paths if path.is_file()]
     if name := _most(generated):
-        packed = [more.filter(pl.col("dataset") == name) for more in packed]
+        archived = [more.filter(pl.col("dataset") == name) for more in archived]
     record = _records(store)
-    made = _listening(pl.concat([generated, *packed]), record)
+    made = _listening(pl.concat([generated, *archived]), record)
     return Evidence(store.folder, data_home(), _listening(real, record), made, _own_data(rows))
 
 
@@ -117,8 +121,8 @@ def _read(records: Sequence[tuple[str, str, Record]]) -> pl.DataFrame:
         names = [f"{m}@{k}" for m in ("hitrate", "recall", "ndcg") for k in info["k"]]
         kept = [name for name in names if name in METRICS]
         means = record.means(kept)
-        if (told := _popularity(info)) is not None:
-            kept, means = [*kept, POPULARITY], [*means, told]
+        if (value := _popularity(info)) is not None:
+            kept, means = [*kept, POPULARITY], [*means, value]
         run = {
             "dataset": info["dataset"]["spec"],
             "split": info["split"],
@@ -145,8 +149,8 @@ def _read(records: Sequence[tuple[str, str, Record]]) -> pl.DataFrame:
 
 
 def _popularity(info: dict[str, Any]) -> float | None:
-    told = info.get("new_tracks") or {}
-    return told["popularity"]["all"]["spearman"] if told and info["scenario"] == "cold" else None
+    found = info.get("new_tracks") or {}
+    return found["popularity"]["all"]["spearman"] if found and info["scenario"] == "cold" else None
 
 
 def _label(info: dict[str, Any]) -> str:
@@ -158,9 +162,9 @@ def _listening(rows: pl.DataFrame, record: Callable[[str, str], Record]) -> List
     if name is None:
         return Listening()
     mine = rows.filter(pl.col("dataset") == name)
-    stand_in = pl.col("label").str.starts_with("sim:")
-    heard = mine.filter(~stand_in)["backend"].unique()  # a stand-in gives way to the model itself
-    mine = mine.filter(~(stand_in & pl.col("backend").is_in(heard.implode())))
+    surrogate = pl.col("label").str.starts_with("sim:")
+    real = mine.filter(~surrogate)["backend"].unique()  # a surrogate gives way to the model itself
+    mine = mine.filter(~(surrogate & pl.col("backend").is_in(real.implode())))
     mine = mine.join(_splits(mine), on=["recommender", "split"], how="semi")
     mine = _with_variants(mine)
     return Listening(name, _cells(mine), _semi_cold(name), _scores(mine, record))

@@ -17,9 +17,10 @@ from mrs.report import deviations as chapter
 from mrs.report.deviations import NOT_MEASURED, NOT_RUN, DeviationsPage, signed
 from mrs.report.style import GENERATED, use_style
 from mrs.report.tables import static_table
-from mrs.study.effects import ARCHIVE, SCHEMA, Measured
+from mrs.study.effects import SCHEMA, Measured
 
 ROOT = Path(__file__).parents[2]
+ARCHIVE = ROOT / "studies/deviations.parquet"
 
 
 @pytest.fixture(autouse=True)
@@ -127,8 +128,8 @@ def test_missing_runs_show_the_command_and_the_hours():
     }
     text = page(*PLANTED, archive=SimpleNamespace(about=about)).made()
     assert "7 runs, made 2026-01-02 on M in 2.0 hours" in text
-    assert "3 runs are missing: `python -m mrs.study.effects`, about 1.5 hours" in text
-    assert "3 runs are missing: `python -m mrs.study.effects`." in page().made()
+    assert "3 runs are missing: `python studies/make_effects.py`, about 1.5 hours" in text
+    assert "3 runs are missing: `python studies/make_effects.py`." in page().made()
 
 
 def test_surrogates_and_generated_data_are_called_so():
@@ -164,7 +165,7 @@ def test_a_typed_effect_would_be_found():
 @pytest.mark.skipif(not ARCHIVE.exists(), reason="the archive of effects is not here")
 def test_the_page_shows_what_the_archive_gives_by_hand():
     """One deviation of the committed archive, its mean difference with numpy alone."""
-    measured = Measured()
+    measured = Measured(ARCHIVE)
     assert measured.archive is not None
     runs = measured.archive.runs.filter(recommender="knn", scenario="hot")
     sides = []

@@ -11,7 +11,7 @@ from mrs.evaluation.bootstrap import difference
 from mrs.published.deviation_table import DeviationRow, deviation
 from mrs.study import effects as module
 from mrs.study.archive import Archive
-from mrs.study.effects import Measured, effects, missing, pairs
+from mrs.study.effects import Measured, effects, make_archive, missing, pairs
 from mrs.study.grid import by_fit
 from mrs.study.run import run_fit
 from mrs.study.spec import run_key
@@ -36,11 +36,10 @@ def rows() -> tuple[DeviationRow, ...]:
 def patch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with a study, and the module asking for two backends and three seeds."""
     folder = tmp_path_factory.mktemp("effects")
-    (folder / "small.yaml").write_text(STUDY, encoding="utf-8")
+    (folder / "effects.yaml").write_text(STUDY, encoding="utf-8")
     with pytest.MonkeyPatch.context() as monkey:
         monkey.setenv("MRS_DATA", str(folder / "data"))
         monkey.setattr(module, "deviations", rows)
-        monkey.setattr(module, "STUDY", folder / "small.yaml")
         monkey.setattr(module, "BACKENDS", ("mule", "encodecmae"))
         monkey.setattr(module, "SEEDS", (0, 1))
         yield folder
@@ -50,10 +49,11 @@ def patch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def measured(patch: Path) -> Measured:
     """Both sides of every pair, run and packed."""
     world, store = open_dataset(WORLD), Store(patch / "store")
-    for fit in by_fit(module._specs(pairs(load_study(patch / "small.yaml"), world))):
+    for fit in by_fit(module._specs(pairs(load_study(patch / "effects.yaml"), world))):
         run_fit(fit, store, world)
-    module.main(1, patch / "store", patch / "effects.parquet", WORLD)  # has nothing to compute
-    return Measured(patch / "effects.parquet", WORLD, patch / "small.yaml")
+    archive = patch / "effects.parquet"
+    make_archive(archive, store, dataset=WORLD, workers=1)  # has nothing to compute
+    return Measured(archive, WORLD)
 
 
 def test_pairs_differ_in_the_protocol_alone(measured: Measured):
@@ -130,7 +130,8 @@ def test_a_seed_without_a_run_is_left_out(measured: Measured):
 
 
 def test_nothing_there(patch: Path):
-    empty = Measured(patch / "none.parquet", WORLD, patch / "small.yaml")
+    (patch / "none.yaml").write_text(STUDY, encoding="utf-8")
+    empty = Measured(patch / "none.parquet", WORLD)
     assert empty.effects().is_empty()
     assert empty.hours(empty.missing()) is None
     assert set(empty.missing()) == set(module._specs(empty.pairs))
@@ -139,11 +140,12 @@ def test_nothing_there(patch: Path):
 def test_runs_that_the_store_has_are_packed_without_computing(measured: Measured, patch: Path):
     world, study, store = (
         open_dataset(WORLD),
-        load_study(patch / "small.yaml"),
+        load_study(patch / "effects.yaml"),
         Store(patch / "half"),
     )
     spec = pairs(study, world)[0].corrected
     record = measured.read(spec)
     store.write(run_key(spec, world, store.digests), record.info, record.users)
-    module.main(1, patch / "half", patch / "half.parquet", WORLD, compute=False)
+    (patch / "half.yaml").write_text(STUDY, encoding="utf-8")
+    make_archive(patch / "half.parquet", store, dataset=WORLD, compute=False)
     assert Archive(patch / "half.parquet").runs["place"].len() == 1
