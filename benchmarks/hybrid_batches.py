@@ -15,8 +15,8 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from mrs.data.dataset import open_dataset
-from mrs.recommenders.content import Components
-from mrs.recommenders.hybrid import Hybrid, HybridModule, unit_components
+from mrs.recommenders.hybrid import Hybrid, HybridModule
+from mrs.recommenders.pca import Components, unit_components
 from mrs.recommenders.training import train
 
 BASE = (128, 0.01)

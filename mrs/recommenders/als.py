@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
+from typing_extensions import override
 
 from mrs.data.splits import Split
 from mrs.errors import InputError
 from mrs.recommenders.base import Fitted, History, Recommender
-from mrs.recommenders.elsa import FittedFactors
+from mrs.recommenders.factors import FittedFactors
 from mrs.recommenders.training import VALIDATION_K, validation_ndcg
 from mrs.settings import Count, LearningRate, Penalty, Positive, Width
 
@@ -32,6 +33,7 @@ class Factorisation(Recommender):
     def model(self, seed: int) -> Any:
         """A model of implicit whose `fit` goes on for one epoch."""
 
+    @override
     def fit(
         self,
         split: Split,
@@ -40,7 +42,6 @@ class Factorisation(Recommender):
         backbone: Fitted | None = None,
         seed: int,
     ) -> FittedFactors:
-        """Train from a random start drawn with `seed`."""
         from implicit.recommender_base import ModelFitError  # seconds to import
 
         model, curve = self.model(seed), []
@@ -79,14 +80,14 @@ class ALS(Factorisation):
     name: ClassVar[str] = "als"
     label: ClassVar[str] = "ALS"
 
-    embedding_size: Width = 128  # numbers of a factor
-    regularization: Penalty = 10.0  # weight of the factors' squared lengths
-    alpha: Positive = 1.0  # weight of a pair that was played; 1 for the others
-    max_epochs: Count = 50  # most epochs, passes over the train part
-    patience: Count = 5  # epochs without a better validation before training stops
+    embedding_size: Width = 128  #: dimensions of a factor
+    regularization: Penalty = 10.0  #: weight of the factors' squared lengths
+    alpha: Positive = 1.0  #: weight of a pair that was played; 1 for the others
+    max_epochs: Count = 50  #: upper bound of epochs, passes over the train part
+    patience: Count = 5  #: epochs without a better validation before training stops
 
+    @override
     def model(self, seed: int) -> Any:
-        """Implicit's AlternatingLeastSquares."""
         from implicit.als import AlternatingLeastSquares
 
         return AlternatingLeastSquares(
@@ -111,14 +112,14 @@ class BPR(Factorisation):
     name: ClassVar[str] = "bpr"
     label: ClassVar[str] = "BPR"
 
-    embedding_size: Width = 128  # numbers of a factor, without the bias
-    learning_rate: LearningRate = 0.02  # step of the stochastic gradient
-    regularization: Penalty = 0.01  # weight of the squared lengths of factors and biases
-    max_epochs: Count = 200  # most epochs, passes over the train part
-    patience: Count = 10  # epochs without a better validation before training stops
+    embedding_size: Width = 128  #: dimensions of a factor, without the bias
+    learning_rate: LearningRate = 0.02  #: step size of the stochastic gradient
+    regularization: Penalty = 0.01  #: weight of the squared lengths of factors and biases
+    max_epochs: Count = 200  #: upper bound of epochs, passes over the train part
+    patience: Count = 10  #: epochs without a better validation before training stops
 
+    @override
     def model(self, seed: int) -> Any:
-        """Implicit's BayesianPersonalizedRanking."""
         from implicit.bpr import BayesianPersonalizedRanking
 
         return BayesianPersonalizedRanking(

@@ -1,9 +1,10 @@
-"""Popularity of the artist: the new tracks whose artists most listeners played."""
+"""Popularity of the artist: new tracks by the number of users who played their artist."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.data.splits import Split
 from mrs.errors import InputError
@@ -13,12 +14,12 @@ from mrs.recommenders.popularity import FittedPopularity
 
 @dataclass(frozen=True, eq=False)
 class FittedArtistPopularity(FittedPopularity):
-    """`listeners` are those of each train track's artist [N], `by_artist` by artist code [A]."""
+    """Numbers of users who played the artist: `listeners` [N] per train track, `by_artist` [A]."""
 
     by_artist: np.ndarray
 
+    @override
     def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
-        """The same for new tracks, by their artists' codes [M x 1]; 0 for an unknown artist."""
         if artists is None:
             raise InputError(
                 "Artist popularity: needs each track's artist; add artist_id to tracks.parquet"
@@ -28,7 +29,7 @@ class FittedArtistPopularity(FittedPopularity):
 
 @dataclass(frozen=True)
 class ArtistPopularity(Recommender):
-    """New tracks by the number of distinct train listeners of their artist.
+    """New tracks by the number of distinct train users of their artist.
 
     All tracks of an artist are equal, and so are all whose artist nobody played. The order within
     such ties is drawn with the run's seed.
@@ -41,6 +42,7 @@ class ArtistPopularity(Recommender):
     ties: ClassVar[bool] = True
     version: ClassVar[int] = 2
 
+    @override
     def fit(
         self,
         split: Split,
@@ -49,7 +51,7 @@ class ArtistPopularity(Recommender):
         backbone: Fitted | None = None,
         seed: int = 0,
     ) -> FittedArtistPopularity:
-        """Count listeners; the seed draws the order of ties alone.
+        """Count users; the seed draws the order of ties alone.
 
         Raises `InputError` where no artist is known.
         """
@@ -60,6 +62,6 @@ class ArtistPopularity(Recommender):
 
 
 def _of_artists(listeners: np.ndarray, artists: np.ndarray) -> np.ndarray:
-    """Listeners by code, 0 where there is no such code."""
+    """Users by artist code, 0 where there is no such code."""
     known = (artists >= 0) & (artists < len(listeners))
     return np.append(listeners, np.float32(0))[np.where(known, artists, -1)]

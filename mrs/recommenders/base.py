@@ -12,13 +12,12 @@ import scipy.sparse as sp
 
 from mrs.data.splits import Split
 from mrs.errors import InputError
-from mrs.evaluation.ranking import factor_scores, top_k
 from mrs.settings import Settings
 
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """Who was there in train and what they played: raw ids [U] and [N], float32 ones [U x N]."""
+    """The train plays: raw ids of users [U] and tracks [N], and float32 ones [U x N]."""
 
     user_ids: np.ndarray
     track_ids: np.ndarray
@@ -34,7 +33,7 @@ class History:
 class Fitted(ABC):
     """A fitted recommender. A subclass adds its arrays, or mappings of them, as further fields.
 
-    `converged` is None where nothing is trained iteratively; `curve` holds one mapping an epoch.
+    `converged` is None where nothing is trained iteratively; `curve` holds one mapping per epoch.
     """
 
     history: History
@@ -50,7 +49,7 @@ class Fitted(ABC):
         """Factors of the train tracks, float32 [N x d], in the order of `Split.warm`."""
 
     def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
-        """Factors of tracks never seen, float32 [M x d], from their vectors [M x width].
+        """Factors of tracks unseen in train, float32 [M x d], from their vectors [M x width].
 
         A recommender that reads no vectors takes an M x 0 array. `artists` are their artists'
         codes [M] as in `Split.artists`, -1 where unknown; most recommenders do not read them.
@@ -72,12 +71,14 @@ class Fitted(ABC):
         recommender reads those, their `artists`. Returns user_id, rank (from 1), track_id, score;
         equal scores keep the candidates' order.
         """
+        from mrs.evaluation.ranking import factor_scores, top_k  # torch takes a second to import
+
         known = {user: row for row, user in enumerate(self.history.user_ids.tolist())}
         rows = [_lookup(known, user, "user") for user in np.asarray(users).tolist()]
         seen: sp.csr_matrix | None = None
         if vectors is not None:
             if candidates is None or len(candidates) != len(vectors):
-                raise InputError("recommend: give one candidate id a row of vectors")
+                raise InputError("recommend: give one candidate id per row of vectors")
             ids, items = np.asarray(candidates), self.encode(vectors, artists)
         else:
             ids, items, seen = self.history.track_ids, self.items(), self.history.matrix[rows]
@@ -151,31 +152,31 @@ class Fitted(ABC):
 class Recommender(Settings, ABC):
     """Hyper-parameters of a recommender; subclasses are frozen dataclasses.
 
-    `needs` names what `fit` reads beside the plays: "vectors", "truth" (a generated world's play
-    probabilities), "backbone", "artists", "order". `scenarios` are those that it can answer.
-    `stochastic` says whether the seed changes the result. `ties` says that many tracks have equal
-    scores by construction; their order is drawn with the seed and not the dataset's fixed one.
-    `stops_on_cold` says that cold validation tracks, where a split has them, stop the fit.
-    `version` is raised when results change. Recommenders of one `family` share a fit, from which
-    each takes its own by `read_out`. `protocol` names what is followed of published code, and
-    `deviations` its single departures; see `mrs.published.deviations`.
+    What is said of a recommender elsewhere stands in its card, see `mrs.recommenders.cards`.
     """
 
-    name: ClassVar[str]
-    label: ClassVar[str]
+    name: ClassVar[str]  #: in commands, study files and keys
+    label: ClassVar[str]  #: in tables and figures
+    #: What `fit` reads beside the plays: "vectors", "backbone", "artists", "order" (of the plays),
+    #: "truth" (the play probabilities of a generated world).
     needs: ClassVar[frozenset[str]] = frozenset()
-    scenarios: ClassVar[tuple[str, ...]] = ("hot", "cold")
-    stochastic: ClassVar[bool] = True
+    scenarios: ClassVar[tuple[str, ...]] = ("hot", "cold")  #: that it can answer
+    stochastic: ClassVar[bool] = True  #: whether the seed changes the result
+    #: Whether many tracks have equal scores by construction: their order is then drawn with the
+    #: seed of the run and is not the dataset's fixed one.
     ties: ClassVar[bool] = False
+    #: Whether cold validation tracks, where a split has them, stop the fit.
     stops_on_cold: ClassVar[bool] = False
-    version: ClassVar[int] = 1
-    family: ClassVar[str] = ""  # its own name where it is empty
-    protocol: ClassVar[str] = "corrected"
+    version: ClassVar[int] = 1  #: raised when results change
+    #: Recommenders of one family share a fit, see `member_of_family`; empty: it has its own.
+    family: ClassVar[str] = ""
+    protocol: ClassVar[str] = "corrected"  #: what is followed of published code
+    #: Single departures that are followed; see `mrs.published.deviations`.
     deviations: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def title(cls) -> str:
-        """Whose hyper-parameters these are, in errors."""
+        """The owner of the hyper-parameters, as errors name it."""
         return f"recommender {cls.name}"
 
     @abstractmethod
@@ -187,45 +188,47 @@ class Recommender(Settings, ABC):
         backbone: Fitted | None = None,
         seed: int,
     ) -> Fitted:
-        """Fit to a split's train part.
+        """Fit to the train part of a split.
 
-        `vectors` are those of the tracks that `reads` names.
+        `vectors` [n x width] are those of the n tracks of `tracks_needed`, in its order. `backbone`
+        is fitted to the same split. Every random draw comes from `seed`. Raises `InputError`
+        where something that it `needs` is missing, and where training diverges.
         """
 
-    def reads(self, split: Split) -> np.ndarray:
-        """Positions of the tracks whose vectors `fit` takes, in this order.
+    def tracks_needed(self, split: Split) -> np.ndarray:
+        """Positions [n] of the tracks whose vectors `fit` takes, in this order.
 
-        `split.warm`, the train tracks, and after them the cold validation tracks where these
-        decide when to stop. Cold tracks take no part in any fit.
+        They are the train tracks, `split.warm`, and after them the cold validation tracks where
+        these decide when to stop. Other cold tracks take no part in any fit.
         """
         if self.stops_on_cold and len(split.validation_tracks):
             return np.concatenate([split.warm, split.validation_tracks])
         return split.warm
 
-    def read_out(self, fitted: Fitted) -> Fitted:
-        """What this recommender is, of a fit that its family shares."""
+    def member_of_family(self, fitted: Fitted) -> Fitted:
+        """This recommender's fit, from the fit that its family shares."""
         return fitted
 
-    def read(self, split: Split, vectors: np.ndarray | None) -> np.ndarray:
-        """The vectors that `fit` needs. Raises `InputError` without one a track of `reads`."""
-        wanted = self.reads(split)
+    def check_vectors(self, split: Split, vectors: np.ndarray | None) -> np.ndarray:
+        """The vectors; raises `InputError` unless there is a row per track of `tracks_needed`."""
+        wanted = self.tracks_needed(split)
         if vectors is None or len(vectors) != len(wanted):
             given = "none" if vectors is None else f"{len(vectors)} rows"
             rows, tracks = "`split.warm`", "train tracks"
             if wanted is not split.warm:
-                rows, tracks = "`reads(split)`", "tracks that it reads"
+                rows, tracks = "`tracks_needed(split)`", "tracks that it reads"
             raise InputError(
                 f"{self.label}: needs a vector for each of the {len(wanted)} {tracks}, "
                 f"got {given}; pass the rows of {rows}"
             )
         return vectors
 
-    def backbone_from(self, model: "Recommender") -> "Recommender | FixedEpochs":
-        """How a `model` is trained that this recommender builds on: as it is by itself."""
+    def backbone_trainer(self, model: "Recommender") -> "Recommender | FixedEpochs":
+        """The object whose `fit` trains the backbone `model`; by default the model itself."""
         return model
 
-    def checked(self, split: Split, backbone: Fitted | None) -> Fitted:
-        """The backbone. Raises `InputError` where it is not one of the same train tracks."""
+    def check_backbone(self, split: Split, backbone: Fitted | None) -> Fitted:
+        """The backbone; raises `InputError` unless it is fitted to the same train tracks."""
         if backbone is None or len(backbone.items()) != len(split.warm):
             raise InputError(
                 f"{self.label}: needs a backbone fitted to the same {len(split.warm)} train tracks"
@@ -241,8 +244,8 @@ class Recommender(Settings, ABC):
 class FixedEpochs:
     """A model that is trained for a number of epochs without early stopping.
 
-    It is fitted to the split without its validation pairs, so that a model of implicit takes all
-    `epochs`, and ELSA stops before only where its training loss does.
+    It is fitted to the split without its validation pairs. A model of implicit then takes all
+    `epochs`; ELSA stops earlier only where its training loss no longer falls.
     """
 
     model: Recommender
@@ -252,12 +255,6 @@ class FixedEpochs:
         """Train from a random start drawn with `seed`."""
         fixed = replace(self.model, max_epochs=self.epochs)  # type: ignore[type-var]
         return fixed.fit(split.without_validation(), seed=seed)
-
-
-def normalise(rows: np.ndarray) -> np.ndarray:
-    """Rows scaled to length one, as float32; rows of zeros stay zero."""
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 0).astype(np.float32)
 
 
 def _lookup(known: dict[Any, int], key: Any, what: str) -> int:

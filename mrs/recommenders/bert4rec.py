@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+from typing_extensions import override
 
 from mrs.data.splits import Interactions, Split
 from mrs.errors import InputError
 from mrs.recommenders.base import Fitted, Recommender
-from mrs.recommenders.content import fit_components
-from mrs.recommenders.elsa import FittedFactors
 from mrs.recommenders.encoder import Encoder, sampled_softmax_loss, softmax_loss
+from mrs.recommenders.factors import FittedFactors
+from mrs.recommenders.pca import fit_components
 from mrs.recommenders.training import TrainedModule, fit_module
 from mrs.settings import Count, Dropout, Few, InnerShare, LearningRate, Width, WidthOrNone, Window
 
@@ -29,8 +30,8 @@ class FittedBERT4Rec(FittedFactors):
     offset: np.ndarray
     projection: np.ndarray
 
+    @override
     def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
-        """New tracks' projected vectors; they have no residual of their own."""
         return (vectors - self.offset) @ self.projection
 
 
@@ -40,22 +41,22 @@ class SequenceRecommender(Recommender):
 
     version: ClassVar[int] = 3
 
-    embedding_size: Width = 64  # numbers of a factor
-    n_layers: Few = 2  # layers of the encoder
-    n_heads: Few = 2  # heads of its attention, a divisor of embedding_size
-    feedforward_size: Width = 256  # width inside its feed-forward networks
-    max_length: Window = 300  # most recent tracks that are read, the mask included
-    dropout: Dropout = 0.1  # on what the encoder reads and adds
-    mask_probability: InnerShare = 0.2  # share of a history that is hidden
+    embedding_size: Width = 64  #: dimensions of a factor
+    n_layers: Few = 2  #: layers of the encoder
+    n_heads: Few = 2  #: heads of its attention, a divisor of embedding_size
+    feedforward_size: Width = 256  #: width inside its feed-forward networks
+    max_length: Window = 300  #: places of the window of recent tracks, the mask included
+    dropout: Dropout = 0.1  #: probability of dropout on what the encoder reads and adds
+    mask_probability: InnerShare = 0.2  #: share of a history that is hidden in training
     softmax: Literal["full", "sampled"] = "full"  # over all train tracks or some
-    n_negatives: Count = 1024  # tracks drawn for a batch with softmax "sampled"
-    learning_rate: LearningRate = 0.001  # step of Adam
-    batch_size: Count = 128  # users of a batch
-    max_epochs: Count = 100  # most epochs, passes over the train part
-    patience: Count = 10  # epochs without a better validation before training stops
+    n_negatives: Count = 1024  #: tracks drawn per batch with softmax "sampled"
+    learning_rate: LearningRate = 0.001  #: step size of Adam
+    batch_size: Count = 128  #: users per batch
+    max_epochs: Count = 100  #: upper bound of epochs, passes over the train part
+    patience: Count = 10  #: epochs without a better validation before training stops
 
+    @override
     def contradiction(self) -> str:
-        """Attention divides the factors among its heads."""
         if self.embedding_size % self.n_heads:
             return f"n_heads={self.n_heads}: choose a divisor of embedding_size"
         return ""
@@ -65,7 +66,7 @@ class SequenceRecommender(Recommender):
         return fit_module(self.module(items, split, seed), split, self, seed)
 
     def module(self, items: "Items", split: Split, seed: int) -> "SequenceModule":
-        """What is trained."""
+        """The module that `fit` trains."""
         return SequenceModule(items, split, self, seed)
 
     @property
@@ -79,7 +80,7 @@ class BERT4Rec(SequenceRecommender):
     """BERT4Rec (Sun et al., 2019) on audio vectors, as in arXiv 2409.08987 and 2604.23077.
 
     A track's factor is a learned projection of `n_components` principal components of its vector
-    (None: of the standardised vector); a listener's is the encoder's output at a mask after the
+    (None: of the standardised vector); a user's is the encoder's output at a mask after the
     `max_length` - 1 most recent tracks, in the order of their first plays. Training hides a share
     `mask_probability` of a history (rounded, at least one track and never all) and takes the
     cross entropy of the hidden tracks among all train tracks, or with `softmax` "sampled" among
@@ -94,9 +95,10 @@ class BERT4Rec(SequenceRecommender):
     label: ClassVar[str] = "BERT4Rec"
     needs: ClassVar[frozenset[str]] = frozenset({"vectors", "order"})
 
-    n_components: WidthOrNone = 128  # principal components of the vectors
-    residual: bool = True  # whether each train track has an offset of its own
+    n_components: WidthOrNone = 128  #: principal components of the vectors; none: all dimensions
+    residual: bool = True  #: whether each train track has an offset of its own
 
+    @override
     def fit(
         self,
         split: Split,
@@ -105,8 +107,7 @@ class BERT4Rec(SequenceRecommender):
         backbone: Fitted | None = None,
         seed: int,
     ) -> FittedBERT4Rec:
-        """Train from a random start drawn with `seed`."""
-        vectors = self.read(split, vectors)
+        vectors = self.check_vectors(split, vectors)
         components = fit_components(vectors, self.n_components)
         items = ContentItems(components(vectors), self, seed)
         trained = self.train(items, split, seed)
@@ -120,13 +121,14 @@ class BERT4Rec(SequenceRecommender):
 
 @dataclass(frozen=True)
 class BERT4RecIds(SequenceRecommender):
-    """BERT4Rec that hears nothing: its item table starts at random (arXiv 2409.08987)."""
+    """BERT4Rec without audio: its item table starts at random (arXiv 2409.08987)."""
 
     name: ClassVar[str] = "bert4rec_ids"
     label: ClassVar[str] = "BERT4Rec without audio"
     needs: ClassVar[frozenset[str]] = frozenset({"order"})
     scenarios: ClassVar[tuple[str, ...]] = ("hot",)
 
+    @override
     def fit(
         self,
         split: Split,
@@ -135,7 +137,6 @@ class BERT4RecIds(SequenceRecommender):
         backbone: Fitted | None = None,
         seed: int,
     ) -> FittedFactors:
-        """Train from a random start drawn with `seed`."""
         items = OwnItems(len(split.warm), self, seed)
         return FittedFactors(**self.train(items, split, seed))
 
@@ -150,7 +151,7 @@ class Items(nn.Module):
 
 
 class ContentItems(Items):
-    """Components of the vectors [N x c], projected, with a residual for each track if asked."""
+    """Components of the vectors [N x c], projected, and with `residual` an offset per track."""
 
     components: torch.Tensor
 
@@ -162,8 +163,8 @@ class ContentItems(Items):
         zeros = torch.zeros(len(components), settings.embedding_size)
         self.residual = nn.Parameter(zeros) if settings.residual else None
 
+    @override
     def forward(self) -> torch.Tensor:
-        """The table."""
         projected = self.components @ self.projection
         return projected if self.residual is None else projected + self.residual
 
@@ -175,8 +176,8 @@ class OwnItems(Items):
         super().__init__()
         self.table = self.start(n_items, settings, seed)
 
+    @override
     def forward(self) -> torch.Tensor:
-        """The table."""
         return self.table
 
 
@@ -191,7 +192,7 @@ class SequenceModule(TrainedModule):
         self.plays = Histories(split.train, split.column, len(split.users))
         self.trainable = torch.from_numpy(np.flatnonzero(self.plays.length > 1))
         if not len(self.trainable):
-            raise InputError(f"{settings.label}: no listener has two train tracks; add plays")
+            raise InputError(f"{settings.label}: no user has two train tracks; add plays")
         self.validated = np.unique(split.val.user)
         self.generator = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng():
@@ -205,13 +206,14 @@ class SequenceModule(TrainedModule):
                 dropout=settings.dropout,
             )
 
+    @override
     def optimiser(self) -> Any:
-        """Adam."""
         rate = self.settings.learning_rate
         return torch.optim.Adam(self.parameters(), lr=rate, fused=True)
 
+    @override
     def batches(self, epoch: int) -> Iterator[torch.Tensor]:
-        """Each listener once, in batches of nearly equal size and of similar lengths.
+        """Each user once, in batches of nearly equal size and of similar lengths.
 
         A random order is cut into pools of about `POOL` batches. Each pool is sorted by length and
         split, so that little is padding, and the batches of all pools come in a random order.
@@ -224,8 +226,8 @@ class SequenceModule(TrainedModule):
         shuffled = torch.randperm(n_batches, generator=self.generator)
         return (batches[place] for place in shuffled.tolist())
 
+    @override
     def loss(self, batch: torch.Tensor) -> torch.Tensor:
-        """The masked loss of some listeners, each with one window of their history."""
         return self.masked_loss(batch, self.plays, self.generator)
 
     def masked_loss(
@@ -243,12 +245,12 @@ class SequenceModule(TrainedModule):
         drawn = torch.randperm(len(items), generator=generator)[: self.settings.n_negatives]
         return sampled_softmax_loss(vectors, items, targets, drawn.to(self.device))
 
+    @override
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """All users' factors and the table."""
         return self.encode_users(np.arange(len(self.plays.length))).numpy(), self._table()
 
+    @override
     def validation_factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """Encoding takes time: users that validation does not read are left at zero."""
         users = np.zeros((len(self.plays.length), self.settings.embedding_size), dtype=np.float32)
         users[self.validated] = self.encode_users(self.validated).numpy()
         return users, self._table()

@@ -1,23 +1,23 @@
-"""Bimodal: content and collaborative vectors of a track brought together in one space."""
+"""Bimodal: content and collaborative vectors of a track projected into one space."""
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 import torch
+from typing_extensions import override
 
 from mrs.data.splits import Split
-from mrs.recommenders.base import Fitted, Recommender, normalise
-from mrs.recommenders.content import Components
+from mrs.recommenders.backbones import Backbone
+from mrs.recommenders.base import Fitted, Recommender
 from mrs.recommenders.contrastive import Loss, contrastive_loss
+from mrs.recommenders.factors import mean_of_history, normalise
 from mrs.recommenders.held_out import HeldOut
-from mrs.recommenders.hybrid import FittedProjection, Projection, unit_components
-from mrs.recommenders.knn import mean_of_history
+from mrs.recommenders.pca import Components, unit_components
+from mrs.recommenders.projection import FittedProjection, Projection
 from mrs.recommenders.training import TrainedModule, fit_module
 from mrs.settings import Batch, Count, LearningRate, Temperature, Width, WidthOrNone
-
-Backbone = Literal["elsa", "als", "bpr"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +32,8 @@ class FittedBimodal(FittedProjection):
     collaborative: np.ndarray
     space: str
 
+    @override
     def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
-        """New tracks in the content space, length one; they have no place in another space."""
         if self.space != "content":
             return Fitted.encode(self, vectors, artists)
         return super().encode(vectors, artists)
@@ -78,16 +78,17 @@ class Bimodal(Recommender):
     fitted: ClassVar[type[FittedBimodal]] = FittedBimodal
 
     loss: Loss = "adcl"
-    temperature: Temperature = 0.1  # what cosines are divided by
-    sigma: Temperature = 0.5  # the same in the weights of dclw, sdclw and adclw
-    embedding_size: Width = 768  # width of the layers, and numbers of a factor
-    backbone: Backbone = "elsa"  # whose factors are the collaborative vectors
-    n_components: WidthOrNone = 128  # principal components of the vectors
-    learning_rate: LearningRate = 0.001  # step of Adam
-    batch_size: Batch = 10_000  # train tracks of a batch, each other's negatives
-    max_epochs: Count = 100  # most epochs, passes over the train part
-    patience: Count = 16  # epochs without a better validation before training stops
+    temperature: Temperature = 0.1  #: divisor of the cosines
+    sigma: Temperature = 0.5  #: divisor of the cosines in the weights of losses ending in w
+    embedding_size: Width = 768  #: width of the layers, and dimensions of a factor
+    backbone: Backbone = "elsa"  #: recommender whose factors are the collaborative vectors
+    n_components: WidthOrNone = 128  #: principal components of the vectors; none: all dimensions
+    learning_rate: LearningRate = 0.001  #: step size of Adam
+    batch_size: Batch = 10_000  #: train tracks per batch, each other's negatives
+    max_epochs: Count = 100  #: upper bound of epochs, passes over the train part
+    patience: Count = 16  #: epochs without a better validation before training stops
 
+    @override
     def fit(
         self,
         split: Split,
@@ -96,9 +97,8 @@ class Bimodal(Recommender):
         backbone: Fitted | None = None,
         seed: int,
     ) -> FittedBimodal:
-        """Train from a random start drawn with `seed`; `backbone` is fitted to the same split."""
-        vectors = self.read(split, vectors)
-        backbone = self.checked(split, backbone)
+        vectors = self.check_vectors(split, vectors)
+        backbone = self.check_backbone(split, backbone)
         n_tracks = len(split.warm)
         components = self.components(vectors[:n_tracks])
         inputs = components(vectors)
@@ -124,7 +124,7 @@ class Bimodal(Recommender):
         return HeldOut.of(split, content) if len(content) else None
 
     def components(self, vectors: np.ndarray) -> Components:
-        """How vectors are read."""
+        """The map of vectors to inputs, fitted to those of the train tracks."""
         return unit_components(vectors, self.n_components)
 
     def targets(self, factors: np.ndarray) -> np.ndarray:
@@ -140,11 +140,11 @@ class Bimodal(Recommender):
     def module(
         self, matrix: sp.csr_matrix, inputs: np.ndarray, factors: np.ndarray, seed: int
     ) -> "BimodalModule":
-        """What is trained."""
+        """The module that `fit` trains."""
         return BimodalModule(matrix, inputs, factors, self, seed)
 
-    def read_out(self, fitted: Fitted) -> FittedBimodal:
-        """A fit of the family in this recommender's space."""
+    @override
+    def member_of_family(self, fitted: Fitted) -> FittedBimodal:
         assert isinstance(fitted, FittedBimodal)
         return fitted.in_space(self.space)
 
@@ -199,10 +199,11 @@ class BimodalModule(TrainedModule):
         self.register_buffer("inputs", torch.from_numpy(inputs), persistent=False)
         self.register_buffer("targets", torch.from_numpy(collaborative), persistent=False)
 
+    @override
     def optimiser(self) -> Any:
-        """Adam."""
         return torch.optim.Adam(self.parameters(), lr=self.settings.learning_rate)
 
+    @override
     def batches(self, epoch: int) -> tuple[torch.Tensor, ...]:
         """Columns of train tracks, each once an epoch, in batches of equal size but for one.
 
@@ -213,8 +214,8 @@ class BimodalModule(TrainedModule):
         n_batches = min(-(-n_tracks // self.settings.batch_size), max(1, n_tracks // 2))
         return order.tensor_split(n_batches)
 
+    @override
     def loss(self, batch: torch.Tensor) -> torch.Tensor:
-        """The contrastive loss of the batch's tracks."""
         batch = batch.to(self.device)
         return self.settings.contrast(
             self.content(self.inputs[batch]), self.collaborative(self.targets[batch])
@@ -230,13 +231,13 @@ class BimodalModule(TrainedModule):
         """The same for the fitted recommender."""
         return self.branches()
 
+    @override
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """Sums of the histories, and the tracks, in the average space."""
         items = items_in("average", *self.branches())
         return np.asarray(self.matrix @ items, dtype=np.float32), items
 
+    @override
     def validate(self, split: Split) -> dict[str, float]:
-        """NDCG@20 of held-out tracks in the content space, or else of held-out interactions."""
         if self.held_out is None:
             return super().validate(split)
         content = torch.from_numpy(self.held_out.content).to(self.device)

@@ -7,28 +7,13 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse as sp
 import torch
+from typing_extensions import override
 
 from mrs.data.splits import Split
 from mrs.recommenders.base import Fitted, Recommender
-from mrs.recommenders.rows import unit_rows
+from mrs.recommenders.factors import FittedFactors, unit_rows
 from mrs.recommenders.training import TrainedModule, fit_module
 from mrs.settings import Count, LearningRate, Width
-
-
-@dataclass(frozen=True, eq=False)
-class FittedFactors(Fitted):
-    """User factors [U x d] and unit factors of the train tracks [N x d]."""
-
-    user_factors: np.ndarray
-    item_factors: np.ndarray
-
-    def users(self) -> np.ndarray:
-        """User factors."""
-        return self.user_factors
-
-    def items(self) -> np.ndarray:
-        """Factors of the train tracks."""
-        return self.item_factors
 
 
 @dataclass(frozen=True)
@@ -47,12 +32,13 @@ class ELSA(Recommender):
     scenarios: ClassVar[tuple[str, ...]] = ("hot",)
     version: ClassVar[int] = 2
 
-    embedding_size: Width = 128  # numbers of a factor
-    learning_rate: LearningRate = 0.02  # step of NAdam
-    batch_size: Count = 128  # users of a batch
-    max_epochs: Count = 60  # most epochs, passes over the train part
-    patience: Count = 5  # epochs without a better validation before training stops
+    embedding_size: Width = 128  #: dimensions of a factor
+    learning_rate: LearningRate = 0.02  #: step size of NAdam
+    batch_size: Count = 128  #: users per batch
+    max_epochs: Count = 60  #: upper bound of epochs, passes over the train part
+    patience: Count = 5  #: epochs without a better validation before training stops
 
+    @override
     def fit(
         self,
         split: Split,
@@ -61,17 +47,16 @@ class ELSA(Recommender):
         backbone: Fitted | None = None,
         seed: int,
     ) -> FittedFactors:
-        """Train from a random start drawn with `seed`."""
         module = self.module(split.matrix, seed)
         return FittedFactors(**fit_module(module, split, self, seed))
 
     def module(self, matrix: sp.csr_matrix, seed: int) -> "ELSAModule":
-        """What is trained."""
+        """The module that `fit` trains."""
         return ELSAModule(matrix, self, seed)
 
 
 class ELSAModule(TrainedModule):
-    """A row a track, trained on batches of histories."""
+    """one row per track, trained on batches of histories."""
 
     def __init__(self, matrix: sp.csr_matrix, settings: ELSA, seed: int) -> None:
         super().__init__()
@@ -80,27 +65,27 @@ class ELSAModule(TrainedModule):
         start = torch.randn(matrix.shape[1], settings.embedding_size, generator=self.generator)
         self.table = torch.nn.Parameter(unit_rows(start))
 
+    @override
     def optimiser(self) -> Any:
-        """NAdam."""
         return torch.optim.NAdam(self.parameters(), lr=self.settings.learning_rate)
 
+    @override
     def batches(self, epoch: int) -> Iterator[torch.Tensor]:
-        """Positions of users, each once an epoch."""
         order = torch.randperm(self.matrix.shape[0], generator=self.generator)
         return iter(order.split(self.settings.batch_size))
 
     def items(self) -> torch.Tensor:
-        """The rows of A."""
+        """The rows of A [N x d], of length one."""
         return unit_rows(self.table)
 
+    @override
     def loss(self, batch: torch.Tensor) -> torch.Tensor:
-        """The loss of the batch's histories."""
         return reconstruction_loss(
             as_torch(self.matrix[batch.numpy()]).to(self.device), self.items()
         )
 
+    @override
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """x A of every user, and A."""
         items = self.items().detach().cpu().numpy()
         return np.asarray(self.matrix @ items, dtype=np.float32), items
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional
+from typing_extensions import override
 
 BLOCK_BYTES = 32 << 20  # logits held at a time at most, and as much again for their softmax
 BLOCK_ROWS = 128  # rows at a time at most: on few tracks their logits stay in the processor's cache
@@ -42,6 +43,7 @@ class Encoder(nn.Module):
         self.norm_out = nn.LayerNorm(embedding_size)
         self.projection_out: nn.Module = nn.Linear(embedding_size, embedding_size)
 
+    @override
     def forward(
         self,
         history: torch.Tensor,
@@ -79,6 +81,7 @@ class _Layer(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
+    @override
     def forward(
         self, state: torch.Tensor, visible: torch.Tensor, at: torch.Tensor | None = None
     ) -> torch.Tensor:

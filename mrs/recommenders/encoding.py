@@ -36,7 +36,7 @@ def encode_file(
 ) -> tuple[int, int, int]:
     """Write the factors of new tracks [M x d] to `out`, a .npy file with the rows of `vectors`.
 
-    `artists` is a CSV with a column artist_id, one row a track in the same order; an id without a
+    `artists` is a CSV with a column artist_id, one row per track in the same order; an id without a
     train track, or none, is an unknown artist. Vectors are read and factors written a block of
     rows at a time, tracks of an artist together. Nothing is left behind where this fails. Returns
     the numbers of tracks, of factors each, and of tracks of unknown artists (0 without artists).
@@ -77,7 +77,7 @@ def _open(vectors: Path) -> np.ndarray:
         raise InputError(f"{vectors}: no .npy file ({error}); write one with numpy.save") from error
     if read.ndim != 2 or not len(read) or read.dtype.kind != "f":
         raise InputError(
-            f"{vectors}: {read.dtype} {read.shape}; give a float matrix, one row a track"
+            f"{vectors}: {read.dtype} {read.shape}; give a float matrix, one row per track"
         )
     return read
 

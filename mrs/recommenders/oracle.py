@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.data.splits import Split
 from mrs.recommenders.base import Fitted, History, Recommender
@@ -15,16 +16,16 @@ class FittedOracle(Fitted):
 
     probabilities: np.ndarray
 
+    @override
     def users(self) -> np.ndarray:
-        """The identity [U x U]."""
         return np.eye(len(self.history.user_ids), dtype=np.float32)
 
+    @override
     def items(self) -> np.ndarray:
-        """The probability that each user plays a train track [N x U]."""
         return self.probabilities
 
+    @override
     def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
-        """The probabilities of cold tracks, which are known too [M x U]."""
         return np.asarray(vectors, dtype=np.float32)
 
 
@@ -32,7 +33,7 @@ class FittedOracle(Fitted):
 class Oracle(Recommender):
     """The true probability that a generated listener plays a track in the test month.
 
-    Its `vectors` are that truth, one row a track, one column a train user.
+    Its `vectors` are that truth, one row per track, one column a train user.
     """
 
     name: ClassVar[str] = "oracle"
@@ -40,6 +41,7 @@ class Oracle(Recommender):
     needs: ClassVar[frozenset[str]] = frozenset({"truth"})
     stochastic: ClassVar[bool] = False
 
+    @override
     def fit(
         self,
         split: Split,
@@ -48,14 +50,13 @@ class Oracle(Recommender):
         backbone: Fitted | None = None,
         seed: int = 0,
     ) -> FittedOracle:
-        """Take the truth as it is."""
-        truth = self.read(split, vectors).astype(np.float32)
+        truth = self.check_vectors(split, vectors).astype(np.float32)
         return FittedOracle(History.of(split), None, [], truth)
 
 
 @dataclass(frozen=True)
 class OracleContent(Oracle):
-    """The same, knowing of the tracks only what can be heard: the ceiling of content alone."""
+    """The same, knowing only the audible traits of the tracks: the ceiling of content alone."""
 
     name: ClassVar[str] = "oracle_content"
     label: ClassVar[str] = "Oracle, content only"

@@ -4,30 +4,22 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.data.splits import Split
 from mrs.recommenders.base import Fitted, History, Recommender
+from mrs.recommenders.factors import FittedFactors
 from mrs.settings import Width
 
 
 @dataclass(frozen=True, eq=False)
-class FittedRandom(Fitted):
+class FittedRandom(FittedFactors):
     """Factors drawn from a standard normal distribution: [U x d], [N x d]."""
 
-    user_factors: np.ndarray
-    item_factors: np.ndarray
     seed: int
 
-    def users(self) -> np.ndarray:
-        """Random user factors."""
-        return self.user_factors
-
-    def items(self) -> np.ndarray:
-        """Random factors of the train tracks."""
-        return self.item_factors
-
+    @override
     def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
-        """Random factors of new tracks; only the number of rows of `vectors` is read."""
         generator = np.random.default_rng([self.seed, 1])
         size = (len(vectors), self.user_factors.shape[1])
         return generator.standard_normal(size, dtype=np.float32)
@@ -43,8 +35,9 @@ class Random(Recommender):
     name: ClassVar[str] = "random"
     label: ClassVar[str] = "Random"
 
-    embedding_size: Width = 32  # numbers of a factor
+    embedding_size: Width = 32  #: dimensions of a factor
 
+    @override
     def fit(
         self,
         split: Split,
@@ -53,7 +46,6 @@ class Random(Recommender):
         backbone: Fitted | None = None,
         seed: int,
     ) -> FittedRandom:
-        """Draw the factors from `seed`."""
         generator = np.random.default_rng([seed, 0])
 
         def draw(rows: int) -> np.ndarray:

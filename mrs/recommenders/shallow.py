@@ -1,4 +1,4 @@
-"""Shallow Net: one linear layer, shared by listeners and tracks, between vectors and cosine."""
+"""Shallow Net: one linear layer, shared by users and tracks, between vectors and cosine."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,19 +8,18 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from torch.nn.functional import embedding_bag
+from typing_extensions import override
 
 from mrs.data.splits import Interactions, Split
 from mrs.errors import InputError
-from mrs.recommenders.base import Fitted, Recommender, normalise
-from mrs.recommenders.content import Components, fit_components
-from mrs.recommenders.elsa import FittedFactors
-from mrs.recommenders.knn import mean_of_history
-from mrs.recommenders.rows import unit_rows
+from mrs.recommenders.base import Fitted, Recommender
+from mrs.recommenders.factors import FittedFactors, mean_of_history, normalise, unit_rows
+from mrs.recommenders.pca import Components, fit_components
+from mrs.recommenders.sampling import Sampler
 from mrs.recommenders.training import TrainedModule, fit_module
 from mrs.settings import Count, LearningRate, Margin, Negatives, Width, WidthOrNone
 
 Side = Literal["users", "tracks"]
-MARKS_A_PAIR = 8  # bytes of memory a train pair that rejecting negatives takes, at most doubled
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +36,8 @@ class FittedShallow(FittedFactors):
     weight: np.ndarray
     bias: np.ndarray
 
+    @override
     def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
-        """New tracks' factors, length one: components of their vectors through the layer."""
         components = Components(self.mean, self.scale, self.rotation)(vectors)
         return normalise(np.maximum(components @ self.weight.T + self.bias, 0))
 
@@ -52,21 +51,21 @@ class HingeRecommender(Recommender):
     1 + 2 ln(1 + count) of its train plays.
     """
 
-    margin: Margin = 0.2  # cosine by which a played pair should win
-    n_negatives: Negatives = 20  # negatives of a train pair
-    negatives: Side = "users"  # which half of a pair is replaced
-    confidence: bool = False  # whether pairs are weighted by their plays
-    learning_rate: LearningRate = 1e-3  # step of Adam
-    batch_size: Count = 10_000  # train pairs of a batch
-    max_epochs: Count = 100  # most epochs, passes over the train part
-    patience: Count = 16  # epochs without a better validation before training stops
+    margin: Margin = 0.2  #: cosine by which a played pair should win
+    n_negatives: Negatives = 20  #: negatives drawn per train pair
+    negatives: Side = "users"  #: half of a pair that negatives replace
+    confidence: bool = False  #: whether pairs are weighted by their plays
+    learning_rate: LearningRate = 1e-3  #: step size of Adam
+    batch_size: Count = 10_000  #: train pairs per batch
+    max_epochs: Count = 100  #: upper bound of epochs, passes over the train part
+    patience: Count = 16  #: epochs without a better validation before training stops
 
     def sampler(self, met: sp.csr_matrix, **options: Any) -> "Sampler":
         """What draws negatives; see `Sampler`."""
         return Sampler(met, **options)
 
     def module(self, split: Split, seed: int) -> "ShallowModule":
-        """What is trained."""
+        """The module that `fit` trains."""
         return ShallowModule(split, self, seed)
 
 
@@ -86,10 +85,11 @@ class Shallow(HingeRecommender):
     needs: ClassVar[frozenset[str]] = frozenset({"vectors"})
     version: ClassVar[int] = 2
 
-    n_components: WidthOrNone = 128  # principal components of the vectors
-    train_users: bool = True  # whether the users' vectors are trained
-    train_items: bool = False  # whether the tracks' vectors are trained
+    n_components: WidthOrNone = 128  #: principal components of the vectors; none: all dimensions
+    train_users: bool = True  #: whether the users' vectors are trained
+    train_items: bool = False  #: whether the tracks' vectors are trained
 
+    @override
     def fit(
         self,
         split: Split,
@@ -98,8 +98,7 @@ class Shallow(HingeRecommender):
         backbone: Fitted | None = None,
         seed: int,
     ) -> FittedShallow:
-        """Train from the vectors; `seed` draws the layer's start, the batches and negatives."""
-        vectors = self.read(split, vectors)
+        vectors = self.check_vectors(split, vectors)
         components = self.components(vectors)
         items = components(vectors)
         users = mean_of_history(split.matrix, items)
@@ -113,7 +112,7 @@ class Shallow(HingeRecommender):
         )
 
     def components(self, vectors: np.ndarray) -> Components:
-        """How vectors are read."""
+        """The map of vectors to inputs, fitted to those of the train tracks."""
         return fit_components(vectors, self.n_components)
 
 
@@ -130,8 +129,9 @@ class ShallowIds(HingeRecommender):
     scenarios: ClassVar[tuple[str, ...]] = ("hot",)
     train_users: ClassVar[bool] = True
 
-    embedding_size: Width = 128  # numbers of a factor
+    embedding_size: Width = 128  #: dimensions of a factor
 
+    @override
     def fit(
         self,
         split: Split,
@@ -140,7 +140,6 @@ class ShallowIds(HingeRecommender):
         backbone: Fitted | None = None,
         seed: int,
     ) -> FittedFactors:
-        """Train from tables drawn with `seed`, rows of length one on average."""
         generator = np.random.default_rng([seed, 1])
         spread = self.embedding_size**-0.5
         users, items = (
@@ -163,52 +162,6 @@ class Batch(NamedTuple):
     others: torch.Tensor
     order: torch.Tensor
     weight: torch.Tensor
-
-
-class Sampler:
-    """Draws negatives among the others that never met an anchor.
-
-    `met` [anchors x others] has an entry wherever the two make a train pair. `among` draws from
-    the first so many others only, and without `checked` those that met are drawn as well: for
-    comparison with published runs.
-    """
-
-    def __init__(
-        self, met: sp.csr_matrix, *, among: int | None = None, checked: bool = True
-    ) -> None:
-        met = met.sorted_indices()
-        degree = np.diff(met.indptr)
-        self.n_others = met.shape[1]
-        self.n_drawn, self.checked = among or self.n_others, checked
-        self.keys = np.repeat(np.arange(met.shape[0]), degree) * self.n_others + met.indices
-        drawn = degree if among is None else np.diff(met[:, :among].indptr)
-        self.has_negatives = (drawn < self.n_drawn) | (not checked)
-        # Most draws never met: a table of marks settles those without a search.
-        self.mask = (1 << int(MARKS_A_PAIR * len(self.keys)).bit_length()) - 1
-        self.marked = np.zeros(self.mask + 1, dtype=bool)
-        self.marked[self.keys & self.mask] = True
-
-    def have_met(self, anchor: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """Whether each anchor and other make a train pair."""
-        wanted = anchor * self.n_others + other
-        met = self.marked[wanted & self.mask]
-        unsure = wanted[met]
-        place = np.searchsorted(self.keys, unsure)
-        met[met] = self.keys[np.minimum(place, len(self.keys) - 1)] == unsure
-        return met
-
-    def draw(self, anchor: np.ndarray, n: int, generator: np.random.Generator) -> np.ndarray:
-        """n others an anchor [B x n], each uniform among those that it has not met."""
-        other = generator.integers(self.n_drawn, size=(len(anchor), n))
-        if not self.checked:
-            return other
-        row, column = np.nonzero(self.have_met(anchor[:, None], other))
-        while len(row):
-            drawn = generator.integers(self.n_drawn, size=len(row))
-            other[row, column] = drawn
-            again = self.have_met(anchor[row], drawn)
-            row, column = row[again], column[again]
-        return other
 
 
 class ShallowModule(TrainedModule):
@@ -250,13 +203,13 @@ class ShallowModule(TrainedModule):
                 start = self.generator.uniform(-(size**-0.5), size**-0.5, part.shape)
                 part.copy_(torch.from_numpy(start))
 
+    @override
     def optimiser(self) -> Any:
-        """Adam over the layer and the tables that are trained."""
         trained = [part for part in self.parameters() if part.requires_grad]
         return torch.optim.Adam(trained, lr=self.settings.learning_rate, fused=True)
 
+    @override
     def batches(self, epoch: int) -> Iterator[Batch]:
-        """Every pair once, in a new order, with new negatives."""
         order = self.generator.permutation(self.pairs)
         for start in range(0, len(order), self.settings.batch_size):
             yield self.batch(order[start : start + self.settings.batch_size])
@@ -282,8 +235,8 @@ class ShallowModule(TrainedModule):
         parts = (anchor, others, order, weight)
         return Batch(*(torch.from_numpy(part) for part in parts))
 
+    @override
     def loss(self, batch: Batch) -> torch.Tensor:
-        """The hinge loss of a batch."""
         anchor, others, order, weight = (part.to(self.device) for part in batch)
         tables = (self.items, self.users)
         if self.settings.negatives == "tracks":
@@ -307,8 +260,8 @@ class ShallowModule(TrainedModule):
         place = used.cumsum(0) - 1
         return self.transform(table[used]), place[wanted]
 
+    @override
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """Users [U x d] and train tracks [N x d] through the layer, rows of length one."""
         with torch.no_grad():
             users, items = self.transform(self.users), self.transform(self.items)
         return users.cpu().numpy(), items.cpu().numpy()

@@ -1,4 +1,4 @@
-"""How trained recommenders are trained: epochs with early stopping, the best state restored."""
+"""Training: epochs with early stopping, after which the best state is restored."""
 
 import copy
 import logging
@@ -24,7 +24,7 @@ from mrs.evaluation.ranking import factor_scores, top_k
 from mrs.recommenders.base import History
 
 VALIDATION_K = 50
-TELL_AFTER = 60.0  # seconds without a line on how far training is
+REPORT_AFTER = 60.0  # seconds between lines on the progress of training
 
 
 class TrainedModule(torch.nn.Module):
@@ -54,7 +54,7 @@ class TrainedModule(torch.nn.Module):
         return self.factors()
 
     def validate(self, split: Split) -> dict[str, float]:
-        """What says how good the state is, by name, higher is better; nothing: the train loss.
+        """The criterion of early stopping by its name, higher is better; empty: the train loss.
 
         Called in evaluation mode after each epoch.
         """
@@ -64,20 +64,20 @@ class TrainedModule(torch.nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
+        """The device of the parameters."""
         return next(self.parameters()).device
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How training went: whether it stopped by itself, and one mapping an epoch."""
+    """The result of a training: whether it stopped by itself, and one mapping per epoch."""
 
     converged: bool
     curve: list[dict[str, float]]
 
 
 class Patience(Protocol):
-    """How long to train: what every trained recommender's settings hold."""
+    """The settings of every trained recommender that decide how long it is trained."""
 
     @property
     def label(self) -> str: ...  # noqa: D102
@@ -130,20 +130,20 @@ class _Watch:
 
 
 class _Progress:
-    """Says on stderr how far a long training is, and how long it takes at most."""
+    """Reports the progress of a long training on stderr, with an upper bound of the time left."""
 
     def __init__(self, label: str, max_epochs: int) -> None:
         self.label, self.max_epochs = label, max_epochs
-        self.started = self.told = monotonic()
+        self.started = self.printed = monotonic()
         self.epochs = self.batch = self.n_batches = 0
 
     def after_batch(self) -> None:
-        """Count a batch; say so where nothing was said for `TELL_AFTER` seconds."""
+        """Count a batch; print a line if none was printed for `REPORT_AFTER` seconds."""
         self.batch += 1
         now = monotonic()
-        if now - self.told < TELL_AFTER:
+        if now - self.printed < REPORT_AFTER:
             return
-        self.told = now
+        self.printed = now
         spent = now - self.started
         text = f"{self.label}: epoch {self.epochs + 1} of at most {self.max_epochs}"
         text += f", batch {self.batch}"
@@ -152,7 +152,7 @@ class _Progress:
             left = timedelta(seconds=round(spent / done * (self.max_epochs - done)))
             text += f" of {self.n_batches}, at most {left} left"
         else:
-            text += f", {spent / self.batch:.2g} s a batch"
+            text += f", {spent / self.batch:.2g} s per batch"
         print(text, file=sys.stderr, flush=True)
 
     def after_epoch(self) -> None:
@@ -266,7 +266,7 @@ def _flushed() -> Iterator[None]:
 
 
 def validation_ndcg(split: Split, users: np.ndarray, items: np.ndarray) -> float:
-    """Mean NDCG@50 over the validation users: their held-out pairs among unheard train tracks."""
+    """Mean NDCG@50 of the validation users' held-out pairs among train tracks not played."""
     truth, tested = truth_of(split.val, split)
     return mean_ndcg(users[tested], items, truth, VALIDATION_K, seen=split.matrix[tested])
 

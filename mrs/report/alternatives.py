@@ -8,15 +8,15 @@ from typing import Any
 import polars as pl
 
 from mrs.evaluation.bootstrap import difference, interval
+from mrs.recommenders.cards import plain
 from mrs.report.deviations import signed
-from mrs.report.hyperparameters import plain
 from mrs.report.summary import BLOCKS
 from mrs.study.results import Cell, Results
 from mrs.study.study import Variant
 
 
 def alternatives(results: Results, scenario: str) -> pl.DataFrame:
-    """A row a variant and backend that has runs, each recommender's first variant above its others.
+    """One row per variant and backend that has runs, a recommender's first variant above the rest.
 
     Columns: block, recommender, backend, set (what differs from the first), seeds, the primary
     metric with low and high, converged, how many fits kept their first epoch, and for the others

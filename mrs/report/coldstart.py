@@ -15,6 +15,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from mrs.evaluation.bootstrap import interval
+from mrs.recommenders.cards import cards
 from mrs.report.figures import CHANCE, ORACLE, closed, interval_line, legend_below
 from mrs.report.style import WIDTH, line_mark, palette
 from mrs.report.summary import BLOCKS
@@ -35,20 +36,6 @@ SLICES = {
     "cold/discovery": "discovery",
     "cold/exploit": "exploit",
     "cold/unknown_artist": "unknown artist",
-}
-SOURCES = {
-    "random": "floor",
-    "artist_popularity": "floor, ours",
-    "artist_mean": "ours; the code of arXiv 2604.07090 appends it to content",
-    "knn": "this book's other parts",
-    "bimodal_content": "arXiv 2604.23077, with the settings searched for studies/demo.yaml",
-    "deepmusic": "van den Oord et al. 2013, in the form of arXiv 2604.07090",
-    "clcrec": "Wei et al. 2021; with the artist ours",
-    "heater": "Zhu et al. 2020",
-    "gar": "the form in arXiv 2604.07090 of Chen et al. 2022",
-    "acarec": "arXiv 2604.07090",
-    "oracle": "ceiling, knows the generated probabilities",
-    "oracle_content": "ceiling of content alone, without plays of the track",
 }
 REFERENCES = ("random", "oracle", "oracle_content")
 READS = {"vectors": "content", "backbone": "a backbone's factors", "artists": "artist"}
@@ -170,7 +157,7 @@ class ColdStartPage:
                 {
                     "method": method_name(variant),
                     "reads": ", ".join(needs),
-                    "source": SOURCES.get(variant.name, ""),
+                    "source": cards()[variant.name].coldstart_source,
                     "settings": ", ".join(f"{name}={value}" for name, value in settings.items()),
                     "seconds of a fit": self._seconds(variant),
                 }

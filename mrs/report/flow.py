@@ -1,4 +1,4 @@
-"""The figure of a recommender's idea: a flow of boxes drawn from its description."""
+"""The figure of a recommender's idea: a flow of boxes drawn from its card."""
 
 import textwrap
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Patch
 
-from mrs.report.ideas import Idea, Step
+from mrs.recommenders.cards import Card, Step
 from mrs.report.style import DRAWING, WIDTH, mark
 
 TRAINED, PLAIN, COLD, INK = "#cfe3f3", "#ffffff", "#de8f05", "#333333"
@@ -20,17 +20,17 @@ FONT = 10
 LETTER = 0.076  # width of a letter of that size on average
 
 
-def idea_figure(idea: Idea) -> Figure:
-    """Listener on the left, track on the right, from top to bottom until they meet in the score.
+def idea_figure(card: Card) -> Figure:
+    """Draw the steps of a user on the left and of a track on the right, down to the score.
 
-    What is trained is filled and has a thick edge; the thick line is what a new track goes
-    through; boxes with a dashed edge are what it lacks, or is read in training alone.
+    Trained steps are filled and have a thick edge. The thick line is the path of a new track.
+    A dashed edge marks steps that a new track lacks, or that are read in training alone.
     """
-    sides = {"listener": idea.listener, "track": idea.track}
-    if idea.teacher:
-        sides["in training only"] = idea.teacher
+    sides = {"user": card.user, "track": card.track}
+    if card.teacher:
+        sides["in training only"] = card.teacher
     n_rows = max(len(steps) for steps in sides.values())
-    n_below = len(idea.shared) + 1
+    n_below = len(card.shared) + 1
     height = 0.3 + (n_rows + n_below) * (BOX + GAP) + 0.15
     figure = plt.figure(figsize=(WIDTH, height), layout="none")
     axis = figure.add_axes((0, 0, 1, 1))
@@ -44,7 +44,7 @@ def idea_figure(idea: Idea) -> Figure:
     for name, steps in sides.items():
         axis.text(left[name] + width / 2, height - 0.16, name, **_text(weight="bold"))
         for top, step in zip(tops, steps, strict=False):
-            lacks = step.warm_only and name == "track" and idea.answers_cold
+            lacks = step.warm_only and name == "track" and card.answers_cold
             dashed = name == "in training only" or lacks
             _box(axis, left[name], top, width - LANE * lacks, step, dashed)
         end = tops[n_rows]
@@ -52,16 +52,16 @@ def idea_figure(idea: Idea) -> Figure:
             _pull(axis, left[name], tops[len(steps) - 1] - BOX / 2)
             end = tops[len(steps) - 1]
         _arrows(axis, left[name] + (width - LANE) / 2, tops[: len(steps)], end)
-    for top, step in zip(tops[n_rows:], idea.shared, strict=False):
-        _box(axis, left["listener"], top, both, step)
-        _arrows(axis, left["listener"] + both / 2, [top], top - BOX - GAP)
+    for top, step in zip(tops[n_rows:], card.shared, strict=False):
+        _box(axis, left["user"], top, both, step)
+        _arrows(axis, left["user"] + both / 2, [top], top - BOX - GAP)
     last = tops[-1]
-    axis.add_patch(_patch(left["listener"], last, both, INK, INK))
-    axis.text(MARGIN + both / 2, last - BOX / 2, idea.score, **_text(color="white", weight="bold"))
-    if idea.answers_cold:
+    axis.add_patch(_patch(left["user"], last, both, INK, INK))
+    axis.text(MARGIN + both / 2, last - BOX / 2, card.score, **_text(color="white", weight="bold"))
+    if card.answers_cold:
         lane = left["track"] + width - LANE / 2
         axis.plot([lane, lane], [tops[0] - BOX / 2, last], color=COLD, linewidth=3, zorder=1)
-    _legend(figure, idea)
+    _legend(figure, card)
     return mark(figure, DRAWING)
 
 
@@ -102,15 +102,14 @@ def _text(**changes: str) -> dict:
     return {"ha": "center", "va": "center", "fontsize": FONT, "color": INK, "zorder": 3} | changes
 
 
-def _legend(figure: Figure, idea: Idea) -> None:
-    steps = (*idea.listener, *idea.track, *idea.shared, *idea.teacher)
+def _legend(figure: Figure, card: Card) -> None:
     handles: list[Patch | Line2D] = []
-    if any(step.trained for step in steps):
+    if any(step.trained for step in card.steps):
         handles.append(
             Patch(facecolor=TRAINED, edgecolor=TRAINED_EDGE, linewidth=1.8, label="trained")
         )
-    if idea.answers_cold:
-        handles.append(Line2D([], [], color=COLD, linewidth=3, label="the way of a new track"))
+    if card.answers_cold:
+        handles.append(Line2D([], [], color=COLD, linewidth=3, label="path of a new track"))
     else:
-        handles.append(Line2D([], [], linestyle="", label="no way for a new track"))
+        handles.append(Line2D([], [], linestyle="", label="a new track has no path"))
     figure.legend(handles=handles, loc="lower center", ncols=2, fontsize=FONT)

@@ -1,4 +1,4 @@
-"""What the page of one recommender shows: `notebooks/recommender.ipynb` calls these."""
+"""The page of one recommender, `notebooks/recommender.ipynb`."""
 
 import inspect
 from functools import cached_property
@@ -9,17 +9,15 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from mrs.recommenders import RECOMMENDERS
+from mrs.recommenders.cards import Source, cards
 from mrs.report import summary
 from mrs.report.alternatives import kept_first_epoch
 from mrs.report.contrasts import against_shuffled
 from mrs.report.figures import closed, contrast_figure, curve_figure
 from mrs.report.flow import idea_figure
-from mrs.report.hyperparameters import SOURCES, Source
-from mrs.report.ideas import IDEAS
 from mrs.study.results import Results, open_results
 from mrs.study.worlds import beside
 
-ALTERNATIVES = {"bimodal_content": "losses"}  # by recommender, the study that varies it
 KEEPS = 1.5  # times chance from which shuffled vectors leave something to speak of
 
 
@@ -31,7 +29,7 @@ class RecommenderPage:
         self.variant = next(v for v in results.study.recommenders if v.slug == slug)
         self.kind = RECOMMENDERS[self.variant.name]
         self.cells = [cell for cell in results.cells() if cell.recommender == self.variant]
-        self.idea = IDEAS.get(self.variant.name)
+        self.card = cards()[self.variant.name]
 
     @cached_property
     def summary(self) -> pl.DataFrame:
@@ -50,21 +48,18 @@ class RecommenderPage:
 
     def intro(self) -> str:
         """The idea in a few lines, and what the recommender reads and answers."""
-        text = self.idea.text if self.idea else inspect.getdoc(self.kind) or ""
         reads = ", ".join(sorted(self.kind.needs)) or "plays alone"
-        return f"{text}\n\nIt reads {reads} and answers: {', '.join(self.kind.scenarios)}."
+        answers = ", ".join(self.kind.scenarios)
+        return f"{self.card.idea}\n\nIt reads {reads} and answers: {answers}."
 
-    def figure(self) -> Figure | None:
-        """The figure of the idea; None where none is described."""
-        return closed(idea_figure(self.idea)) if self.idea else None
+    def figure(self) -> Figure:
+        return closed(idea_figure(self.card))
 
     def formulas(self) -> str:
         """The formulas of the idea, each displayed, and what their letters mean."""
-        if not self.idea:
-            return ""
-        displayed = "\n\n".join(f"$$\n{formula}\n$$" for formula in self.idea.formulas)
+        displayed = "\n\n".join(f"$$\n{formula}\n$$" for formula in self.card.formulas)
         letters = (
-            "$u$ is a listener, $t$ a track, $s$ the score; $H_u$ are the tracks that $u$ played "
+            "$u$ is a user, $t$ a track, $s$ the score; $H_u$ are the tracks that $u$ played "
             "in train, $x_u$ is the same as a row of zeros and ones, $v_t$ a track's vector and "
             "$c_t$ its principal components; norm scales a vector to length one."
         )
@@ -79,21 +74,18 @@ class RecommenderPage:
         return f"::::{{dropdown}} {title}\n```text\n{whole}\n```\n::::"
 
     def hyperparameters(self) -> pl.DataFrame:
-        """One row a hyper-parameter: its value here, its default, what was published, and why."""
+        """One row per hyper-parameter: its value here, its default, what was published, and why."""
         used, defaults = self.variant.model.settings(), self.kind().settings()
-        sources = SOURCES.get(self.variant.name, {})
         rows = []
         for name, value in used.items():
-            source = sources.get(name, Source())
+            source = self.card.hyperparameters.get(name, Source())
             rows.append(
                 {
                     "hyper-parameter": name,
                     "here": str(value).lower(),
                     "default": str(defaults[name]).lower(),
                     "published": source.published or None,
-                    "source, and reason for ours": "; ".join(
-                        part for part in (source.where, source.ours) if part
-                    ),
+                    "source, and reason for ours": source.text(),
                 }
             )
         return pl.DataFrame(rows)
@@ -171,11 +163,11 @@ class RecommenderPage:
         )
 
     def shuffled_figure(self) -> Figure | None:
-        """Real minus shuffled, a panel a scenario; None without controls."""
+        """Real minus shuffled, one panel per scenario; None without controls."""
         return closed(contrast_figure(self.contrasts)) if len(self.contrasts) else None
 
     def curves(self) -> Figure | None:
-        """Training curves of the first seed, a line a backend."""
+        """Training curves of the first seed, one line per backend."""
         first = {
             cell.card.label if cell.card else cell.recommender.label: cell.runs[0]
             for cell in self.cells
@@ -185,7 +177,7 @@ class RecommenderPage:
         return closed(figure) if figure else None
 
     def costs(self) -> pl.DataFrame:
-        """What the runs took, a row a scenario and kind of run."""
+        """Time and memory: one row per scenario and kind of run."""
         rows = []
         for scenario in self.results.study.scenarios:
             cells = [cell for cell in self.cells if cell.scenario == scenario]
@@ -219,7 +211,7 @@ def alternatives_file(study: str | Path, recommender: str) -> list[Path]:
 
     Empty where there is none.
     """
-    name = ALTERNATIVES.get(recommender)
+    name = cards()[recommender].alternatives
     return beside(study, [name]) if name else []
 
 

@@ -13,10 +13,10 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from mrs.data.dataset import label_of
 from mrs.recommenders import RECOMMENDERS
+from mrs.recommenders.cards import Range, Source, cards, plain
 from mrs.report.figures import CHANCE, PLAIN, SHUFFLED, closed, legend_below
-from mrs.report.hyperparameters import SOURCES, Source, plain
 from mrs.report.style import WIDTH, palette
-from mrs.study.search import Range, Rate, groups
+from mrs.study.search import groups
 from mrs.study.study import Study, Variant, load_study
 from mrs.study.tune import VERSION
 from mrs.study.tuning_record import DEAREST, TuningRecord
@@ -111,7 +111,7 @@ class TuningPage:
         return pl.DataFrame(rows)
 
     def _rows(self, variant: Variant, note: str = "") -> list[dict[str, Any]]:
-        sources = SOURCES.get(variant.name, {})
+        sources = cards()[variant.name].hyperparameters
         rows = []
         for name, value in variant.model.settings().items():
             source = sources.get(name, Source())
@@ -343,11 +343,12 @@ def _time(seconds: float) -> str:
 
 def _place_values(axis: Axes, values: list[Any], where: Range | None) -> None:
     """The axis of a hyper-parameter: the range of a rate, or the values that there are."""
-    if isinstance(where, Rate):
+    if where is not None and where.log_uniform:
+        low, high = where.log_uniform
         axis.set_xscale("log")
-        ticks = [where.low, float(f"{(where.low * where.high) ** 0.5:.1g}"), where.high]
+        ticks = [low, float(f"{(low * high) ** 0.5:.1g}"), high]
         axis.set_xticks(ticks, [plain(tick) for tick in ticks])
-        axis.set_xlim(min(where.low, *values) / 1.3, max(where.high, *values) * 1.3)
+        axis.set_xlim(min(low, *values) / 1.3, max(high, *values) * 1.3)
         axis.xaxis.set_minor_locator(NullLocator())
     elif not isinstance(values[0], float):
         ticks = sorted(set(values))

@@ -75,16 +75,16 @@ def _compute(missing: list[tuple[RunSpec, str]], store: Store, dataset: Dataset)
     recommender = spec.recommender
     backbone = None
     if "backbone" in recommender.needs:
-        model = recommender.backbone_from(backbone_of(recommender))
+        model = recommender.backbone_trainer(backbone_of(recommender))
         backbone = _backbone(dataset, spec.split, model, spec.seed)
     started = time.perf_counter()
-    read = None if vectors is None else vectors[recommender.reads(split)]
+    read = None if vectors is None else vectors[recommender.tracks_needed(split)]
     shared = recommender.fit(split, read, backbone=backbone, seed=spec.seed)
     fit_seconds = time.perf_counter() - started
     rankers: dict[Recommender, Ranker] = {}
     for one, key in missing:
         if one.recommender not in rankers:
-            fitted = one.recommender.read_out(shared)
+            fitted = one.recommender.member_of_family(shared)
             tie_seed = one.seed if one.recommender.ties else None
             rankers[one.recommender] = Ranker(dataset, split, fitted, vectors, tie_seed)
         ranker = rankers[one.recommender]

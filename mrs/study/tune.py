@@ -219,13 +219,13 @@ def fit_and_score(job: Job) -> dict[str, Any]:
     recommender = make_recommender(job.cells[0][0], settings)
     backbone = None
     if "backbone" in recommender.needs:
-        model = recommender.backbone_from(backbone_of(recommender))
+        model = recommender.backbone_trainer(backbone_of(recommender))
         backbone = _backbone(job.dataset, job.split, job.cold, model, job.seed)
     vectors = dataset.vectors(job.backend) if job.backend else None
     import lightning  # noqa: F401 - takes seconds, which are not the first fit's
 
     wall, cpu = time.perf_counter(), time.process_time()
-    read = None if vectors is None else vectors[recommender.reads(split)]
+    read = None if vectors is None else vectors[recommender.tracks_needed(split)]
     shared = recommender.fit(split, read, backbone=backbone, seed=job.seed)
     outcome = {
         "seconds": time.perf_counter() - wall,
@@ -245,7 +245,7 @@ def fit_and_score(job: Job) -> dict[str, Any]:
             split=job.split,
             seed=job.seed,
         )
-        fitted = spec.recommender.read_out(shared)
+        fitted = spec.recommender.member_of_family(shared)
         row: dict[str, Any] = {"recommender": name, "scenario": scenario}
         row["metric"] = PRIMARY[scenario]
         if np.isfinite(fitted.users()).all() and np.isfinite(fitted.items()).all():

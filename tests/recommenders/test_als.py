@@ -100,10 +100,10 @@ def test_a_cold_start_backbone_has_all_its_epochs(settings: Factorisation) -> No
     """Held-out pairs and patience do not stop it: it is implicit's model after seven epochs."""
     split = with_validation()
     impatient = replace(settings, patience=1)
-    base = ArtistMean(backbone_epochs=7).backbone_from(impatient).fit(split, seed=5)
+    base = ArtistMean(backbone_epochs=7).backbone_trainer(impatient).fit(split, seed=5)
     model = settings.model(5)
     for _ in range(7):
         model.fit(split.matrix, show_progress=False)
     assert np.array_equal(base.items(), model.item_factors)
     assert np.array_equal(base.users(), model.user_factors)
-    assert BimodalContent().backbone_from(impatient) is impatient
+    assert BimodalContent().backbone_trainer(impatient) is impatient

@@ -343,7 +343,7 @@ def test_sampled_softmax_trains() -> None:
 
 def test_nobody_with_two_tracks() -> None:
     split = replace(checkerboard(), train=pairs(np.arange(12), np.arange(12)))
-    with pytest.raises(InputError, match="no listener has two train tracks"):
+    with pytest.raises(InputError, match="no user has two train tracks"):
         BERT4RecIds(**TINY).fit(split, seed=0)
 
 

@@ -20,7 +20,7 @@ from mrs.recommenders.bimodal import (
     items_in,
 )
 from mrs.recommenders.contrastive import LOSSES, contrastive_loss
-from mrs.recommenders.elsa import FittedFactors
+from mrs.recommenders.factors import FittedFactors
 
 SIZES = {"embedding_size": 8, "learning_rate": 0.02, "max_epochs": 30, "temperature": 1.0}
 
@@ -88,7 +88,7 @@ def test_a_long_vector_counts_no_more_than_a_short_one() -> None:
 def test_spaces_share_a_fit() -> None:
     shared = fit(BimodalContent(**SIZES))
     for kind in (BimodalContent, BimodalCollaborative, BimodalAverage):
-        own, read = fit(kind(**SIZES)), kind(**SIZES).read_out(shared)
+        own, read = fit(kind(**SIZES)), kind(**SIZES).member_of_family(shared)
         assert np.array_equal(own.items(), read.items())
         assert np.array_equal(own.users(), read.users())
         assert kind.family == "bimodal"
@@ -157,8 +157,8 @@ def test_cold_validation_tracks_stop_the_fit_where_there_are_any() -> None:
     split = checkerboard()
     split = cold_validation(replace(split, val=split.hot_test))
     settings = BimodalContent(**SIZES | {"max_epochs": 12, "patience": 3})
-    read = colours(settings.reads(split), split)
-    assert np.array_equal(settings.reads(split)[len(split.warm) :], split.validation_tracks)
+    read = colours(settings.tracks_needed(split), split)
+    assert np.array_equal(settings.tracks_needed(split)[len(split.warm) :], split.validation_tracks)
     fitted = settings.fit(split, read, backbone=known_backbone(split), seed=0)
     assert {name for row in fitted.curve for name in row} == {"epoch", "loss", "cold ndcg@20"}
     held = split.validation_tracks

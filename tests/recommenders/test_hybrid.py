@@ -6,7 +6,9 @@ import torch
 from recommenders.conformance import Conformance, checkerboard, colours
 from torch.nn.functional import normalize
 
-from mrs.recommenders.hybrid import Hybrid, HybridModule, Projection, unit_components
+from mrs.recommenders.hybrid import Hybrid, HybridModule
+from mrs.recommenders.pca import unit_components
+from mrs.recommenders.projection import Projection
 
 TINY = Hybrid(hidden_size=8, learning_rate=0.02, max_epochs=100, patience=20)
 

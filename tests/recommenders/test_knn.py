@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from recommenders.conformance import Conformance, checkerboard
 
-from mrs.recommenders.knn import KNN, mean_of_history
+from mrs.recommenders.factors import mean_of_history
+from mrs.recommenders.knn import KNN
 
 
 class TestKNN(Conformance):

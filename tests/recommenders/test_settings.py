@@ -137,7 +137,9 @@ def test_ends_of_the_ranges_give_numbers_on_a_tiny_world(name: str, settings: di
     split = with_artists()
     given = {"max_epochs": 2} | ({"n_heads": 1} if "bert4rec" in name else {}) | settings
     recommender = make_recommender(name, given)
-    read = sounds(recommender.reads(split), split) if "vectors" in recommender.needs else None
+    read = (
+        sounds(recommender.tracks_needed(split), split) if "vectors" in recommender.needs else None
+    )
     fitted = recommender.fit(split, read, backbone=backbone(split), seed=0)
     assert np.isfinite(fitted.users()).all()
     assert np.isfinite(fitted.items()).all()

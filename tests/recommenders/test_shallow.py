@@ -6,8 +6,8 @@ from recommenders.conformance import Conformance, checkerboard, colours
 
 from mrs.data.splits import Interactions, Split
 from mrs.errors import InputError
+from mrs.recommenders.sampling import Sampler
 from mrs.recommenders.shallow import (
-    Sampler,
     Shallow,
     ShallowIds,
     ShallowModule,

@@ -9,7 +9,7 @@ import pytest
 from trials import TRIALS, record_frame
 
 from mrs.recommenders import RECOMMENDERS
-from mrs.report.hyperparameters import SOURCES, Source, plain
+from mrs.recommenders.cards import Source, cards, plain
 from mrs.report.tuning import NEVER, TuningPage, open_page
 from mrs.study.study import load_study
 
@@ -40,11 +40,11 @@ def sources(page: TuningPage) -> dict[tuple[str, str], tuple[str, str]]:
 
 
 def test_the_source_of_a_value() -> None:
-    source = Source("dcl, adcl, 0.10", "P2, contrastive.py")
+    source = Source(published="dcl, adcl, 0.10", where="P2, contrastive.py")
     assert source.of("adcl") == "code"
     assert source.of("sdcl") == "ours"
-    assert Source("false", "P1 as described").of(False) == "paper"
-    assert Source("0.1", "P3: Yambda").of(0.1) == "code"
+    assert Source(published="false", where="P1 as described").of(False) == "paper"
+    assert Source(published="0.1", where="P3: Yambda").of(0.1) == "code"
     assert Source().of(None) == "ours"
     assert [plain(value) for value in (10_000, 0.0001, True, None)] == [
         "10000",
@@ -73,7 +73,7 @@ def test_every_recommender_and_hyper_parameter_has_a_row(tmp_path: Path) -> None
     names = {name.removesuffix(" (not in this study)") for name in page.table()["recommender"]}
     assert names == {kind.label for kind in RECOMMENDERS.values() if kind().settings()}
     assert {row["where"] for row in page.table().iter_rows(named=True)} >= {
-        source.where for source in SOURCES["bert4rec"].values() if source.where
+        source.where for source in cards()["bert4rec"].hyperparameters.values() if source.where
     }
 
 

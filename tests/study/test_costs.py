@@ -1,5 +1,6 @@
 """What fits take: known times, scaled ones, memory by hand."""
 
+import runpy
 from pathlib import Path
 
 import pytest
@@ -37,11 +38,11 @@ def test_known_times_come_first(dataset: Dataset) -> None:
 def test_times_scale_with_what_an_epoch_passes_through(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """BPR passes through pairs, ELSA through listeners x tracks; both are best after 3 epochs."""
+    """BPR passes through pairs, ELSA through users x tracks; both are best after 3 epochs."""
     row = {"epoch_seconds": 2.0, "epochs": 3.0, "units": 10.0}
     row |= {"rank_seconds": 1.0, "size": 100.0}
     names = ("bpr", "elsa", "popularity", "bert4rec_ids")
-    monkeypatch.setattr(costs, "_costs", lambda: dict.fromkeys(names, row))
+    monkeypatch.setattr(costs, "measured", lambda: dict.fromkeys(names, row))
     split = dataset.split()
     n_pairs, size = len(split.train), len(split.users) * len(split.warm)
     scaled = costs.Scaled(split)
@@ -61,7 +62,7 @@ def test_rows_that_every_batch_moves_cost_time(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = {"epoch_seconds": 0.0, "epochs": 3.0, "units": 10.0, "rank_seconds": 0.0, "size": 1.0}
-    monkeypatch.setattr(costs, "_costs", lambda: {"clcrec": row})
+    monkeypatch.setattr(costs, "measured", lambda: {"clcrec": row})
     split = dataset.split()
     rows = len(split.users) + len(split.warm)
     clcrec = make_spec(
@@ -71,13 +72,13 @@ def test_rows_that_every_batch_moves_cost_time(
         backend="mert",
         settings={"batch_size": 7, "max_epochs": 50, "patience": 2},
     )
-    wanted = 5 * len(split.train) / 7 * rows * costs.A_ROW
+    wanted = 5 * len(split.train) / 7 * rows * costs.PER_ROW
     assert costs.Scaled(split)(clcrec) == pytest.approx(wanted)
 
 
 def test_memory_grows_with_what_is_trained(dataset: Dataset) -> None:
     split = dataset.split()
-    base = costs.LIBRARIES + costs.BLOCK + costs.A_PAIR * len(split.train)
+    base = costs.LIBRARIES + costs.BLOCK + costs.PER_PAIR * len(split.train)
     rows = len(split.users) + len(split.warm)
     wide, narrow = (spec(dataset, "elsa", embedding_size=d) for d in (64, 8))
     assert costs.memory([narrow, wide], dataset, split) == base + 4 * 4 * rows * 64
@@ -87,7 +88,7 @@ def test_memory_grows_with_what_is_trained(dataset: Dataset) -> None:
 def test_every_recommender_of_the_papers_has_a_measured_cost() -> None:
     study_of_papers = {"knn", "shallow", "bimodal_content", "hybrid", "bert4rec", "elsa"}
     of_cold_start = {"acarec", "artist_mean", "clcrec", "deepmusic", "gar", "heater"}
-    rows = costs._costs()
+    rows = costs.measured()
     assert study_of_papers | of_cold_start <= set(rows)
     for row in rows.values():
         assert row["epoch_seconds"] > 0
@@ -131,10 +132,11 @@ def test_epochs_are_the_archives_and_seconds_are_measured(
         one = make_spec(world, recommender="elsa", scenario="hot", settings=settings, seed=seed)
         runs.append((one, run(one, store, world), world))
     pack(runs, path, command="none")
-    (row,) = costs.measure([path, tmp_path / "absent.parquet"]).iter_rows(named=True)
+    script = runpy.run_path(str(Path(__file__).parents[2] / "studies/make_costs.py"))
+    (row,) = script["measure"]([path, tmp_path / "absent.parquet"]).iter_rows(named=True)
     for _, record, _ in runs:
         assert record.info["converged"]
-        assert len(record.info["curve"]) > costs.EPOCHS
+        assert len(record.info["curve"]) > script["EPOCHS"]
     best = sorted(len(record.info["curve"]) - 2 for _, record, _ in runs)
     assert (row["recommender"], row["epochs"], row["runs"]) == ("elsa", best[1], 3)
     split = world.split()

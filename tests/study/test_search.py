@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from mrs.recommenders import RECOMMENDERS, make_recommender
-from mrs.study.search import SPACES, Choice, Rate, Share, Times, groups
+from mrs.recommenders.cards import Range, cards
+from mrs.study.search import groups
 from mrs.study.study import Study
 
 
@@ -22,16 +23,16 @@ def test_trial_0_is_the_present_and_the_others_are_seeded() -> None:
 
 def test_draws_stay_in_their_range() -> None:
     rng = np.random.default_rng(0)
-    rates = [Rate(0.001, 0.1).draw(rng, 0.5) for _ in range(2000)]
+    rates = [Range(log_uniform=(0.001, 0.1)).draw(rng, 0.5) for _ in range(2000)]
     assert min(rates) >= 0.001
     assert max(rates) <= 0.1
     # Log-uniform: the middle of the logarithms, 0.01, halves them.
     assert np.mean(np.array(rates) < 0.01) == pytest.approx(0.5, abs=0.04)
-    shares = [Share(0.1, 0.4).draw(rng, 0) for _ in range(2000)]
+    shares = [Range(uniform=(0.1, 0.4)).draw(rng, 0) for _ in range(2000)]
     assert (min(shares), max(shares)) == (0.1, 0.4)
     assert np.mean(shares) == pytest.approx(0.25, abs=0.01)
-    assert {Choice(("a", "b")).draw(rng, "c") for _ in range(20)} == {"a", "b"}
-    assert {Times((0.4, 1, 2)).draw(rng, 5) for _ in range(50)} == {2, 5, 10}
+    assert {Range(choice=("a", "b")).draw(rng, "c") for _ in range(20)} == {"a", "b"}
+    assert {Range(times=(0.4, 1, 2)).draw(rng, 5) for _ in range(50)} == {2, 5, 10}
 
 
 def test_one_set_of_values_for_a_family() -> None:
@@ -62,13 +63,19 @@ def test_one_set_of_values_for_a_family() -> None:
     assert [group.name for group in groups(study("hybrid", as_published))] == ["hybrid"]
 
 
-@pytest.mark.parametrize("family", SPACES)
+SEARCHED = dict.fromkeys(
+    kind.family or name for name, kind in RECOMMENDERS.items() if cards()[name].search
+)
+
+
+@pytest.mark.parametrize("family", SEARCHED)
 def test_spaces_name_hyper_parameters_and_make_valid_recommenders(family: str) -> None:
     names = [name for name, kind in RECOMMENDERS.items() if family in (name, kind.family)]
+    assert len({repr(cards()[name].search) for name in names}) == 1
     (group,) = groups(study(*names))
     for trial in range(40):
         made = make_recommender(names[0], group.settings | group.values(trial, 0)).settings()
         assert made["max_epochs"] == group.settings["max_epochs"]
         for name, where in group.space.items():
-            if isinstance(where, Times):
+            if where.times:
                 assert 2 <= made[name] <= 2 * group.settings[name]

@@ -14,14 +14,14 @@ from mrs.errors import InputError
 from mrs.published.deviations import (
     bert4rec,
     bimodal,
-    cold,
+    cold_in_training,
     coldstart,
-    content,
     elsa,
     evaluation,
     extraction,
     hybrid,
     knn,
+    raw_vectors,
     shallow,
 )
 from mrs.published.deviations.base import Deviation
@@ -35,9 +35,9 @@ _MODULES = (
     knn,
     evaluation,
     shallow,
-    content,
+    raw_vectors,
     bimodal,
-    cold,
+    cold_in_training,
     hybrid,
     elsa,
     bert4rec,

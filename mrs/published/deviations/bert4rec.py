@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import nn
+from typing_extensions import override
 
 from mrs.data.splits import Split
 from mrs.published.deviations.base import Deviation
@@ -16,7 +17,7 @@ from mrs.recommenders.bert4rec import (
     SequenceModule,
     SequenceRecommender,
 )
-from mrs.recommenders.elsa import FittedFactors
+from mrs.recommenders.factors import FittedFactors
 
 SHORT, WHOLE = 50, 300  # places read at prediction and in training
 
@@ -25,8 +26,8 @@ SHORT, WHOLE = 50, 300  # places read at prediction and in training
 class FittedTied(FittedFactors):
     """A new track's factor is its vector."""
 
+    @override
     def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
-        """The vectors themselves."""
         return np.asarray(vectors, dtype=np.float32)
 
 
@@ -37,8 +38,8 @@ class TiedItems(Items):
         super().__init__()
         self.table = nn.Parameter(torch.from_numpy(vectors.astype(np.float32)))
 
+    @override
     def forward(self) -> torch.Tensor:
-        """The table."""
         return self.table
 
 
@@ -49,6 +50,7 @@ class TiedRawVectors(BERT4Rec):
     where `n_heads` does not divide that width.
     """
 
+    @override
     def fit(  # type: ignore[override]
         self,
         split: Split,
@@ -57,13 +59,12 @@ class TiedRawVectors(BERT4Rec):
         backbone: Fitted | None = None,
         seed: int,
     ) -> FittedTied:
-        """Train from the vectors; `seed` draws the encoder's start."""
-        vectors = self.read(split, vectors)
+        vectors = self.check_vectors(split, vectors)
         as_wide = replace(self, embedding_size=vectors.shape[1])
         return FittedTied(**as_wide.train(TiedItems(vectors), split, seed))
 
+    @override
     def module(self, items: Items, split: Split, seed: int) -> SequenceModule:
-        """The encoder's output is compared with the table as it is."""
         built = super().module(items, split, seed)
         built.encoder.projection_out = nn.Identity()
         return built
@@ -72,8 +73,8 @@ class TiedRawVectors(BERT4Rec):
 class MaskedValidation(BERT4Rec):
     """The masked loss of the held-out pairs alone decides when to stop."""
 
+    @override
     def module(self, items: Items, split: Split, seed: int) -> SequenceModule:
-        """A module that validates so."""
         return MaskedValidated(items, split, self, seed)
 
 
@@ -87,8 +88,8 @@ class MaskedValidated(SequenceModule):
         self.held_out = Histories(split.val, split.column, len(split.users))
         self.validation_generator = torch.Generator().manual_seed(seed)
 
+    @override
     def validate(self, split: Split) -> dict[str, float]:
-        """Minus the mean over batches of the masked loss, with new masks in each epoch."""
         users = torch.from_numpy(np.flatnonzero(self.held_out.length > 1))
         if not len(users):
             return {}
@@ -103,8 +104,8 @@ class ShortPrediction(BERT4Rec):
     """Trained on windows of 300 places, predicts from one of 50 with the mask at its end."""
 
     @property
+    @override
     def prediction_length(self) -> int:
-        """The same share of another `max_length`; at least one track and the mask."""
         return max(2, round(self.max_length * SHORT / WHOLE))
 
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 import scipy.sparse as sp
 import torch
+from typing_extensions import override
 
 from mrs.data.splits import Split
 from mrs.published.deviations.base import Deviation
@@ -13,8 +14,8 @@ from mrs.published.deviations.elsa import RawTable
 from mrs.recommenders.base import Fitted
 from mrs.recommenders.bimodal import Bimodal, BimodalModule, FittedBimodal
 from mrs.recommenders.contrastive import positive_weight, sums_across, sums_within
+from mrs.recommenders.factors import mean_of_history
 from mrs.recommenders.held_out import HeldOut
-from mrs.recommenders.knn import mean_of_history
 
 BIMODAL = ("bimodal_content", "bimodal_collaborative", "bimodal_average")
 
@@ -38,8 +39,8 @@ def one_way_loss(
 class ADCLOneWay(Bimodal):
     """ADCL and ADCLW are taken for symmetric: the direction with collaborative anchors lacks."""
 
+    @override
     def contrast(self, content: torch.Tensor, collaborative: torch.Tensor) -> torch.Tensor:
-        """One way for ADCL and ADCLW, as they are for the others."""
         if self.loss not in ("adcl", "adclw"):
             return super().contrast(content, collaborative)
         return one_way_loss(
@@ -50,8 +51,8 @@ class ADCLOneWay(Bimodal):
 class SDCLWOneWay(Bimodal):
     """SDCLW inherits from DCL, one way: DCLW with content anchors alone."""
 
+    @override
     def contrast(self, content: torch.Tensor, collaborative: torch.Tensor) -> torch.Tensor:
-        """The loss that SDCLW stands for there."""
         return one_way_loss(
             "dclw", content, collaborative, temperature=self.temperature, sigma=self.sigma
         )
@@ -60,14 +61,14 @@ class SDCLWOneWay(Bimodal):
 class FittedRaw(FittedBimodal):
     """Nothing is scaled to length one: `average` is the mean of both branches."""
 
+    @override
     def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
-        """New tracks as the content branch puts them out."""
         if self.space != "content":
             return Fitted.encode(self, vectors, artists)
         return self.outputs(vectors)
 
+    @override
     def in_space(self, space: str) -> "FittedRaw":
-        """Users are means of their history."""
         average = (self.content + self.collaborative) / 2
         spaces = {"content": self.content, "collaborative": self.collaborative, "average": average}
         items = spaces[space]
@@ -80,18 +81,18 @@ class RawInference(Bimodal):
 
     fitted: ClassVar[type[FittedBimodal]] = FittedRaw
 
+    @override
     def module(
         self, matrix: sp.csr_matrix, inputs: np.ndarray, factors: np.ndarray, seed: int
     ) -> BimodalModule:
-        """A module whose outputs are of any length."""
         return RawOutputs(matrix, inputs, factors, self, seed)
 
 
 class RawOutputs(BimodalModule):
     """Trained and validated as the clean one."""
 
+    @override
     def outputs(self) -> tuple[np.ndarray, np.ndarray]:
-        """The branches without the last step, which scales to length one."""
         with torch.no_grad():
             both = self.content.layers(self.inputs), self.collaborative.layers(self.targets)
         return both[0].cpu().numpy(), both[1].cpu().numpy()
@@ -100,14 +101,15 @@ class RawOutputs(BimodalModule):
 class RawBackbone(Bimodal):
     """The collaborative branch reads factors of any length as they are."""
 
+    @override
     def targets(self, factors: np.ndarray) -> np.ndarray:
-        """The factors themselves."""
         return np.asarray(factors, dtype=np.float32)
 
 
 class TrainingLossStop(Bimodal):
     """The training loss decides when to stop."""
 
+    @override
     def fit(
         self,
         split: Split,
@@ -116,11 +118,10 @@ class TrainingLossStop(Bimodal):
         backbone: Fitted | None = None,
         seed: int,
     ) -> FittedBimodal:
-        """Fit to the split without its validation pairs."""
         return super().fit(split.without_validation(), vectors, backbone=backbone, seed=seed)
 
+    @override
     def held_out(self, split: Split, content: np.ndarray) -> HeldOut | None:
-        """No track is held out either."""
         return None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from typing_extensions import override
 
 from mrs.data.splits import Split
 from mrs.published.deviations.base import Deviation
@@ -17,24 +18,24 @@ from mrs.recommenders.coldstart.acarec import ACARec, ACARecModule, FittedACARec
 from mrs.recommenders.coldstart.base import Material
 from mrs.recommenders.coldstart.gar import GAR, GARModule
 from mrs.recommenders.coldstart.heater import Heater, HeaterModule
-from mrs.recommenders.content import Components
-from mrs.recommenders.elsa import FittedFactors
+from mrs.recommenders.factors import FittedFactors
+from mrs.recommenders.pca import Components
 
 
 class TargetsTrainable(ACARec):
     """The factors of train tracks are parameters: the loss also falls where targets move.
 
-    Listeners stay where they are.
+    Users stay where they are.
     """
 
+    @override
     def module(self, material: Material, seed: int) -> ACARecModule:
-        """A module that owns its targets."""
         return MovingTargets(material, self, seed)
 
+    @override
     def fitted(
         self, module: ACARecModule, components: Components, fields: dict[str, Any]
     ) -> FittedACARec:
-        """Catalogues are read as the factors were left."""
         moved = module.targets.detach().numpy().copy()
         both = {"factors": moved, "item_factors": moved}
         return super().fitted(module, components, fields | both)
@@ -54,10 +55,11 @@ class UnorderedFactors(ACARec):
     """Content by the number of a track's first appearance in train, factors as they are stored.
 
     How the backbone's rows were stored is not public. Here they are in the order of the split's
-    tracks, and train is read in its order, by listener and then by time, so that listeners keep
+    tracks, and train is read in its order, by user and then by time, so that users keep
     their own rows.
     """
 
+    @override
     def fit(
         self,
         split: Split,
@@ -66,8 +68,7 @@ class UnorderedFactors(ACARec):
         backbone: Fitted | None = None,
         seed: int,
     ) -> Fitted:
-        """Fit to factors of other tracks."""
-        base = self.checked(split, backbone)
+        base = self.check_backbone(split, backbone)
         items = base.items()[first_appearance(split)]
         other = FittedFactors(base.history, base.converged, base.curve, base.users(), items)
         return super().fit(split, vectors, backbone=other, seed=seed)
@@ -82,8 +83,8 @@ def first_appearance(split: Split) -> np.ndarray:
 class FrozenDiscriminator(GAR):
     """The discriminator's map of tracks stays the identity that it starts as."""
 
+    @override
     def module(self, material: Material, seed: int) -> GARModule:
-        """A module that does not train it."""
         made = super().module(material, seed)
         made.network.of_tracks.requires_grad_(False)
         return made
@@ -92,16 +93,16 @@ class FrozenDiscriminator(GAR):
 class FixedBlend(Heater):
     """A track's factor is always mixed with its content's, by a constant share."""
 
+    @override
     def module(self, material: Material, seed: int) -> HeaterModule:
-        """A module that mixes."""
         return Blending(material, self, seed)
 
 
 class Blending(HeaterModule):
     """`dropout` of the content's factor and the rest of the track's own, in every row."""
 
+    @override
     def replaced(self, factors: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
-        """The blend [B x d]."""
         return torch.lerp(factors, content, self.settings.dropout)
 
 

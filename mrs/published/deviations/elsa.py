@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.sparse as sp
 import torch
+from typing_extensions import override
 
 from mrs.data.splits import Split
 from mrs.published.deviations.base import Deviation
@@ -12,10 +13,10 @@ from mrs.recommenders.elsa import ELSA, ELSAModule
 
 
 class LibraryDefaults(ELSA):
-    """What the library does unless told otherwise, which the published call left it at."""
+    """The defaults of the library, which the published call did not change."""
 
+    @override
     def module(self, matrix: sp.csr_matrix, seed: int) -> ELSAModule:
-        """A module that neither shuffles nor selects."""
         return LastState(matrix, self, seed)
 
 
@@ -24,34 +25,34 @@ class LastState(ELSAModule):
 
     n_epochs = 0
 
+    @override
     def batches(self, epoch: int) -> Iterator[torch.Tensor]:
-        """Positions of users in ascending order."""
         self.n_epochs = epoch + 1
         return iter(torch.arange(self.matrix.shape[0]).split(self.settings.batch_size))
 
+    @override
     def validate(self, split: Split) -> dict[str, float]:
-        """The number of epochs, so that the last one is the best."""
         return {"epochs trained": float(self.n_epochs)}
 
 
 class RawTable(ELSA):
     """Item factors before they are scaled to length one, which ELSA itself never uses."""
 
+    @override
     def module(self, matrix: sp.csr_matrix, seed: int) -> ELSAModule:
-        """A module that hands out its table."""
         return RawTableModule(matrix, self, seed)
 
 
 class RawTableModule(ELSAModule):
     """Trained and validated as ELSA is."""
 
+    @override
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """x W of every user, and W."""
         table = self.table.detach().cpu().numpy()
         return np.asarray(self.matrix @ table, dtype=np.float32), table
 
+    @override
     def validation_factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """Those of ELSA."""
         return super().factors()
 
 

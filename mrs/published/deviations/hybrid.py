@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
+from typing_extensions import override
 
 from mrs.data.splits import Split
 from mrs.published.deviations.base import Deviation
@@ -13,16 +14,16 @@ from mrs.recommenders.training import truth_of
 class SelfValidation(Hybrid):
     """Held-out pairs are reconstructed from themselves, not predicted from the history."""
 
+    @override
     def module(self, matrix: sp.csr_matrix, inputs: np.ndarray, seed: int) -> HybridModule:
-        """A module that validates so."""
         return SelfValidated(matrix, inputs, self, seed)
 
 
 class SelfValidated(HybridModule):
     """Validates by ELSA's loss of the validation users' held-out rows."""
 
+    @override
     def validate(self, split: Split) -> dict[str, float]:
-        """Minus the mean loss over batches."""
         if not len(split.val):
             return {}
         rows, _ = truth_of(split.val, split)

@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.data.splits import Split
 from mrs.published.deviations.base import Deviation, all_tracks
-from mrs.recommenders.base import Fitted, normalise
-from mrs.recommenders.knn import KNN, FittedKNN, mean_of_history
+from mrs.recommenders.base import Fitted
+from mrs.recommenders.factors import mean_of_history, normalise
+from mrs.recommenders.knn import KNN, FittedKNN
 
 
 def played(split: Split) -> np.ndarray:
@@ -22,10 +24,11 @@ class KNNProfiles(KNN):
     of the table of all tracks while profiles are averaged; the tracks themselves read their own.
     """
 
-    def reads(self, split: Split) -> np.ndarray:
-        """All tracks."""
+    @override
+    def tracks_needed(self, split: Split) -> np.ndarray:
         return all_tracks(split)
 
+    @override
     def fit(
         self,
         split: Split,
@@ -34,8 +37,7 @@ class KNNProfiles(KNN):
         backbone: Fitted | None = None,
         seed: int = 0,
     ) -> FittedKNN:
-        """Average the rows that carry the new numbers; `vectors` are [n_tracks x width]."""
-        vectors = self.read(split, vectors)
+        vectors = self.check_vectors(split, vectors)
         right = KNN(**self.settings()).fit(split, vectors[split.warm])
         number = np.searchsorted(played(split), split.warm)
         profiles = mean_of_history(split.matrix, vectors[number] - right.offset)

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
+from typing_extensions import override
 
 from mrs.data.splits import Split
 from mrs.published.deviations.base import Deviation
@@ -24,8 +25,8 @@ class NegativesRange(HingeRecommender):
     The bound is a constant from the first paper's data set.
     """
 
+    @override
     def sampler(self, met: sp.csr_matrix, **options: Any) -> Sampler:
-        """From the first users alone; at least one of them, never the last."""
         n_users = met.shape[1]
         n_drawn = round(n_users * PUBLISHED_RANGE / PUBLISHED_USERS)
         return super().sampler(met, among=max(1, min(n_drawn, n_users - 1)), **options)
@@ -34,16 +35,16 @@ class NegativesRange(HingeRecommender):
 class NegativesUnchecked(HingeRecommender):
     """A negative may be a user who played the track."""
 
+    @override
     def sampler(self, met: sp.csr_matrix, **options: Any) -> Sampler:
-        """Without rejection."""
-        return super().sampler(met, checked=False, **options)
+        return super().sampler(met, rejecting=False, **options)
 
 
 class HingeValidation(HingeRecommender):
     """The hinge loss of the validation pairs decides when to stop, not their ranking."""
 
+    @override
     def module(self, split: Split, seed: int) -> ShallowModule:
-        """A module that validates so."""
         return HingeValidated(split, self, seed)
 
 
@@ -54,8 +55,8 @@ class HingeValidated(ShallowModule):
         super().__init__(split, settings, seed)
         self.validation_generator = np.random.default_rng([seed, 2])
 
+    @override
     def validate(self, split: Split) -> dict[str, float]:
-        """Minus the mean hinge loss."""
         anchor, other = self.sides(split.val, split)
         kept = self.sampler.has_negatives[anchor]
         anchor, other = anchor[kept], other[kept]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import torch
 from torch.nn import functional
+from typing_extensions import override
 
 from mrs.errors import InputError
 from mrs.recommenders.coldstart.attention import ACARecNetwork, Fusion
@@ -21,7 +22,7 @@ from mrs.recommenders.coldstart.base import (
     network_of,
 )
 from mrs.recommenders.coldstart.catalogues import Catalogues
-from mrs.recommenders.content import Components
+from mrs.recommenders.pca import Components
 from mrs.settings import Count, Few, LearningRate, Width
 
 PLACES_AT_ONCE = 16_384  # places of catalogues held together while new tracks are encoded
@@ -142,6 +143,7 @@ class FittedACARec(FittedColdStart):
             network, *tables, self.catalogues, self.n_catalogue_inference, self.seed
         )
 
+    @override
     def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
         """New tracks' factors [M x d] from their vectors and artists.
 
@@ -188,16 +190,16 @@ class ACARecModule(ColdStartModule):
             content_input=settings.content_input,
         )
 
+    @override
     def batches(self, epoch: int) -> Iterator[CatalogueBatch]:
-        """Tracks whose artist has another one, each once an epoch with newly drawn others."""
         tracks = self.generator.permutation(self.targeted)
         others = self.catalogues.draw(tracks, self.settings.n_catalogue, self.generator)
         size = self.settings.batch_size
         parts = (torch.from_numpy(part).split(size) for part in (tracks, others))
         return (CatalogueBatch(*pair) for pair in zip(*parts, strict=True))
 
+    @override
     def loss(self, batch: CatalogueBatch) -> torch.Tensor:
-        """Mean squared error of the batch's factors; its targets are held fixed."""
         tracks = batch.tracks.to(self.device)
         others, there = _places(batch.others.to(self.device))
         factors = self.targets[others]
@@ -206,8 +208,8 @@ class ACARecModule(ColdStartModule):
         guessed = self.network(self.content[tracks], states, factors, there)
         return functional.mse_loss(guessed, self.targets[tracks])
 
+    @override
     def new_tracks(self, content: np.ndarray, artists: np.ndarray) -> np.ndarray:
-        """As the fitted model will, from the tracks that are learned from."""
         reader = CatalogueReader(
             self.network,
             self.content,
@@ -223,11 +225,12 @@ class ACARecModule(ColdStartModule):
 class ACARec(TrainedColdStart):
     """Attention over an artist's catalogue (arXiv 2604.07090; its code's models/ACARec.py).
 
-    Each train track is placed as if it were new: its content asks `n_catalogue` drawn other tracks
-    of its artist, and a GRU cell moves their mean factors by what was found; see `ACARecNetwork`,
-    also for the ablations: `self_attention`, `fusion` "glu" or "residual", `content_input`. The
-    loss is the mean squared error to the track's factors in the backbone, which are neither
-    trained nor in its own catalogue. At inference up to `n_catalogue_inference` tracks are read.
+    Each train track is placed as if it were new: its content attends to `n_catalogue` other tracks
+    of its artist, drawn anew, and a GRU cell moves their mean factors by the result. See
+    `ACARecNetwork`, also for the ablations: `self_attention`, `fusion` "glu" or "residual",
+    `content_input`. The loss is the mean squared error to the track's factors in the backbone,
+    which are neither trained nor in its own catalogue. At inference up to `n_catalogue_inference`
+    tracks are read.
 
     A track whose artist has no train track is read as if the artist had one track, with its own
     content and a linear estimate from it (`Estimate`): so it goes through the same network, and
@@ -241,30 +244,30 @@ class ACARec(TrainedColdStart):
     needs: ClassVar[frozenset[str]] = frozenset({"vectors", "backbone", "artists"})
     version: ClassVar[int] = 2
 
-    hidden_size: Width = 128  # width of the attention's states
-    n_heads: Few = 8  # heads of the attention, a divisor of hidden_size
-    n_catalogue: Count = 5  # tracks of an artist that are read in training
-    n_catalogue_inference: Count = 250  # most that are read of new tracks' artists
-    self_attention: bool = True  # whether a catalogue's tracks read each other
-    fusion: Fusion = "gru"  # how an answer moves the mean of the catalogue
-    content_input: bool = True  # whether the fusion reads the new track's content
-    learning_rate: LearningRate = 0.0005  # step of Adam
-    patience: Count = 15  # epochs without a better validation before training stops
+    hidden_size: Width = 128  #: width of the attention's states
+    n_heads: Few = 8  #: heads of the attention, a divisor of hidden_size
+    n_catalogue: Count = 5  #: tracks drawn per artist in training
+    n_catalogue_inference: Count = 250  #: upper bound of tracks read per artist of new tracks
+    self_attention: bool = True  #: whether a catalogue's tracks read each other
+    fusion: Fusion = "gru"  #: how the attention moves the mean of the catalogue
+    content_input: bool = True  #: whether the fusion reads the new track's content
+    learning_rate: LearningRate = 0.0005  #: step size of Adam
+    patience: Count = 15  #: epochs without a better validation before training stops
 
+    @override
     def contradiction(self) -> str:
-        """Attention divides its states among its heads."""
         if self.hidden_size % self.n_heads:
             return f"n_heads={self.n_heads}: choose a divisor of hidden_size"
         return ""
 
+    @override
     def module(self, material: Material, seed: int) -> ACARecModule:
-        """The network."""
         return ACARecModule(material, self, seed)
 
+    @override
     def fitted(
         self, module: ACARecModule, components: Components, fields: dict[str, Any]
     ) -> FittedACARec:
-        """The module's network, with catalogues of all train tracks."""
         return FittedACARec(
             **fields,
             **vars(components),

@@ -4,16 +4,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.data.splits import Split
 from mrs.recommenders.base import Fitted, History
-from mrs.recommenders.coldstart.base import ColdStart, FittedColdStart, raw_ids
+from mrs.recommenders.coldstart.base import ColdStart, FittedColdStart, raw_artist_ids
 
 
 @dataclass(frozen=True, eq=False)
 class FittedArtistMean(FittedColdStart):
     """The backbone's factors, by artist."""
 
+    @override
     def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
         """The artists' means [M x d]; the mean of all train tracks for an artist without one.
 
@@ -39,6 +41,7 @@ class ArtistMean(ColdStart):
     ties: ClassVar[bool] = True
     version: ClassVar[int] = 2
 
+    @override
     def fit(
         self,
         split: Split,
@@ -47,9 +50,8 @@ class ArtistMean(ColdStart):
         backbone: Fitted | None = None,
         seed: int = 0,
     ) -> FittedArtistMean:
-        """Take the backbone's factors; the seed is the backbone's and that of the ties."""
-        base = self.checked(split, backbone)
-        artists = self.artists(split)
+        base = self.check_backbone(split, backbone)
+        artists = self.artist_codes(split)
         return FittedArtistMean(
             history=History.of(split),
             converged=None,
@@ -58,5 +60,5 @@ class ArtistMean(ColdStart):
             item_factors=base.items(),
             factors=base.items(),
             artist=artists[split.warm],
-            artist_ids=raw_ids(split),
+            artist_ids=raw_artist_ids(split),
         )

@@ -1,4 +1,4 @@
-"""ACARec's network: a new track asks its artist's catalogue.
+"""ACARec's network: a new track attends to its artist's catalogue.
 
 Sizes: B new tracks, K places in a catalogue, c content, d factors, h hidden. Everything is computed
 in the order that takes the fewest products. A track has one query, so that the maps after the
@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 from torch.nn import functional
+from typing_extensions import override
 
 Fusion = Literal["gru", "glu", "residual"]
 
@@ -103,6 +104,7 @@ class ACARecNetwork(nn.Module):
         )
         return attended.transpose(1, 2).flatten(2)
 
+    @override
     def forward(
         self,
         content: torch.Tensor,
@@ -139,8 +141,8 @@ class ACARecNetwork(nn.Module):
         if self.within is not None:
             of_key = of_key @ self.within.out_proj.weight
         split = query.unflatten(1, (heads.n_heads, -1)).transpose(0, 1)  # heads x B x h / heads
-        asked = torch.bmm(split, of_key.unflatten(0, (heads.n_heads, -1)))  # heads x B x h
-        scores = asked.transpose(0, 1) @ states.transpose(1, 2) / split.shape[2] ** 0.5
+        compared = torch.bmm(split, of_key.unflatten(0, (heads.n_heads, -1)))  # heads x B x h
+        scores = compared.transpose(0, 1) @ states.transpose(1, 2) / split.shape[2] ** 0.5
         return scores.masked_fill(~there.unsqueeze(1), -torch.inf).softmax(dim=2)
 
     def attended(self, shares: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:

@@ -10,16 +10,16 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import nn
+from typing_extensions import override
 
 from mrs.data.splits import Split
 from mrs.errors import InputError
+from mrs.recommenders.backbones import Backbone
 from mrs.recommenders.base import Fitted, FixedEpochs, Recommender
-from mrs.recommenders.bimodal import Backbone
 from mrs.recommenders.coldstart.catalogues import Catalogues
-from mrs.recommenders.content import Components
-from mrs.recommenders.elsa import FittedFactors
+from mrs.recommenders.factors import FittedFactors
 from mrs.recommenders.held_out import HeldOut
-from mrs.recommenders.hybrid import unit_components
+from mrs.recommenders.pca import Components, unit_components
 from mrs.recommenders.training import TrainedModule, fit_module
 from mrs.settings import Count, LearningRate, Penalty, WidthOrNone
 
@@ -64,25 +64,25 @@ class ColdStart(Recommender):
     so that the dot product keeps it.
 
     The backbone is trained for `backbone_epochs`, whatever held-out interactions say: these are
-    few, hot and of light listeners, and where they stop it decides how much a track's factor holds
+    few, hot and of light users, and where they stop it decides how much a track's factor holds
     of its artist. Longer training moves lists from discovery to exploit.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"vectors", "backbone"})
     scenarios: ClassVar[tuple[str, ...]] = ("cold",)
 
-    backbone: Backbone = "bpr"  # whose space new tracks are placed in
-    backbone_epochs: Count = 100  # of the backbone, without early stopping
+    backbone: Backbone = "bpr"  #: recommender in whose space new tracks are placed
+    backbone_epochs: Count = 100  #: epochs of the backbone, without early stopping
 
-    def backbone_from(self, model: Recommender) -> FixedEpochs:
-        """The model after `backbone_epochs` epochs."""
+    @override
+    def backbone_trainer(self, model: Recommender) -> FixedEpochs:
         return FixedEpochs(model, self.backbone_epochs)
 
-    def artists(self, split: Split, wanted: bool = True) -> np.ndarray:
+    def artist_codes(self, split: Split, required: bool = True) -> np.ndarray:
         """Codes of all tracks' artists [n_tracks], -1 where unknown. Raises `InputError`."""
         if split.artists is not None:
             return split.artists
-        if wanted:
+        if required:
             raise InputError(
                 f"{self.label}: needs the tracks' artists, and split {split.name} has none; "
                 "add a column artist_id to tracks.parquet"
@@ -90,7 +90,7 @@ class ColdStart(Recommender):
         return np.full(len(split.tracks), -1, dtype=np.int32)
 
 
-def raw_ids(split: Split) -> np.ndarray:
+def raw_artist_ids(split: Split) -> np.ndarray:
     """The raw id of each artist's code, empty where the split has none."""
     return np.empty(0, dtype=np.int64) if split.artist_ids is None else split.artist_ids
 
@@ -213,25 +213,25 @@ class ColdStartModule(TrainedModule):
     def new_tracks(self, content: np.ndarray, artists: np.ndarray) -> np.ndarray:
         """Factors of new tracks from their content [M x c] and their artists' codes [M]."""
 
+    @override
     def optimiser(self) -> Any:
-        """Adam; `regularization` is its weight decay."""
         return torch.optim.Adam(
             self.parameters(),
             lr=self.settings.learning_rate,
             weight_decay=self.settings.regularization,
         )
 
+    @override
     def batches(self, epoch: int) -> Iterator[Any]:
-        """Train tracks that are learned from, each once an epoch."""
         order = self.generator.permutation(self.material.trained)
         return iter(torch.from_numpy(order).split(self.settings.batch_size))
 
+    @override
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """The backbone's."""
         return self.material.users, self.material.factors
 
+    @override
     def validate(self, split: Split) -> dict[str, float]:
-        """NDCG@20 on the held-out tracks among themselves."""
         held = self.material.held
         users, _ = self.factors()
         return held.validate(users, self.new_tracks(held.content, self.material.held_artist))
@@ -243,26 +243,27 @@ class TrainedColdStart(ColdStart):
 
     stops_on_cold: ClassVar[bool] = True
 
-    n_components: WidthOrNone = 128  # principal components of the vectors
-    learning_rate: LearningRate = 0.001  # step of Adam
-    regularization: Penalty = 0.0  # weight decay
-    batch_size: Count = 1024  # train tracks or pairs of a batch
-    max_epochs: Count = 500  # most epochs, passes over the train part
-    patience: Count = 10  # epochs without a better validation before training stops
+    n_components: WidthOrNone = 128  #: principal components of the vectors; none: all dimensions
+    learning_rate: LearningRate = 0.001  #: step size of Adam
+    regularization: Penalty = 0.0  #: weight decay of Adam
+    batch_size: Count = 1024  #: train tracks or pairs per batch
+    max_epochs: Count = 500  #: upper bound of epochs, passes over the train part
+    patience: Count = 10  #: epochs without a better validation before training stops
 
     @abstractmethod
     def module(self, material: Material, seed: int) -> ColdStartModule:
-        """What is trained."""
+        """The module that `fit` trains."""
 
     @property
-    def reads_artists(self) -> bool:
-        """Whether a fit needs the tracks' artists."""
+    def needs_artists(self) -> bool:
+        """Whether a fit needs the artists of the tracks."""
         return "artists" in self.needs
 
     @abstractmethod
     def fitted(self, module: Any, components: Components, fields: dict[str, Any]) -> Fitted:
         """The fitted model: `fields` are those of `FittedColdStart`."""
 
+    @override
     def fit(
         self,
         split: Split,
@@ -271,10 +272,9 @@ class TrainedColdStart(ColdStart):
         backbone: Fitted | None = None,
         seed: int,
     ) -> Fitted:
-        """Train from a random start drawn with `seed`; `backbone` is fitted to the same split."""
-        vectors = self.read(split, vectors)
-        base = self.checked(split, backbone)
-        artists = self.artists(split, wanted=self.reads_artists)
+        vectors = self.check_vectors(split, vectors)
+        base = self.check_backbone(split, backbone)
+        artists = self.artist_codes(split, required=self.needs_artists)
         components = unit_components(vectors[: len(split.warm)], self.n_components)
         material = Material.of(split, components(vectors), artists, base, seed)
         with torch.random.fork_rng():
@@ -283,7 +283,7 @@ class TrainedColdStart(ColdStart):
         fields = fit_module(module, split, self, seed) | {
             "factors": material.factors,
             "artist": material.artist,
-            "artist_ids": raw_ids(split),
+            "artist_ids": raw_artist_ids(split),
         }
         return self.fitted(module, components, fields)
 

@@ -1,4 +1,4 @@
-"""Whose else's tracks there are: artists' catalogues, their means, and samples of them."""
+"""Catalogues: the tracks of each artist, their mean factors, and samples of them."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -59,7 +59,7 @@ class Catalogues:
         """Up to `size` tracks of each artist [A x at most size], rows end in -1.
 
         An artist with more gives a sample drawn with `seed` and the artist's code, so that it does
-        not depend on who else is asked for.
+        not depend on the other artists.
         """
         found = []
         for code, n in zip(artists.tolist(), self.sizes(artists).tolist(), strict=True):

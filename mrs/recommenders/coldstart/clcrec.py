@@ -1,4 +1,4 @@
-"""CLCRec: contrasts between listeners, tracks and their content."""
+"""CLCRec: contrasts between users, tracks and their content."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,16 +7,17 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import nn
+from typing_extensions import override
 
 from mrs.recommenders.coldstart.base import Material
-from mrs.recommenders.coldstart.content import (
+from mrs.recommenders.coldstart.content_map import (
     ContentMap,
     ContentModule,
     ContentNetwork,
     FittedContentMap,
 )
-from mrs.recommenders.coldstart.pairs import PairBatches, Pairs
-from mrs.recommenders.rows import unit_rows
+from mrs.recommenders.coldstart.pair_batches import PairBatches, Pairs
+from mrs.recommenders.factors import unit_rows
 from mrs.settings import Count, Penalty, Share, Temperature, Width
 
 HIDDEN_SIZE = 256
@@ -32,8 +33,8 @@ class CLCRecNetwork(ContentNetwork):
             nn.Linear(n_inputs, HIDDEN_SIZE), nn.LeakyReLU(), nn.Linear(HIDDEN_SIZE, n_factors)
         )
 
+    @override
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Factors."""
         return self.layers(inputs)
 
 
@@ -57,10 +58,11 @@ class CLCRecModule(ContentModule):
             for n in (len(material.users), len(material.factors))
         )
 
+    @override
     def make_network(self, n_inputs: int, n_factors: int) -> ContentNetwork:
-        """Two layers to factors of the settings' width."""
         return CLCRecNetwork(n_inputs, self.settings.embedding_size)
 
+    @override
     def optimiser(self) -> Any:
         """Adam; the penalty on lengths stands in the loss.
 
@@ -69,15 +71,15 @@ class CLCRecModule(ContentModule):
         """
         return torch.optim.Adam(self.parameters(), lr=self.settings.learning_rate, fused=True)
 
+    @override
     def batches(self, epoch: int) -> Iterator[Pairs]:
-        """Every pair once, each batch with tracks drawn for all of its pairs."""
         trained, n_drawn = self.material.trained, self.settings.n_negatives
         for pairs in self.pairs(self.settings.batch_size, self.generator):
             drawn = self.generator.choice(trained, min(n_drawn, len(trained)), replace=False)
             yield pairs._replace(others=torch.from_numpy(drawn))
 
+    @override
     def loss(self, batch: Pairs) -> torch.Tensor:
-        """Both contrasts, weighted, and the penalty on lengths."""
         settings = self.settings
         users, played, drawn = (part.to(self.device) for part in batch)
         tracks = torch.cat([played, drawn])
@@ -99,12 +101,12 @@ class CLCRecModule(ContentModule):
         return weight * of_track + (1 - weight) * of_user + settings.regularization * lengths
 
     def known(self, batch: Pairs) -> torch.Tensor:
-        """Which drawn tracks a listener played: bool [B x k]."""
+        """Which drawn tracks each user played: bool [B x k]."""
         column = np.searchsorted(self.material.trained, batch.others.numpy())
         return torch.from_numpy(self.pairs.sampler.have_met(batch.users.numpy()[:, None], column))
 
+    @override
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """Its own rows."""
         return self.users.detach().cpu().numpy(), self.tracks.detach().cpu().numpy()
 
 
@@ -128,11 +130,11 @@ class CLCRec(ContentMap):
 
     Rows of users and tracks start at random and are trained with a map of content to the same
     space. `lambda_` weighs the contrast of a track's row with its own content among other tracks'
-    (unit rows), 1 - `lambda_` that of a listener with a track they played among others, in which a
-    track's row is replaced by its content with probability `sample_rate`, a draw a track and
+    (unit rows), 1 - `lambda_` that of a user with a track they played among others, in which a
+    track's row is replaced by its content with probability `sample_rate`, drawn per track and
     batch. The authors draw that many rows with replacement, which replaces fewer: 59 % at 0.9. New
     tracks are what their content maps to. The `n_negatives` tracks are drawn for a
-    batch and shared by its pairs, and those that a listener played do not count for them: there
+    batch and shared by its pairs, and those that a user played do not count for them: there
     each pair has its own.
 
     The backbone is read for the artist's mean alone: CLCRec has a space of its own, and
@@ -147,15 +149,15 @@ class CLCRec(ContentMap):
     label: ClassVar[str] = "CLCRec"
     fitted_kind: ClassVar[type[FittedContentMap]] = FittedCLCRec
 
-    embedding_size: Width = 128  # numbers of a factor
-    lambda_: Share = 0.2  # weight of a track's contrast with its own content
-    temperature: Temperature = 1.0  # what dot products are divided by
-    sample_rate: Share = 0.9  # probability of content in a track's place
-    n_negatives: Count = 128  # tracks drawn for a batch
-    regularization: Penalty = 1e-4  # weight of the mean lengths of rows
-    batch_size: Count = 2048  # train pairs of a batch
-    patience: Count = 5  # epochs without a better validation before training stops
+    embedding_size: Width = 128  #: dimensions of a factor
+    lambda_: Share = 0.2  #: weight of a track's contrast with its own content
+    temperature: Temperature = 1.0  #: divisor of the dot products
+    sample_rate: Share = 0.9  #: probability of content in a track's place
+    n_negatives: Count = 128  #: tracks drawn per batch
+    regularization: Penalty = 1e-4  #: weight of the mean lengths of rows
+    batch_size: Count = 2048  #: train pairs per batch
+    patience: Count = 5  #: epochs without a better validation before training stops
 
+    @override
     def module(self, material: Material, seed: int) -> CLCRecModule:
-        """Rows, and the map of content."""
         return CLCRecModule(material, self, seed)

@@ -6,9 +6,10 @@ from typing import ClassVar
 import torch
 from torch import nn
 from torch.nn import functional
+from typing_extensions import override
 
 from mrs.recommenders.coldstart.base import Material
-from mrs.recommenders.coldstart.content import (
+from mrs.recommenders.coldstart.content_map import (
     ContentMap,
     ContentModule,
     ContentNetwork,
@@ -27,8 +28,8 @@ class DeepMusicNetwork(ContentNetwork):
             nn.Linear(n_inputs, n_inputs), nn.ReLU(), nn.Linear(n_inputs, n_factors)
         )
 
+    @override
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Factors."""
         return self.layers(inputs)
 
 
@@ -42,12 +43,12 @@ class FittedDeepMusic(FittedContentMap):
 class DeepMusicModule(ContentModule):
     """The network, trained on batches of tracks."""
 
+    @override
     def make_network(self, n_inputs: int, n_factors: int) -> ContentNetwork:
-        """Two layers."""
         return DeepMusicNetwork(n_inputs, n_factors)
 
+    @override
     def loss(self, batch: torch.Tensor) -> torch.Tensor:
-        """Mean squared error of the batch's factors."""
         batch = batch.to(self.device)
         return functional.mse_loss(self.network(self.inputs[batch]), self.targets[batch])
 
@@ -65,8 +66,8 @@ class DeepMusic(ContentMap):
     label: ClassVar[str] = "DeepMusic"
     fitted_kind: ClassVar[type[FittedContentMap]] = FittedDeepMusic
 
-    batch_size: Count = 2048  # train tracks of a batch
+    batch_size: Count = 2048  #: train tracks per batch
 
+    @override
     def module(self, material: Material, seed: int) -> DeepMusicModule:
-        """The two layers."""
         return DeepMusicModule(material, self, seed)

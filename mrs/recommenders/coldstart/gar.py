@@ -8,16 +8,17 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+from typing_extensions import override
 
 from mrs.recommenders.coldstart.base import Material
-from mrs.recommenders.coldstart.content import (
+from mrs.recommenders.coldstart.content_map import (
     ContentMap,
     ContentModule,
     ContentNetwork,
     FittedContentMap,
-    through,
+    forward_in_blocks,
 )
-from mrs.recommenders.coldstart.pairs import PairBatches, Pairs
+from mrs.recommenders.coldstart.pair_batches import PairBatches, Pairs
 from mrs.settings import Batch, LearningRate, Penalty, Share
 
 GENERATOR_DROPOUT = 0.1
@@ -45,8 +46,8 @@ class GARNetwork(ContentNetwork):
             nn.init.eye_(side.weight)
             nn.init.zeros_(side.bias)
 
+    @override
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Factors of new tracks: generated, then mapped as real ones are."""
         return self.of_tracks(self.generator(inputs))
 
 
@@ -69,14 +70,15 @@ class GARModule(ContentModule):
         self.register_buffer("users", torch.from_numpy(material.users), persistent=False)
         self.pairs = PairBatches(settings.label, material)
 
+    @override
     def make_network(self, n_inputs: int, n_factors: int) -> ContentNetwork:
-        """Generator and discriminator."""
         return GARNetwork(n_inputs, n_factors)
 
+    @override
     def batches(self, epoch: int) -> Iterator[Pairs]:
-        """Every pair once, each with one track that its listener never played."""
         return self.pairs(self.settings.batch_size, self.generator, least=2)
 
+    @override
     def loss(self, batch: Pairs) -> torch.Tensor:
         """The discriminator's loss plus the generator's, each of its own parameters alone.
 
@@ -98,10 +100,11 @@ class GARModule(ContentModule):
         generator = (1 - alpha) * above(fools, score_real.detach())
         return discriminator + generator + alpha * functional.mse_loss(generated, real)
 
+    @override
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """Both sides as the discriminator maps them."""
         network = self.network
-        return through(network.of_users, self.users), through(network.of_tracks, self.targets)
+        users = forward_in_blocks(network.of_users, self.users)
+        return users, forward_in_blocks(network.of_tracks, self.targets)
 
 
 def above(high: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
@@ -113,8 +116,8 @@ def above(high: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
 class GAR(ContentMap):
     """Generative adversarial recommendation (Chen et al., SIGIR 2022), for new tracks.
 
-    A generator makes factors from content. A discriminator, a linear map a side that starts as the
-    identity on the backbone's factors, learns to score what a listener played above the generated
+    A generator makes factors from content. A discriminator, a linear map per side that starts as
+    the identity on the backbone's factors, learns to score what a user played above the generated
     factor of the same track (weight 1 - `beta`) and above a track not played (`beta`), by BPR's
     loss. The generator learns to be scored above the real factor (1 - `alpha`) and to be close to
     it (`alpha` times the mean squared error). Each side's loss moves its own parameters alone.
@@ -128,12 +131,12 @@ class GAR(ContentMap):
     label: ClassVar[str] = "GAR"
     fitted_kind: ClassVar[type[FittedContentMap]] = FittedGAR
 
-    alpha: Share = 0.9  # weight of the generator's distance from real factors
-    beta: Share = 0.6  # weight of tracks not played for the discriminator
-    learning_rate: LearningRate = 0.001  # step of Adam
-    batch_size: Batch = 1024  # train pairs of a batch, which is normalised by itself
-    regularization: Penalty = 1e-6  # weight decay
+    alpha: Share = 0.9  #: weight of the generator's distance from real factors
+    beta: Share = 0.6  #: weight of tracks not played in the loss of the discriminator
+    learning_rate: LearningRate = 0.001  #: step size of Adam
+    batch_size: Batch = 1024  #: train pairs per batch, which is normalised by itself
+    regularization: Penalty = 1e-6  #: weight decay of Adam
 
+    @override
     def module(self, material: Material, seed: int) -> GARModule:
-        """Generator and discriminator."""
         return GARModule(material, self, seed)

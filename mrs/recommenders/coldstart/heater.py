@@ -8,16 +8,17 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+from typing_extensions import override
 
 from mrs.recommenders.coldstart.base import Material
-from mrs.recommenders.coldstart.content import (
+from mrs.recommenders.coldstart.content_map import (
     ContentMap,
     ContentModule,
     ContentNetwork,
     FittedContentMap,
-    through,
+    forward_in_blocks,
 )
-from mrs.recommenders.coldstart.pairs import PairBatches, Pairs
+from mrs.recommenders.coldstart.pair_batches import PairBatches, Pairs
 from mrs.settings import Batch, Few, LearningRate, Penalty, Share
 
 USER_RANGE, TRACK_RANGE = 5.0, 1.0  # where standardised factors are cut off; tanh ends at 1
@@ -43,8 +44,8 @@ class HeaterNetwork(ContentNetwork):
         experts = torch.tanh(self.experts(inputs)).unflatten(1, (gates.shape[2], -1))
         return torch.tanh((gates @ experts).squeeze(1))
 
+    @override
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Factors of new tracks."""
         return self.track_tower(self.experts_on(inputs))
 
 
@@ -62,7 +63,7 @@ class FittedHeater(FittedContentMap):
 
 
 class HeaterModule(ContentModule):
-    """Experts and towers, trained on pairs of a listener and a track, played or not."""
+    """Experts and towers, trained on pairs of a user and a track, played or not."""
 
     users: torch.Tensor  # standardised [U x d]
     tracks: torch.Tensor  # standardised [N x d]
@@ -76,16 +77,16 @@ class HeaterModule(ContentModule):
         self.register_buffer("tracks", tracks.clamp(-TRACK_RANGE, TRACK_RANGE), persistent=False)
         self.pairs = PairBatches(settings.label, material)
 
+    @override
     def make_network(self, n_inputs: int, n_factors: int) -> ContentNetwork:
-        """Experts and towers."""
         return HeaterNetwork(n_inputs, n_factors, self.settings.n_experts)
 
+    @override
     def batches(self, epoch: int) -> Iterator[Pairs]:
-        """Every pair once, each with one track that its listener never played."""
         return self.pairs(self.settings.batch_size, self.generator, least=2)
 
+    @override
     def loss(self, batch: Pairs) -> torch.Tensor:
-        """Squared error of the scores (1 played, 0 not), and of the experts' factors, summed."""
         network, n_pairs = self.network, len(batch.users)
         tracks = torch.cat([batch.played, batch.others]).to(self.device)
         distinct, place = tracks.unique(return_inverse=True)  # many are there more than once
@@ -104,10 +105,10 @@ class HeaterModule(ContentModule):
         drawn = self.generator.random((len(factors), 1)) < self.settings.dropout
         return torch.where(torch.from_numpy(drawn).to(self.device), content, factors)
 
+    @override
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """Both sides' factors after their towers."""
         towers = (self.network.user_tower, self.users), (self.network.track_tower, self.tracks)
-        users, items = (through(tower, table) for tower, table in towers)
+        users, items = (forward_in_blocks(tower, table) for tower, table in towers)
         return users, items
 
 
@@ -124,7 +125,7 @@ class Heater(ContentMap):
     """Heater (Zhu et al., SIGIR 2020), for new tracks.
 
     A mixture of `n_experts` on content learns a track's collaborative factor, and in training that
-    factor is replaced by the mixture's with probability `dropout`, a draw a track and batch; then
+    factor is replaced by the mixture's with probability `dropout`, drawn per track and batch; then
     both sides go through a tower. The loss is the squared error of the score against 1 for what
     was played and 0 for one drawn track that was not, plus `alpha` times the squared distance of
     both factors, summed over the batch as in its authors' code. Factors are standardised, and cut
@@ -135,13 +136,13 @@ class Heater(ContentMap):
     label: ClassVar[str] = "Heater"
     fitted_kind: ClassVar[type[FittedContentMap]] = FittedHeater
 
-    n_experts: Few = 7  # experts in the mixture
-    dropout: Share = 0.5  # probability that content replaces a track's factor
-    alpha: Penalty = 0.001  # weight of the distance of experts and factors
-    learning_rate: LearningRate = 0.001  # step of Adam
-    batch_size: Batch = 1024  # train pairs of a batch, which is normalised by itself
-    regularization: Penalty = 1e-5  # weight decay
+    n_experts: Few = 7  #: experts in the mixture
+    dropout: Share = 0.5  #: probability that content replaces a track's factor
+    alpha: Penalty = 0.001  #: weight of the distance between experts and factors
+    learning_rate: LearningRate = 0.001  #: step size of Adam
+    batch_size: Batch = 1024  #: train pairs per batch, which is normalised by itself
+    regularization: Penalty = 1e-5  #: weight decay of Adam
 
+    @override
     def module(self, material: Material, seed: int) -> HeaterModule:
-        """Experts and towers."""
         return HeaterModule(material, self, seed)

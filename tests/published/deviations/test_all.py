@@ -64,7 +64,7 @@ def fit(of: str, protocol: str, seed: int = 0) -> Fitted:
     backbone = None
     if "backbone" in kind.needs:
         backbone = backbone_of(replace(recommender, backbone="elsa")).fit(split, seed=seed)
-    read = vectors(split)[recommender.reads(split)] if "vectors" in kind.needs else None
+    read = vectors(split)[recommender.tracks_needed(split)] if "vectors" in kind.needs else None
     return recommender.fit(split, read, backbone=backbone, seed=seed)
 
 

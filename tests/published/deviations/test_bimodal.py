@@ -7,8 +7,8 @@ from recommenders.conformance import checkerboard, colours
 
 from mrs.published.deviations import backbone_of, recommender_of
 from mrs.published.deviations.bimodal import one_way_loss
-from mrs.recommenders.base import normalise
 from mrs.recommenders.bimodal import FittedBimodal
+from mrs.recommenders.factors import normalise
 
 FEW = {"embedding_size": 5, "max_epochs": 3}
 T, SIGMA = 0.2, 0.5

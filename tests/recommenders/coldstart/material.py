@@ -7,7 +7,7 @@ from recommenders.conformance import N_COLD, N_WARM, Conformance, checkerboard, 
 
 from mrs.data.splits import Split
 from mrs.recommenders.base import Fitted, History
-from mrs.recommenders.elsa import FittedFactors
+from mrs.recommenders.factors import FittedFactors
 
 N_ARTISTS = 4
 SMALL = {"max_epochs": 30, "batch_size": 8, "learning_rate": 0.01}
@@ -60,7 +60,7 @@ class ColdConformance(Conformance):
         return split, self.fit_to(split, seed)
 
     def fit_to(self, split: Split, seed: int = 0) -> Fitted:
-        vectors = sounds(self.recommender.reads(split), split)
+        vectors = sounds(self.recommender.tracks_needed(split), split)
         read = vectors if "vectors" in self.recommender.needs else None
         return self.recommender.fit(split, read, backbone=backbone(split), seed=seed)
 

@@ -25,7 +25,7 @@ from mrs.recommenders.coldstart.clcrec import CLCRec
 from mrs.recommenders.coldstart.deepmusic import DeepMusic
 from mrs.recommenders.coldstart.gar import GAR
 from mrs.recommenders.coldstart.heater import Heater
-from mrs.recommenders.content import Components
+from mrs.recommenders.pca import Components
 
 ACAREC = ACARec(**SMALL, hidden_size=8, n_heads=2)
 CONTENT = (
@@ -75,7 +75,9 @@ def test_new_tracks_go_to_listeners_of_their_colour(recommender: ColdStart) -> N
     """The cold tracks that the fit has not seen, one of each colour."""
     split = cold_validation(with_artists())
     split.artists[split.cold] = [2, 3]
-    read = sounds(recommender.reads(split), split) if "vectors" in recommender.needs else None
+    read = (
+        sounds(recommender.tracks_needed(split), split) if "vectors" in recommender.needs else None
+    )
     fitted = recommender.fit(split, read, backbone=backbone(split), seed=0)
     factors = fitted.encode(sounds(split.cold, split), split.artists[split.cold])
     even, odd = fitted.users() @ factors.T @ [1, -1] > 0, np.arange(12) % 2 == 0
@@ -99,7 +101,7 @@ def test_targets_stay_as_they_are(recommender: ColdStart) -> None:
 @pytest.mark.parametrize("recommender", ALL[1:], ids=ids)
 def test_cold_validation_tracks_stop_the_fit(recommender: TrainedColdStart) -> None:
     split = cold_validation(with_artists())
-    read = sounds(recommender.reads(split), split)
+    read = sounds(recommender.tracks_needed(split), split)
     assert len(read) == len(split.warm) + 4
     few = replace(recommender, max_epochs=3)
     fitted = few.fit(split, read, backbone=backbone(split), seed=0)

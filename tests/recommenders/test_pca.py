@@ -3,7 +3,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from mrs.recommenders.content import fit_components
+from mrs.recommenders.pca import fit_components
 
 
 @pytest.fixture(params=[(60, 20), (20, 60)], ids=["tall", "wide"])

@@ -1,4 +1,4 @@
-"""Models that map content, and where asked the artist's mean beside it, to factors."""
+"""Models that map content, and optionally the artist's mean factors, to factors."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import nn
+from typing_extensions import override
 
 from mrs.recommenders.coldstart.base import (
     ROWS_AT_ONCE,
@@ -19,7 +20,7 @@ from mrs.recommenders.coldstart.base import (
     arrays_of,
     network_of,
 )
-from mrs.recommenders.content import Components
+from mrs.recommenders.pca import Components
 
 
 class ContentNetwork(nn.Module):
@@ -52,6 +53,7 @@ class FittedContentMap(FittedColdStart):
         """The trained network."""
         return network_of(self.network_kind, self.sizes, self.parameters)
 
+    @override
     def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
         """New tracks' factors [M x d] from their vectors and, with `use_artist`, their artists.
 
@@ -63,17 +65,17 @@ class FittedContentMap(FittedColdStart):
             codes = self.codes(artists, len(vectors))
             estimate = Estimate(self.weight, self.bias)(inputs)
             means = self.catalogues.means(self.factors, codes, estimate)
-            inputs = beside(inputs, means, self.factors)
-        return through(self.network, inputs)
+            inputs = concat_artist_mean(inputs, means, self.factors)
+        return forward_in_blocks(self.network, inputs)
 
 
-def beside(content: np.ndarray, means: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Content, and artists' means scaled as if the factors [N x d] had entries of mean square 1."""
+def concat_artist_mean(content: np.ndarray, means: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Content beside means; these are scaled as if factors [N x d] had entries of mean square 1."""
     spread = np.sqrt(np.square(factors).mean()) or np.float32(1)
     return np.hstack([content, means / spread])
 
 
-def through(network: nn.Module, inputs: np.ndarray | torch.Tensor) -> np.ndarray:
+def forward_in_blocks(network: nn.Module, inputs: np.ndarray | torch.Tensor) -> np.ndarray:
     """Inputs [M x c] through a network in evaluation mode, a block of rows at a time."""
     device = next(network.parameters()).device
     with torch.no_grad():
@@ -94,7 +96,7 @@ class ContentModule(ColdStartModule):
         if settings.use_artist:
             everyone, estimate = np.arange(len(inputs)), self.estimate(inputs)
             means = self.catalogues.other_means(material.factors, everyone, estimate)
-            inputs = beside(inputs, means, material.factors)
+            inputs = concat_artist_mean(inputs, means, material.factors)
         self.register_buffer("inputs", torch.from_numpy(inputs), persistent=False)
         targets = torch.from_numpy(material.factors)
         self.register_buffer("targets", targets, persistent=False)
@@ -102,16 +104,16 @@ class ContentModule(ColdStartModule):
 
     @abstractmethod
     def make_network(self, n_inputs: int, n_factors: int) -> ContentNetwork:
-        """The network."""
+        """An untrained network of these widths."""
 
+    @override
     def new_tracks(self, content: np.ndarray, artists: np.ndarray) -> np.ndarray:
-        """The network's factors of new tracks."""
         inputs = content
         if self.settings.use_artist:
             factors = self.material.factors
             means = self.catalogues.means(factors, artists, self.estimate(content))
-            inputs = beside(content, means, factors)
-        return through(self.network, inputs)
+            inputs = concat_artist_mean(content, means, factors)
+        return forward_in_blocks(self.network, inputs)
 
 
 @dataclass(frozen=True)
@@ -124,17 +126,17 @@ class ContentMap(TrainedColdStart):
     version: ClassVar[int] = 2
     fitted_kind: ClassVar[type[FittedContentMap]]
 
-    use_artist: bool = False  # whether the artist's mean stands beside the vector
+    use_artist: bool = False  #: whether the artist's mean factors are a further input
 
     @property
-    def reads_artists(self) -> bool:
-        """Whether the artist's mean stands beside the content."""
+    @override
+    def needs_artists(self) -> bool:
         return self.use_artist
 
+    @override
     def fitted(
         self, module: ContentModule, components: Components, fields: dict[str, Any]
     ) -> FittedContentMap:
-        """The module's network with what its inputs are made of."""
         return self.fitted_kind(
             **fields,
             **vars(components),

@@ -7,12 +7,13 @@ every track, those never played in train included.
 from dataclasses import dataclass, replace
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.data.splits import Split
 from mrs.errors import InputError
 from mrs.published.deviations.base import Deviation
 from mrs.recommenders.base import Fitted, History, Recommender
-from mrs.recommenders.elsa import FittedFactors
+from mrs.recommenders.factors import FittedFactors
 
 
 class ColdInTraining(Recommender):
@@ -21,10 +22,11 @@ class ColdInTraining(Recommender):
     What is fitted recommends the warm ones alone in the hot scenario, as the clean one does.
     """
 
-    def reads(self, split: Split) -> np.ndarray:
-        """Warm and cold tracks."""
+    @override
+    def tracks_needed(self, split: Split) -> np.ndarray:
         return np.union1d(split.warm, split.cold)
 
+    @override
     def fit(
         self,
         split: Split,
@@ -33,8 +35,7 @@ class ColdInTraining(Recommender):
         backbone: Fitted | None = None,
         seed: int,
     ) -> FittedFactors:
-        """Fit to the split in which every track is warm, then leave out what is not."""
-        wide = replace(split, warm=self.reads(split))
+        wide = replace(split, warm=self.tracks_needed(split))
         fitted = super().fit(wide, vectors, backbone=backbone, seed=seed)  # type: ignore[safe-super]
         assert isinstance(fitted, FittedFactors)
         return self.narrowed(fitted, wide, split, vectors)
@@ -49,11 +50,12 @@ class ColdInTraining(Recommender):
 
 @dataclass(frozen=True, eq=False)
 class FittedTable(FittedFactors):
-    """Cold tracks have trained rows too: `cold_factors` [M x d], told by `cold_vectors`."""
+    """Cold tracks have trained rows too: `cold_factors` [M x d], found by `cold_vectors`."""
 
     cold_vectors: np.ndarray
     cold_factors: np.ndarray
 
+    @override
     def encode(self, vectors: np.ndarray, artists: np.ndarray | None = None) -> np.ndarray:
         """The trained rows of the split's cold tracks; of equal vectors the first one's.
 

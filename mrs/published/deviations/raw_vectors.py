@@ -3,7 +3,7 @@
 import numpy as np
 
 from mrs.published.deviations.base import Deviation
-from mrs.recommenders.content import Components
+from mrs.recommenders.pca import Components
 
 
 class RawVectors:

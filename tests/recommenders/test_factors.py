@@ -1,7 +1,7 @@
 import torch
 from torch.nn.functional import normalize
 
-from mrs.recommenders.rows import unit_rows
+from mrs.recommenders.factors import unit_rows
 
 
 def test_rows_by_hand() -> None:

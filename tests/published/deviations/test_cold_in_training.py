@@ -6,7 +6,7 @@ from recommenders.conformance import N_COLD, checkerboard, colours
 
 from mrs.errors import InputError
 from mrs.published.deviations import recommender_of
-from mrs.recommenders.elsa import FittedFactors
+from mrs.recommenders.factors import FittedFactors
 
 PROTOCOL = "published:cold_in_training"
 
@@ -18,7 +18,7 @@ def fits(name: str, **settings: object) -> tuple[FittedFactors, FittedFactors]:
     reads = name != "elsa"
     read = 1 + colours(wide.warm, split) if reads else None
     published = recommender_of(name, settings, PROTOCOL)
-    assert np.array_equal(published.reads(split), wide.warm)
+    assert np.array_equal(published.tracks_needed(split), wide.warm)
     found = published.fit(split, read, seed=0)
     whole = recommender_of(name, settings).fit(wide, read, seed=0)
     assert isinstance(found, FittedFactors)

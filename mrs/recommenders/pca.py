@@ -1,4 +1,4 @@
-"""What trained recommenders read of the vectors: principal components, fitted on train tracks."""
+"""Principal components of vectors, fitted on train tracks: what trained recommenders read."""
 
 from dataclasses import dataclass
 
@@ -46,6 +46,19 @@ def fit_components(vectors: np.ndarray, n_components: int | None) -> Components:
     else:
         scale = scale / length
     return Components(*(part.astype(np.float32) for part in (mean, scale, rotation)))
+
+
+def unit_components(vectors: np.ndarray, n_components: int | None) -> Components:
+    """Components of the train tracks' vectors with entries of mean square one.
+
+    That is the scale of inputs for which linear layers' usual random start is meant.
+    """
+    parts = fit_components(vectors, n_components)
+    if parts.rotation.size:
+        root = np.float32(np.sqrt(parts.rotation.shape[1]))
+        return Components(parts.mean, parts.scale, parts.rotation * root)
+    root = np.float32(np.sqrt(len(parts.scale)))
+    return Components(parts.mean, parts.scale * root, parts.rotation)
 
 
 def _rotation(standardised: np.ndarray, n_components: int) -> np.ndarray:

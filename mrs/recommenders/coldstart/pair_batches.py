@@ -1,4 +1,4 @@
-"""Batches of listener and track pairs, for the models that learn from plays."""
+"""Batches of pairs of a user and a track, for the models that learn from plays."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,11 +8,11 @@ import torch
 
 from mrs.errors import InputError
 from mrs.recommenders.coldstart.base import Material
-from mrs.recommenders.shallow import Sampler
+from mrs.recommenders.sampling import Sampler
 
 
 class Pairs(NamedTuple):
-    """Listeners [B], a track that each played [B], and one or more that they did not."""
+    """Users [B], a track that each played [B], and one or more that they did not."""
 
     users: torch.Tensor
     played: torch.Tensor
@@ -30,12 +30,12 @@ class PairBatches:
         usable = self.sampler.has_negatives[user]
         self.user, self.track = user[usable], matrix.indices[usable].astype(np.int64)
         if not len(self.user):
-            raise InputError(f"{label}: no pair has a track that its listener never played")
+            raise InputError(f"{label}: no pair has a track that its user never played")
 
     def __call__(
         self, batch_size: int, generator: np.random.Generator, *, least: int = 1
     ) -> Iterator[Pairs]:
-        """Every pair once, in a new order, each with a track that its listener never played.
+        """Every pair once, in a new order, each with a track that its user never played.
 
         A last batch of fewer than `least` pairs is part of the one before.
         """
