@@ -94,7 +94,7 @@ def compare(
 ) -> None:
     """Compare your vectors with chance, shuffled vectors, MFCC and plain listening."""
     with _installed():
-        from mrs.report.compare import open_page, write_page
+        from mrs.report.compare import ComparePage, write_page
 
     asked = {
         "dataset": dataset,
@@ -102,7 +102,7 @@ def compare(
         "ids": str(ids or ""),
         "split": split or "",
     }
-    found = open_page(**asked, store=str(store))
+    found = ComparePage(**asked, store=str(store))
     for warning in found.checks.warnings:
         print(f"mrs: {warning}", file=sys.stderr)
     target = page or Path("build/compare") / f"{vectors.stem}.html"

@@ -1,4 +1,4 @@
-"""Do brought vectors help? The verdict in words, tables and a figure, and a page to keep."""
+"""The page "Do these vectors help?" about a user's own vectors: verdict, tables and a figure."""
 
 import html
 from dataclasses import asdict
@@ -20,7 +20,7 @@ from mrs.evaluation.significance import LEVEL, POWER
 from mrs.report import summary
 from mrs.report.figures import CHANCE, PLAIN, closed, interval_line, legend_below
 from mrs.report.style import WIDTH
-from mrs.study.compare import HYBRID, SEEDS, TOO_FEW, Comparison
+from mrs.study.compare import HYBRID, NO_DIFFERENCE, SEEDS, TOO_FEW, Comparison
 from mrs.study.store import Store
 
 SCENARIO_TITLES = {"hot": "tracks known from training", "cold": "new tracks"}
@@ -34,26 +34,41 @@ ROOT = Path(mrs.__file__).resolve().parents[1]
 
 
 class ComparePage:
-    """Brought vectors on a dataset, compared. Computes the runs that the store lacks."""
+    """A user's own vectors on a dataset, compared with references.
 
-    def __init__(self, comparison: Comparison) -> None:
-        self.comparison = comparison
-        self.dataset: WithVectors = comparison.dataset
+    Computes the runs that the store lacks. Raises `InputError`.
+    """
+
+    def __init__(
+        self,
+        dataset: str,
+        vectors: str,
+        ids: str | None = None,
+        split: str | None = None,
+        store: str = "results",
+    ) -> None:
+        from mrs.backends.hearing import hear_world
+
+        opened = open_dataset(dataset)
+        own = bring(opened, Path(vectors), Path(ids) if ids else None)
+        hear_world(opened, ["mfcc"])
+        self.comparison = Comparison(own, Store(store), split or None)
+        self.dataset: WithVectors = self.comparison.dataset
         self.checks = check(self.dataset)
-        self.results = comparison.results
+        self.results = self.comparison.results
         self.label = self.dataset.card(self.dataset.own).label
-        comparison.compute()
-        self.contrasts = comparison.contrasts()
+        self.comparison.compute()
+        self.contrasts = self.comparison.contrasts()
 
     # In words
 
     def answers(self) -> pl.DataFrame:
-        """A row a scenario and question: the answer over the recommenders, and what was visible.
+        """One row per scenario and question: the answer over the recommenders, and its sensitivity.
 
         Columns: scenario, question, answer ("yes", "no: worse", "mixed", "not seen", "too few
-        users", "not asked"), better, worse, not told apart (numbers of recommenders), detectable
-        from and to (smallest and largest minimum detectable difference), why (where it was not
-        asked or has no answer).
+        users", "not possible"), better, worse and no significant difference (numbers of
+        recommenders), detectable from and to (smallest and largest minimum detectable difference),
+        why (where there is no answer).
         """
         rows = [self._answer(s, kind) for s in self.comparison.scenarios for kind in QUESTIONS]
         schema = {"detectable from": pl.Float64, "detectable to": pl.Float64, "why": pl.String}
@@ -63,10 +78,10 @@ class ComparePage:
         mine = [c for c in self.contrasts if (c.scenario, c.kind) == (scenario, kind)]
         counts = {
             outcome: sum(c.outcome == outcome for c in mine)
-            for outcome in ("better", "worse", "not told apart")
+            for outcome in ("better", "worse", NO_DIFFERENCE)
         }
         better, worse = counts["better"] > 0, counts["worse"] > 0
-        answer = "not asked" if not mine else "not seen"
+        answer = "not possible" if not mine else "not seen"
         if mine and all(c.outcome == TOO_FEW for c in mine):
             answer = TOO_FEW
         if better or worse:
@@ -157,7 +172,8 @@ class ComparePage:
             else f"{row['detectable from']:.4f} to {row['detectable to']:.4f}"
             for row in frame.iter_rows(named=True)
         ]
-        return frame.select("question", "answer", "better", "worse", "not told apart").with_columns(
+        counts = ["better", "worse", NO_DIFFERENCE]
+        return frame.select("question", "answer", *counts).with_columns(
             pl.Series("detectable difference", seen)
         )
 
@@ -189,7 +205,7 @@ class ComparePage:
         return summary.summary(self.results)
 
     def leaderboards(self, scenario: str) -> list[tuple[str, pl.DataFrame]]:
-        """A table a block, best first: rows are never ranked across blocks."""
+        """One table per block, best first: rows are never ranked across blocks."""
         frame = self.summary.filter(pl.col("scenario") == scenario)
         metric = self.results.primary(scenario)
         return [
@@ -231,7 +247,7 @@ class ComparePage:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """All of it as one object."""
+        """The whole comparison as one JSON object."""
         return {
             "dataset": self.dataset.name,
             "generated_listeners": self.dataset.generated,
@@ -264,9 +280,9 @@ def _sentence(row: dict[str, Any]) -> str:
     question = f"{row['question'][0].upper()}{row['question'][1:]}:"
     if row["answer"] == TOO_FEW:
         return f"{question} {row['why']}."
-    if row["answer"] == "not asked":
-        return f"{question} cannot be asked, {row['why']}."
-    n = row["better"] + row["worse"] + row["not told apart"]
+    if row["answer"] == "not possible":
+        return f"{question} cannot be answered, {row['why']}."
+    n = row["better"] + row["worse"] + row[NO_DIFFERENCE]
     counts = {
         "yes": f"**yes**, with {row['better']} of {n} recommenders.",
         "no: worse": f"**no**, worse with {row['worse']} of {n} recommenders.",
@@ -279,22 +295,6 @@ def _sentence(row: dict[str, Any]) -> str:
 def _finite(row: dict[str, Any]) -> dict[str, Any]:
     """JSON has no NaN."""
     return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}
-
-
-def open_page(
-    dataset: str,
-    vectors: str,
-    ids: str | None = None,
-    split: str | None = None,
-    store: str = "results",
-) -> ComparePage:
-    """Brought vectors on a dataset, compared. Raises `InputError`."""
-    from mrs.backends.hearing import hear_world
-
-    opened = open_dataset(dataset)
-    brought = bring(opened, Path(vectors), Path(ids) if ids else None)
-    hear_world(opened, ["mfcc"])
-    return ComparePage(Comparison(brought, Store(store), split or None))
 
 
 # The page

@@ -1,4 +1,4 @@
-"""Runs of the user's own vectors, compared with chance, shuffled vectors, MFCC and plain listening.
+"""Runs of the user's own vectors, compared with chance, shuffled ones, MFCC and plain histories.
 
 Three recommenders read the vectors: KNN and centred KNN, which train nothing, and Hybrid with a
 short training. Their primary metric is compared, user by user, with four references. All
@@ -29,6 +29,7 @@ HYBRID = {"hidden_size": 128, "batch_size": 256, "max_epochs": 40, "patience": 5
 COLLABORATIVE = "elsa"
 MFCC = "mfcc"
 TOO_FEW = "too few users"
+NO_DIFFERENCE = "no significant difference"
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,12 @@ class Contrast:
 
     @property
     def outcome(self) -> str:
-        """The verdict: "better", "worse", "not told apart", or "too few users"."""
+        """The verdict: "better", "worse", "no significant difference", or "too few users"."""
         if self.low is None or self.high is None:
             return TOO_FEW
         if self.low > 0:
             return "better"
-        return "worse" if self.high < 0 else "not told apart"
+        return "worse" if self.high < 0 else NO_DIFFERENCE
 
 
 class Comparison:

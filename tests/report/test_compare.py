@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from worlds import random_parts, write_own
 
 from mrs.cli import main
-from mrs.report.compare import ComparePage, open_page, render
+from mrs.report.compare import ComparePage, render
 from mrs.study import compare
 
 
@@ -33,11 +33,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def page(folder: Path) -> ComparePage:
-    return open_page(str(folder / "own"), str(folder / "mine.npy"), store=str(folder / "store"))
+    return ComparePage(str(folder / "own"), str(folder / "mine.npy"), store=str(folder / "store"))
 
 
 def decide(page: ComparePage, **outcomes: str) -> None:
-    """Give every comparison of a kind an outcome; the rest are not told apart."""
+    """Give every comparison of a kind an outcome; the rest have no significant difference."""
     ends = {"better": (0.01, 0.02), "worse": (-0.02, -0.01)}
     page.contrasts = [
         replace(c, detectable=0.05, low=low, high=high)
@@ -53,8 +53,8 @@ def test_the_verdict_follows_the_comparisons(folder: Path) -> None:
     assert "More than chance: **yes**, with 3 of 3 recommenders." in text
     assert "More than plain collaborative filtering: **no**, worse with 3 of 3" in text
     assert "shuffled: **not seen**; up to 0.0500 could have been missed." in text
-    assert "More than MFCC: cannot be asked, the dataset has no MFCC vectors" in text
-    assert "plain collaborative filtering: cannot be asked, it has no place for new" in text
+    assert "More than MFCC: cannot be answered, the dataset has no MFCC vectors" in text
+    assert "plain collaborative filtering: cannot be answered, it has no place for new" in text
     assert "generated" not in text
     first = next(i for i, c in enumerate(shown.contrasts) if c.kind == "chance")
     shown.contrasts[first] = replace(shown.contrasts[first], low=-0.2, high=-0.1)
@@ -113,7 +113,11 @@ def test_the_command_writes_one_page_that_works_offline(call, folder: Path) -> N
     assert found["label"] == "mine"
     assert found["checks"]["zeros"] == 1
     assert "mine.npy: 1 rows are all zeros, first row 3" in err
-    assert {c["outcome"] for c in found["contrasts"]} <= {"better", "worse", "not told apart"}
+    assert {c["outcome"] for c in found["contrasts"]} <= {
+        "better",
+        "worse",
+        "no significant difference",
+    }
     text = (folder / found["page"]).read_text(encoding="utf-8")
     assert found["page"] == "build/compare/mine.html"
     assert "<h1" in text

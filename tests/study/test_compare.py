@@ -19,7 +19,7 @@ from mrs.study.store import Store
 
 @pytest.mark.parametrize(
     ("low", "high", "outcome"),
-    [(0.1, 0.3, "better"), (-0.3, -0.1, "worse"), (-0.1, 0.1, "not told apart")],
+    [(0.1, 0.3, "better"), (-0.3, -0.1, "worse"), (-0.1, 0.1, "no significant difference")],
 )
 def test_outcome(low: float, high: float, outcome: str) -> None:
     one = Contrast("hot", "ndcg@50", "KNN", "chance", "chance", 0, 0, 0, low, high, 0.95, 0.1, 9)
