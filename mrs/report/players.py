@@ -1,4 +1,4 @@
-"""Players of a few clips of a generated world, inside the page itself."""
+"""Players of a few clips of a generated world, held by the page itself."""
 
 import base64
 import html
@@ -7,7 +7,7 @@ import wave
 
 import numpy as np
 import polars as pl
-from IPython.display import HTML, display
+from IPython.display import HTML
 
 from mrs.data.dataset import Dataset
 from mrs.data.render import SAMPLE_RATE, SECONDS
@@ -16,13 +16,14 @@ _KEYS = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "
 _HEADS = ("artist", "title", "genre", "tempo", "key", "clip")
 
 
-def show_players(dataset: Dataset, n_artists: int = 3, n_tracks: int = 2) -> None:
-    """Display players of tracks of some artists, each artist of another genre.
+def players(dataset: Dataset, n_artists: int = 3, n_tracks: int = 2) -> HTML:
+    """Players of tracks of some artists, each artist of another genre.
 
-    Shows nothing where the dataset's tracks are not rendered.
+    Empty where the dataset's tracks are not rendered.
     """
-    if dataset.renderer is not None:
-        display(HTML(player_table(dataset, choose(dataset.tracks, n_artists, n_tracks))))
+    if dataset.renderer is None:
+        return HTML("")
+    return HTML(player_table(dataset, choose(dataset.tracks, n_artists, n_tracks)))
 
 
 def choose(tracks: pl.DataFrame, n_artists: int, n_tracks: int) -> list[int]:
@@ -39,7 +40,7 @@ def choose(tracks: pl.DataFrame, n_artists: int, n_tracks: int) -> list[int]:
 
 
 def player_table(dataset: Dataset, positions: list[int]) -> str:
-    """A table with a row and a player a track, as HTML; the clips lie in it as 16-bit WAV."""
+    """A table with one row and one player per track, as HTML that holds the clips as 16-bit WAV."""
     renderer = dataset.renderer
     assert renderer is not None
     heads = "".join(f'<th scope="col">{head}</th>' for head in _HEADS)
