@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from mrs.evaluation.bootstrap import resampled_means
 from mrs.report.coldstart import MAIN, method_name
 from mrs.report.figures import CHANCE, closed, legend_below
+from mrs.report.prose import note
 from mrs.report.style import WIDTH, palette
 from mrs.report.validity import labelled
 from mrs.study.archive import Archive, open_archive
@@ -99,7 +100,7 @@ class ArtistVariancePage:
         """The worlds, and where the runs come from."""
         about, study = self.archive.about, load_study(self.study_file)
         return (
-            f"{study.note} {about['n_runs']} runs of {about['created']}, made by "
+            f"{note(study.note)} {about['n_runs']} runs of {about['created']}, made by "
             f"`{about['command']}` in {about['seconds'] / 60:.0f} minutes of fitting and ranking."
         )
 
@@ -131,4 +132,4 @@ def open_page(study_file: str | Path) -> ArtistVariancePage | None:
 
 def missing_text(study_file: str | Path) -> str:
     """What stands in the page's place without an archive."""
-    return f"**Not computed here.** `{COMMAND}` makes it. {load_study(study_file).note}"
+    return f"**Not computed here.** `{COMMAND}` makes it. {note(load_study(study_file).note)}"

@@ -12,6 +12,7 @@ from mrs.evaluation.libraries import audit_2021
 from mrs.evaluation.metrics import CLASSES
 from mrs.published import metric_population, metrics_audit
 from mrs.published.metrics_audit import TODAY
+from mrs.report.parameters import required
 
 LABELS = {metric: next(iter(classes.values())).label for metric, classes in CLASSES.items()}
 LABELS |= {"coverage": "Coverage", "popularity": "Popularity", "novelty": "Novelty"}
@@ -29,7 +30,7 @@ class AuditPage:
     """Values of today and the rules that they follow, from the store where `make audit` ran."""
 
     def __init__(self, store: str) -> None:
-        self.store = Path(store)
+        self.store = Path(required("store", store))
         self.now = metrics_audit.today(self.store)
         self.values = metrics_audit.fits(metrics_audit.values(self.store))
         self.effects = metric_population.effects(self.store, self.now)

@@ -16,6 +16,7 @@ from mrs.report import summary
 from mrs.report.figures import PLAIN, closed
 from mrs.report.mir import MirPage, task_title
 from mrs.report.mir_space import drawn, plane
+from mrs.report.parameters import required
 from mrs.report.style import COLOURS, WIDTH, is_surrogate
 
 OTHER = "others"
@@ -26,9 +27,9 @@ class BackendPage:
     """One backend of a study: where its vectors come from, what is in them, what they reach."""
 
     def __init__(self, study: str, store: str, backend: str) -> None:
-        self.mir, self.backend = MirPage(study, store), backend
+        self.mir, self.backend = MirPage(study, store), required("backend", backend)
         self.results = self.mir.results
-        self.card: Card = self.results.dataset.card(backend)
+        self.card: Card = self.results.dataset.card(self.backend)
         self.space = self.mir.records[self.card.label].space
 
     def intro(self) -> str:

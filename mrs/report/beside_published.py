@@ -14,6 +14,7 @@ from mrs.published.results import (
     SCENARIOS,
     SOURCE,
 )
+from mrs.report.parameters import required
 from mrs.report.style import Source
 from mrs.report.tables import show
 from mrs.study.evidence import own_data
@@ -56,7 +57,7 @@ def state_of(rows: pl.DataFrame) -> str:
 
 def show_on_own_data(store: str) -> None:
     """Display ours beside published, a table a scenario, or what it takes to have them."""
-    rows = on_own_data(Store(store))
+    rows = on_own_data(Store(required("store", store)))
     display(Markdown(state_of(rows)))
     for scenario in SCENARIOS:
         mine = rows.filter(pl.col("protocol").is_not_null(), pl.col("scenario") == scenario)

@@ -1,8 +1,9 @@
 """Make the book: execute the pages whose inputs changed, then build the HTML.
 
 A page carries a stamp of everything that decides its content: the template, the parameters, the
-keys of the records that it reads and the source of this package. One whose stamp is still the
-same is left as it is, so that making the book again with nothing changed costs a few seconds.
+keys of the records that it reads, and the modules and data files that its code can reach. One whose
+stamp is still the same is left as it is, so that making the book again with nothing changed costs a
+few seconds.
 """
 
 import hashlib
@@ -21,13 +22,14 @@ from rich.console import Console
 
 from mrs.errors import InputError
 from mrs.progress import progress_bar
+from mrs.report import execute
+from mrs.report.closure import reached, template_code
 from mrs.report.execute import (
     BookError,
     Task,
     digest,
     execute_all,
     read_stamp,
-    source_digest,
 )
 from mrs.report.pages import Page, Part, pages
 from mrs.report.warm import socket_home
@@ -36,6 +38,7 @@ from mrs.study.study import load_study
 
 MATHJAX = Path(".cache/assets/mathjax/tex-svg.js")
 LOG = Path("build/book.log")
+EXECUTOR = Path(execute.__file__)  # decides what is left of an executed notebook
 
 
 def build_book(
@@ -93,13 +96,14 @@ def execute_pages(
     Returns the paths of the executed pages. Raises `BookError` after all others are done if pages
     failed; what their templates printed last is in build/book.log.
     """
-    tasks = {}
+    tasks: dict[str, Task] = {}
+    sources: dict[Path, str] = {}
     for page in everything:
         if page.template is None:
             if not (root / "book" / f"{page.path}.md").is_file():
                 raise InputError(f"book/{page.path}.md: not found; the book has a page of it")
             continue
-        task = _task(page, root)
+        task = _task(page, root, sources)
         if read_stamp(task.output) != task.stamp:
             tasks[page.path] = task
     _prune({page.path for page in everything if page.template}, root)
@@ -128,16 +132,20 @@ def execute_pages(
     return list(tasks)
 
 
-def _task(page: Page, root: Path) -> Task:
+def _task(page: Page, root: Path, sources: dict[Path, str]) -> Task:
+    """The task of a page; `sources` keeps the digest of what each template's code can reach."""
     template = root / "notebooks" / f"{page.template}.ipynb"
     if not template.is_file():
         raise InputError(f"notebooks/{page.template}.ipynb: not found; page {page.path} needs it")
+    if template not in sources:
+        files = {EXECUTOR, *reached(template_code(template))}
+        sources[template] = digest(files)
     content = [
         hashlib.sha256(template.read_bytes()).hexdigest(),
         page.heading,
         dict(page.parameters),
         page.inputs,
-        source_digest(),
+        sources[template],
     ]
     stamp = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     output = root / "book" / f"{page.path}.ipynb"

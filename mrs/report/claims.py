@@ -22,6 +22,7 @@ from mrs.published.claims import (
 )
 from mrs.published.judge import Judgement, by_kind, judge_all, tally
 from mrs.report.figures import CHANCE, ORACLE, PLAIN, SHUFFLED, closed, legend_below
+from mrs.report.parameters import required
 from mrs.report.style import GENERATED, WIDTH
 from mrs.report.tables import show
 from mrs.study.evidence import archives, gather
@@ -152,7 +153,7 @@ def _worded(claim: Claim) -> str:
 
 def open_page(store: str) -> ClaimsPage:
     """The claims held against the records of a store."""
-    evidence = gather(Store(store), archives())
+    evidence = gather(Store(required("store", store)), archives())
     return ClaimsPage(judge_all(load(), evidence), evidence)
 
 

@@ -17,11 +17,13 @@ from matplotlib.figure import Figure
 from mrs.evaluation.bootstrap import interval
 from mrs.recommenders.cards import cards
 from mrs.report.figures import CHANCE, ORACLE, closed, interval_line, legend_below
+from mrs.report.parameters import open_results
+from mrs.report.prose import note
 from mrs.report.style import WIDTH, line_mark, palette
 from mrs.report.summary import BLOCKS
 from mrs.report.tables import ends_text
 from mrs.study.costs import seconds_by_recommender, seconds_of
-from mrs.study.results import Cell, Results, open_results
+from mrs.study.results import Cell, Results
 from mrs.study.spec import PRIMARY, RunSpec
 from mrs.study.store import Record, stacked
 from mrs.study.study import Variant
@@ -107,7 +109,7 @@ class ColdStartPage:
         study, archive = self.results.study, self.results.archive
         parts = [
             f"Dataset `{study.dataset}`, split `{study.split}`: listeners, tracks, artists and "
-            f"plays are **generated**. {study.note}"
+            f"plays are **generated**. {note(study.note)}"
         ]
         if archive is not None:
             about = archive.about

@@ -19,6 +19,7 @@ from mrs.errors import InputError
 from mrs.evaluation.significance import LEVEL, POWER
 from mrs.report import summary
 from mrs.report.figures import CHANCE, PLAIN, closed, interval_line, legend_below
+from mrs.report.parameters import required, word
 from mrs.report.style import WIDTH
 from mrs.study.compare import HYBRID, NO_DIFFERENCE, SEEDS, TOO_FEW, Comparison
 from mrs.study.store import Store
@@ -49,10 +50,11 @@ class ComparePage:
     ) -> None:
         from mrs.backends.hearing import hear_world
 
-        opened = open_dataset(dataset)
-        own = bring(opened, Path(vectors), Path(ids) if ids else None)
+        opened = open_dataset(required("dataset", dataset))
+        ids, split = word("ids", ids), word("split", split)
+        own = bring(opened, Path(required("vectors", vectors)), Path(ids) if ids else None)
         hear_world(opened, ["mfcc"])
-        self.comparison = Comparison(own, Store(store), split or None)
+        self.comparison = Comparison(own, Store(required("store", store)), split)
         self.dataset: WithVectors = self.comparison.dataset
         self.checks = check(self.dataset)
         self.results = self.comparison.results

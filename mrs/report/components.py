@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 
 from mrs.report.contrasts import against_variant
 from mrs.report.figures import CHANCE, closed, legend_below
+from mrs.report.parameters import open_results
 from mrs.report.style import WIDTH, line_mark, palette
-from mrs.study.results import Cell, Results, open_results
+from mrs.study.results import Cell, Results
 from mrs.study.study import Study, Variant
 
 SETTING = "n_components"

@@ -19,6 +19,7 @@ from mrs.published import t_intervals
 from mrs.published.deviation_table import DeviationRow, deviations
 from mrs.recommenders import RECOMMENDERS
 from mrs.report.figures import CHANCE, closed, interval_line
+from mrs.report.parameters import required
 from mrs.report.style import CLOSED_FORM, FACTS, WIDTH, palette
 from mrs.report.tables import ends_text, show
 from mrs.study.effects import COMMAND, Measured
@@ -236,7 +237,7 @@ def signed_ends(effect: dict) -> str:
 def open_page(archive: str) -> DeviationsPage:
     """The page of an archive of effects; the first time their small world is generated."""
     with redirect_stderr(StringIO()):  # a page is no place for that note
-        return DeviationsPage(Measured(Path(archive)))
+        return DeviationsPage(Measured(Path(required("archive", archive))))
 
 
 def show_words(text: str) -> None:

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,8 @@ from papermill.exceptions import PapermillException
 from rich.console import Console
 from traitlets.config import Config
 
-import mrs
 from mrs.progress import progress_bar
+from mrs.report.prose import literal
 from mrs.report.warm import ENVIRONMENT, WarmKernelManager, changed, socket_home
 
 FORKS = sys.platform == "linux"  # elsewhere a fork after imports is not safe: a new program then
@@ -43,13 +42,6 @@ class Task:
     parameters: Mapping[str, Any]
     stamp: str
     folder: Path
-
-
-@cache
-def source_digest() -> str:
-    """A digest of this package's modules and data files."""
-    folder = Path(mrs.__file__).parent
-    return digest(path for path in folder.rglob("*") if path.suffix in {".py", ".csv", ".yaml"})
 
 
 def digest(files: Iterable[Path]) -> str:
@@ -109,7 +101,7 @@ def execute(task: Task) -> None:
             f"{task.template.name}: the first cell must be Markdown and begin with '# '"
         )
     if task.heading:
-        first.source = re.sub(r"\A# .*", lambda _: f"# {task.heading}", first.source)
+        first.source = re.sub(r"\A# .*", lambda _: f"# {literal(task.heading)}", first.source)
     socket = str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / uuid.uuid4().hex[:12])
     try:
         notebook = papermill.execute_notebook(

@@ -6,8 +6,8 @@ import polars as pl
 
 from mrs.report.components import pairs
 from mrs.report.contrasts import against_variant
+from mrs.report.parameters import open_results, required
 from mrs.study.results import Results
-from mrs.study.results import open_results as results_of
 from mrs.study.worlds import beside
 
 FULL = "demo-full"  # the study at length, beside the default one
@@ -46,8 +46,8 @@ def differences(results: Results) -> pl.DataFrame:
 
 def open_differences(study: str, store: str) -> pl.DataFrame:
     """See `differences`; empty where the study at length is not beside the study file."""
-    found = files(study)
-    return differences(results_of(found[0].as_posix(), store)) if found else pl.DataFrame()
+    found = files(required("study", study))
+    return differences(open_results(found[0].as_posix(), store)) if found else pl.DataFrame()
 
 
 def text(frame: pl.DataFrame) -> str:

@@ -17,8 +17,9 @@ from matplotlib.figure import Figure
 from mrs.data.surrogates import HELDOUT_R2
 from mrs.evaluation.bootstrap import LEAST_USERS, difference, resampled_means
 from mrs.report.figures import CHANCE, PLAIN, SHUFFLED, closed, interval_line, legend_below
+from mrs.report.parameters import open_results
 from mrs.report.style import WIDTH, palette
-from mrs.study.results import Cell, Results, open_results
+from mrs.study.results import Cell, Results
 from mrs.study.spec import SCENARIOS
 
 LEAST = 3  # surrogates that make an order

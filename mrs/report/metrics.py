@@ -35,9 +35,8 @@ from mrs.report.metrics_orders import (
     largest_reversal,
     short_name,
 )
-from mrs.report.parameters import integers
+from mrs.report.parameters import integers, open_results, word
 from mrs.report.style import WIDTH, Source
-from mrs.study.results import open_results
 
 FEWEST_SYSTEMS = 3  # fewer have no order to speak of
 NONE, REAL, SURROGATE = "#555555", "#0072b2", "#d55e00"  # Okabe and Ito's blue and vermilion
@@ -408,10 +407,11 @@ def metrics_page(
     `k` may be as papermill gives it: 5, "5,10" or a list. Raises InputError where one of the two
     files is missing.
     """
-    if bool(ranked) != bool(truth):
+    files = word("ranked", ranked), word("truth", truth)
+    if (files[0] is None) != (files[1] is None):
         raise InputError("ranked and truth come together; give both files or neither")
-    if ranked:
-        return FileMetrics(Path(ranked), Path(truth), integers("k", k))
+    if files[0] and files[1]:
+        return FileMetrics(Path(files[0]), Path(files[1]), integers("k", k))
     return StudyMetrics(study, store)
 
 

@@ -17,10 +17,11 @@ from mrs.evaluation.correlation import LEAST, rank_correlation
 from mrs.evaluation.mir import METRICS, artist_codes, read_labels
 from mrs.report import summary
 from mrs.report.figures import CHANCE, PLAIN, closed
+from mrs.report.labels import label_points
 from mrs.report.mir_records import ProbeRecord, probe_record
-from mrs.report.published import label_points
+from mrs.report.parameters import open_results
 from mrs.report.style import WIDTH, is_surrogate, line_mark
-from mrs.study.results import Cell, open_results
+from mrs.study.results import Cell
 from mrs.study.study import Variant
 
 ALL_TASKS = "all (mean rank)"

@@ -3,7 +3,7 @@
 import importlib.metadata
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +71,7 @@ def pages(study_file: str, results: Results) -> list[Part]:
     `study_file` is the path that the notebooks open, from the project's folder.
     """
     book = _Book(study_file, results)
-    return [
-        Part("", (book.whole("index", "Overview", "overview"),)),
+    parts = [
         Part("The study", (book.data(), Page("reading", "How to read the numbers"))),
         Part("Results", (*map(book.scenario, results.study.scenarios), *book.questions())),
         *book.new_tracks(),
@@ -98,6 +97,9 @@ def pages(study_file: str, results: Results) -> list[Part]:
         ),
         Part("Appendix", (book.api(), book.appendix())),
     ]
+    first = book.whole("index", "Overview", "overview")
+    listed = of_values(contents(parts).rows())
+    return [Part("", (replace(first, inputs=(*first.inputs, listed)),)), *parts]
 
 
 # What the chapters that the overview lists hold, by their paths.

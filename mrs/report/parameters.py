@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 from mrs.errors import InputError
+from mrs.study import results
+from mrs.study.results import Results
 
 
 def integers(name: str, value: Any) -> tuple[int, ...]:
@@ -47,9 +49,33 @@ def _read(text: str) -> Any:
 
 
 def word(name: str, value: Any) -> str | None:
-    """A text; an empty one is None. Raises `InputError`."""
-    if value is None or value == "":
+    """A text, a number as the text that it was; an empty one and "none" are None.
+
+    Raises `InputError`.
+    """
+    if value is None or value == "" or value == "none":
         return None
-    if not isinstance(value, str):
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise InputError(f"parameter {name}: {value!r}; write a name")
-    return value
+    return str(value)
+
+
+def required(name: str, value: Any) -> str:
+    """A `word` that must be there. Raises `InputError`."""
+    found = word(name, value)
+    if found is None:
+        raise InputError(f"parameter {name}: {value!r}; write a name")
+    return found
+
+
+def words(name: str, value: Any) -> list[str]:
+    """One name or several: "ndcg", ["ndcg", "recall"], "ndcg,recall". Raises `InputError`."""
+    if isinstance(value, str):
+        value = value.strip("[]() ").split(",")
+    several = value if isinstance(value, list | tuple) else [value]
+    return [required(name, one.strip(" \"'") if isinstance(one, str) else one) for one in several]
+
+
+def open_results(study: Any, store: Any) -> Results:
+    """The records of a study file in a store, from a template's parameters."""
+    return results.open_results(required("study", study), required("store", store))

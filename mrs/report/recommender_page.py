@@ -13,9 +13,11 @@ from mrs.recommenders.cards import Source, cards
 from mrs.report import summary
 from mrs.report.alternatives import kept_first_epoch
 from mrs.report.contrasts import against_shuffled
-from mrs.report.figures import closed, contrast_figure, curve_figure
+from mrs.report.figures import closed, forest, lines
 from mrs.report.flow import idea_figure
-from mrs.study.results import Results, open_results
+from mrs.report.parameters import open_results, required
+from mrs.report.prose import note
+from mrs.study.results import Results
 from mrs.study.worlds import beside
 
 KEEPS = 1.5  # times chance from which shuffled vectors leave something to speak of
@@ -92,11 +94,11 @@ class RecommenderPage:
 
     def hyperparameters_text(self) -> str:
         """What the columns of the table mean."""
-        note = self.results.study.note
+        said = note(self.results.study.note)
         return (
             "*here* is this study's value, *default* that of the class. P1: arXiv 2409.08987 and "
             "its code; P2: arXiv 2604.23077 and its code; P3: the code of arXiv 2604.07090."
-            + (f" {note}" if note else "")
+            + (f" {said}" if said else "")
         )
 
     def tables(self) -> list[tuple[str, pl.DataFrame]]:
@@ -163,8 +165,24 @@ class RecommenderPage:
         )
 
     def shuffled_figure(self) -> Figure | None:
-        """Real minus shuffled, one panel per scenario; None without controls."""
-        return closed(contrast_figure(self.contrasts)) if len(self.contrasts) else None
+        """Real minus shuffled, one panel per scenario; None without controls.
+
+        The best backend on top, surrogates below.
+        """
+        if not len(self.contrasts):
+            return None
+        mean = pl.col("difference").mean().over("backend", "block")
+        frame = self.contrasts.sort(
+            pl.col("block") == "surrogate", mean, descending=[False, True], maintain_order=True
+        )
+        scenarios = self.contrasts["scenario"].unique(maintain_order=True)
+        frame = frame.sort(pl.col("scenario").cast(pl.Enum(scenarios)), maintain_order=True)
+        metrics = self.contrasts.select("scenario", "metric").unique().iter_rows()
+        return forest(
+            frame.select("low", "high", row="backend", value="difference", panel="scenario"),
+            {scenario: f"{metric}, difference" for scenario, metric in metrics},
+            references={"": 0},
+        )
 
     def curves(self) -> Figure | None:
         """Training curves of the first seed, one line per backend."""
@@ -173,8 +191,7 @@ class RecommenderPage:
             for cell in self.cells
         }
         records = {label: self.results.record(spec) for label, spec in first.items()}
-        figure = curve_figure({label: r.info["curve"] for label, r in records.items() if r})
-        return closed(figure) if figure else None
+        return curve_figure({label: r.info["curve"] for label, r in records.items() if r})
 
     def costs(self) -> pl.DataFrame:
         """Time and memory: one row per scenario and kind of run."""
@@ -201,9 +218,30 @@ class RecommenderPage:
         return pl.DataFrame(rows)
 
 
+def curve_figure(curves: dict[str, list[dict[str, float]]]) -> Figure | None:
+    """Training curves, label -> one mapping per epoch; None where nothing was trained.
+
+    Shows the validation metric where there is one and the loss otherwise.
+    """
+    curves = {label: curve for label, curve in curves.items() if curve}
+    if not curves:
+        return None
+    names = [name for name in next(iter(curves.values()))[0] if name != "epoch"]
+    shown = next((name for name in names if "@" in name), "loss")
+    frame = pl.DataFrame(
+        [
+            {"group": label, "x": row["epoch"] + 1, "y": row[shown]}
+            for label, curve in curves.items()
+            for row in curve
+        ]
+    )
+    name = "training loss" if shown == "loss" else f"validation {shown}"
+    return lines(frame, "epoch", name, styles={label: {"marker": ""} for label in curves})
+
+
 def open_page(study: str, store: str, slug: str) -> RecommenderPage:
     """The page of a study file's recommender."""
-    return RecommenderPage(open_results(study, store), slug)
+    return RecommenderPage(open_results(study, store), required("recommender", slug))
 
 
 def alternatives_file(study: str | Path, recommender: str) -> list[Path]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
@@ -12,9 +13,9 @@ from mrs.backends.hearing import hear_world
 from mrs.data.dataset import open_dataset
 from mrs.published.deviations import recommender_of
 from mrs.report import summary
-from mrs.report.figures import cell_figure, distribution_figure
-from mrs.report.parameters import integers, mapping, word
-from mrs.report.style import Source
+from mrs.report.figures import closed, forest
+from mrs.report.parameters import integers, mapping, required, word
+from mrs.report.style import BLUE, STYLES, WIDTH, Source
 from mrs.study.grid import missing_fits
 from mrs.study.results import Cell, Results
 from mrs.study.run import run_fit
@@ -46,6 +47,9 @@ class RunPage:
         threads: int = 1,
         store: str = "results",
     ) -> None:
+        dataset, recommender = required("dataset", dataset), required("recommender", recommender)
+        scenario, protocol = required("scenario", scenario), required("protocol", protocol)
+        store, (threads,) = required("store", store), integers("threads", threads)
         k, seeds = integers("k", k), integers("seeds", seeds)
         shuffled_seeds = integers("shuffled_seeds", shuffled_seeds)
         settings = mapping("settings", settings)
@@ -143,13 +147,32 @@ class RunPage:
         mine = self.summary.filter(
             pl.col("slug") == self.cell.slug, pl.col("metric").str.ends_with(at)
         )
-        return cell_figure(mine, self._oracle())
+        chance = dict(mine.select("metric", "chance").iter_rows())
+        oracle = self._oracle()
+        top = {} if oracle is None else dict(oracle.select("metric", "mean").iter_rows())
+        return forest(
+            summary.forest_rows(mine, "metric").with_columns(panel="row"),
+            references={"chance": chance, "oracle": top} if top else {"chance": chance},
+            columns=1,
+            zero=True,
+            titles=False,
+        )
 
     def distribution(self) -> Figure:
-        """The primary metric over users, each user's mean over seeds, beside chance."""
+        """The share of users at or above each value of the primary metric, beside chance.
+
+        A user's value is the mean over seeds.
+        """
         values = np.mean([record.values(self.primary) for record in self.records], axis=0)
         chance = self.records[0].users[f"chance:{self.primary}"].to_numpy()
-        return distribution_figure(values, chance, self.primary)
+        figure, axis = plt.subplots(figsize=(WIDTH, 3.2))
+        axis.ecdf(values, complementary=True, color=BLUE, label="users")
+        level = STYLES["chance"] | {"label": "each user's chance level"}
+        axis.ecdf(chance, complementary=True, **level)
+        axis.set_xlabel(self.primary)
+        axis.set_ylabel("share of users above")
+        axis.legend()
+        return closed(figure)
 
     def examples(self) -> list[tuple[str, pl.DataFrame]]:
         """For each demo listener a caption and a table: what they played most, what is proposed.

@@ -17,10 +17,11 @@ from mrs.evaluation.significance import (
 )
 from mrs.report import summary
 from mrs.report.figures import CHANCE, PLAIN, closed, interval_line, legend_below
+from mrs.report.parameters import open_results
 from mrs.report.ranks import rank_figure
 from mrs.report.style import WIDTH, line_mark, palette
 from mrs.study.pairs import SCHEMA, against_references, pairs
-from mrs.study.results import Results, open_results
+from mrs.study.results import Results
 
 SIZES = (0.005, 0.01, 0.02, 0.05)  # differences for which the number of listeners is asked
 PANELS = 2  # beside each other in a figure

@@ -3,14 +3,19 @@
 from collections.abc import Iterable
 from functools import cached_property
 
+import matplotlib.pyplot as plt
+import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
+from mrs.data.splits import Split
 from mrs.report import summary
-from mrs.report.figures import closed, interval_figure
-from mrs.report.pages import contents, pages
+from mrs.report.figures import closed, forest
+from mrs.report.parameters import open_results
+from mrs.report.prose import note
+from mrs.report.style import BLUE, STYLES, WIDTH
 from mrs.study.grid import make_plan
-from mrs.study.results import Results, open_results
+from mrs.study.results import Results
 
 SCENARIO_SENTENCES = {
     "hot": "Candidates are the train tracks without those that the user played in train; what "
@@ -127,6 +132,8 @@ class StudyPage:
 
     def contents(self, study: str) -> pl.DataFrame:
         """What the chapters of a study file's book hold; see `mrs.report.pages.contents`."""
+        from mrs.report.pages import contents, pages  # which other pages of this class do not need
+
         return contents(pages(study, self.results))
 
     def results_intro(self, scenario: str) -> str:
@@ -157,15 +164,18 @@ class StudyPage:
         return [(title, board) for title, board in boards if board is not None]
 
     def interval_figures(self, scenario: str) -> list[tuple[str, Figure]]:
-        """A figure a recommender that reads vectors."""
+        """One figure per recommender that reads vectors: best backend on top, surrogates last."""
         metric = self.results.primary(scenario)
         frame = self._of(scenario).filter(pl.col("metric") == metric)
-        oracle = frame.filter(pl.col("recommender") == "Oracle")["mean"]
-        ceiling = oracle[0] if len(oracle) else None
-        frame = frame.filter(pl.col("backend").is_not_null())
+        oracle = frame.filter(recommender="Oracle")["mean"]
+        references = {"oracle": oracle[0]} if len(oracle) else {}
         figures = []
-        for (name,), rows in frame.group_by(["recommender"], maintain_order=True):
-            figures.append((str(name), closed(interval_figure(rows, metric, ceiling))))
+        for mine in frame.drop_nulls("backend").partition_by("recommender", maintain_order=True):
+            last = pl.col("block") == "surrogate"
+            rows = summary.forest_rows(mine.sort(last, -pl.col("mean")), "backend")
+            lines = {"chance": mine["chance"][0]} | references
+            figure = forest(rows, metric, references=lines, zero=True)
+            figures.append((str(mine["recommender"][0]), figure))
         return figures
 
     def every_metric(self, scenario: str) -> pl.DataFrame:
@@ -189,7 +199,7 @@ class StudyPage:
         dataset = self.results.dataset
         cards = [dataset.card(name) for name in dataset.backends()]
         sentences = {
-            str(card.details["note"])
+            note(str(card.details["note"]))
             for card in cards
             if card.origin == "surrogate" and "note" in card.details
         }
@@ -199,3 +209,23 @@ class StudyPage:
 def open_page(study: str, store: str) -> StudyPage:
     """The pages of a study file's records in a store."""
     return StudyPage(open_results(study, store))
+
+
+def activity_figure(split: Split) -> Figure:
+    """How plays spread: tracks per user, and the share of pairs of the most played tracks."""
+    figure, (upper, lower) = plt.subplots(2, 1, figsize=(WIDTH, 5.6))
+    per_user = np.bincount(split.train.user)
+    bins = np.geomspace(max(per_user.min(), 1), per_user.max() + 1, 30)
+    upper.hist(per_user, bins=bins, color=BLUE)
+    upper.set_xscale("log")
+    upper.set_xlabel("train tracks per user")
+    upper.set_ylabel("users")
+    per_track = np.sort(np.bincount(split.train.track))[::-1]
+    per_track = per_track[per_track > 0]
+    share = np.cumsum(per_track) / per_track.sum()
+    lower.plot(np.arange(1, len(share) + 1) / len(share), share, color=BLUE)
+    lower.plot([0, 1], [0, 1], **STYLES["chance"], label="all tracks alike")
+    lower.set_xlabel("share of train tracks, most played first")
+    lower.set_ylabel("share of pairs")
+    lower.legend()
+    return closed(figure)

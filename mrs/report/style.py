@@ -2,7 +2,7 @@
 
 import html
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
@@ -15,7 +15,20 @@ from matplotlib.figure import Figure
 
 SURROGATE = "sim:"
 DPI = 144
-COLOURS = "petroff10"  # ten colours told apart with any colour vision (arXiv 2107.02270)
+COLOURS = "petroff10"  # ten colours that any colour vision distinguishes (arXiv 2107.02270)
+BLUE, ORANGE, GREEN, GREY, PALE = "#0173b2", "#de8f05", "#029e73", "#555555", "#e2e2e2"
+MEAN, CONTROL = "mean, 95 % interval", "vectors shuffled"
+# What looks the same in every figure, by its name there.
+STYLES: dict[str, dict[str, Any]] = {
+    "hot": {"color": BLUE, "marker": "o"},
+    "cold": {"color": ORANGE, "marker": "s"},
+    "real": {"color": BLUE, "marker": "o"},
+    "shuffled": {"color": ORANGE, "marker": "x"},
+    MEAN: {"color": BLUE, "marker": "o"},
+    CONTROL: {"color": ORANGE, "marker": "x"},
+    "chance": {"color": GREY, "linestyle": ":"},
+    "oracle": {"color": GREEN, "linestyle": "--"},
+}
 WIDTH = 5.6  # inches; 806 pixels at 144 dpi, still 9 pixel letters on a screen 390 wide
 SOURCE_LETTERS = 100  # per line of a mark, at its size in a figure of WIDTH
 
@@ -90,19 +103,18 @@ def mark(figure: Figure, source: Source) -> Figure:
 
 
 def _fix_legends(figure: Figure) -> None:
-    """Keep the figure's legends where they are: at its edge they would move along with the edge.
+    """Keep the figure's legends where its layout puts them.
 
-    A saved picture ends below the mark, and a legend "outside" is placed at the picture's end.
+    A saved picture ends below the mark, and a legend "outside" would move to the picture's end.
     """
+    engine = figure.get_layout_engine()
     if not figure.legends:
         return
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")  # the layout is made once
     for legend in figure.legends:
-        box = legend.get_window_extent().transformed(figure.transFigure.inverted())
-        legend.set_loc("lower left")
-        legend.borderaxespad = 0
-        legend.set_bbox_to_anchor((box.x0, box.y0), transform=figure.transFigure)
+        legend.set_bbox_to_anchor((0, 0, 1, 1), transform=figure.transFigure)
 
 
 def use_style(source: Source) -> None:
@@ -154,17 +166,11 @@ def use_style(source: Source) -> None:
 def palette(labels: Sequence[str]) -> dict[str, Any]:
     """A colour-blind-safe colour for each label, in the order in which they first come.
 
-    A surrogate takes the colour of the model that it stands for; its mark is `bar_mark` or
-    `line_mark`.
+    A surrogate takes the colour of the model that it stands for; its marks are hollow.
     """
     names = list(dict.fromkeys(label.removeprefix(SURROGATE) for label in labels))
     colours = dict(zip(names, cycle(mpl.color_sequences[COLOURS])))
     return {label: colours[label.removeprefix(SURROGATE)] for label in labels}
-
-
-def bar_mark(label: str) -> dict[str, Any]:
-    """Keyword arguments of a bar: hatched for a surrogate, plain otherwise."""
-    return {"hatch": "////", "edgecolor": "white"} if is_surrogate(label) else {"edgecolor": "none"}
 
 
 def line_mark(label: str) -> dict[str, Any]:
@@ -172,3 +178,20 @@ def line_mark(label: str) -> dict[str, Any]:
     if is_surrogate(label):
         return {"linestyle": "--", "marker": "o", "markerfacecolor": "white"}
     return {"linestyle": "-", "marker": "o"}
+
+
+def looks(
+    labels: Sequence[str], styles: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Keyword arguments of `Axes.plot` for each label.
+
+    Those of `STYLES` are fixed and others take the next colour, a lone unnamed one blue; `styles`
+    adds to both.
+    """
+    free = palette([label for label in labels if label and label not in STYLES])
+    marks = {label: {"marker": "o", "color": free.get(label, BLUE)} for label in labels}
+    more = styles or {}
+    return {
+        label: dict(mark | STYLES.get(label, {}) | dict(more.get(label, {})))
+        for label, mark in marks.items()
+    }

@@ -7,7 +7,7 @@ import polars as pl
 
 from mrs.data.digests import of_values
 from mrs.evaluation.bootstrap import interval
-from mrs.report.style import SURROGATES, Source
+from mrs.report.style import CONTROL, MEAN, SURROGATES, Source
 from mrs.study.results import Cell, Results
 from mrs.study.spec import METRICS
 from mrs.study.store import Record, stacked
@@ -106,6 +106,19 @@ def summary(results: Results, cells: Sequence[Cell] | None = None) -> pl.DataFra
             )
         )
     return pl.concat(frames) if frames else pl.DataFrame()
+
+
+def forest_rows(frame: pl.DataFrame, row: str) -> pl.DataFrame:
+    """Rows of `figures.forest` named by a column: the means, the shuffled controls over them."""
+    ends = ("", "_low", "_high")
+    control = dict(zip(("value", "low", "high"), (f"shuffled{end}" for end in ends), strict=True))
+    return pl.concat(
+        rows.select(pl.col(row).alias("row"), group=pl.lit(name), lane=pl.lit(""), **columns)
+        for rows, name, columns in (
+            (frame, MEAN, {"value": "mean", "low": "low", "high": "high"}),
+            (frame.drop_nulls("shuffled"), CONTROL, control),
+        )
+    )
 
 
 def leaderboard(frame: pl.DataFrame, block: str, metric: str) -> pl.DataFrame:

@@ -4,7 +4,6 @@ import json
 from functools import cached_property
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
@@ -14,8 +13,9 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from mrs.data.dataset import label_of
 from mrs.recommenders import RECOMMENDERS
 from mrs.recommenders.cards import Range, Source, cards, plain
-from mrs.report.figures import CHANCE, PLAIN, SHUFFLED, closed, legend_below
-from mrs.report.style import WIDTH, palette
+from mrs.report.figures import lines, scatter
+from mrs.report.parameters import required
+from mrs.report.style import BLUE, GREY, ORANGE
 from mrs.study.search import groups
 from mrs.study.study import Study, Variant, load_study
 from mrs.study.tune import VERSION
@@ -23,6 +23,11 @@ from mrs.study.tuning_record import DEAREST, TuningRecord
 
 NEVER = "never tuned"
 COLUMNS = 2  # panels beside each other
+MARKS = {
+    "a trial": {"color": BLUE, "markersize": 4},
+    "the first, before": {"color": GREY, "marker": "D", "markersize": 6},
+    "chosen": {"color": ORANGE, "marker": "*", "markersize": 11},
+}
 
 
 class TuningPage:
@@ -283,27 +288,19 @@ class TuningPage:
         )
 
     def best_figure(self) -> Figure:
-        """The best score so far against the number of trials, a line a group."""
+        """The best score so far against the number of trials, one line per group."""
         assert self.record is not None
-        colours = palette(self.searched)
-        figure, axis = plt.subplots(figsize=(WIDTH, 4.0))
-        for name in self.searched:
-            mine = self.record.trials.filter(pl.col("group") == name)
-            axis.step(
-                mine["trial"] + 1,
-                mine["best"],
-                where="post",
-                color=colours[name],
-                marker="o",
-                markersize=3,
-                label=name,
-            )
-        axis.axhline(1, color=CHANCE, linestyle=":", label="the study's values before")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.set_xlabel("trials")
-        axis.set_ylabel("best so far, times the first trial")
-        legend_below(figure, axis)
-        return closed(figure)
+        trials = self.record.trials.filter(pl.col("group").is_in(self.searched))
+        steps = {"drawstyle": "steps-post", "markersize": 3}
+        figure = lines(
+            trials.select("group", x=pl.col("trial") + 1, y="best"),
+            "trials",
+            "best so far, times the first trial",
+            references={"the study's values before": 1},
+            styles=dict.fromkeys(self.searched, steps),
+        )
+        figure.axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
+        return figure
 
     def value_figures(self) -> list[tuple[str, Figure]]:
         """A figure a group: the score of each trial against each hyper-parameter's value."""
@@ -312,25 +309,30 @@ class TuningPage:
     def _value_figure(self, name: str) -> Figure:
         assert self.record is not None
         mine = self.record.trials.filter(pl.col("group") == name)
-        values = [json.loads(text) for text in mine["values"]]
-        scores = mine["criterion"].to_list()
+        trials = [json.loads(text) for text in mine["values"]]
+        columns = {key: [trial[key] for trial in trials] for key in trials[0]}
         chosen = self.record.chosen(name)
-        n_rows = -(-len(values[0]) // COLUMNS)
-        figure, axes = plt.subplots(
-            n_rows, COLUMNS, figsize=(WIDTH, 2.3 * n_rows + 0.6), sharey=True, squeeze=False
+        marks = {"a trial": range(len(trials)), "the first, before": [0], "chosen": [chosen]}
+        rows = [
+            {"panel": key, "group": mark, "x": x, "y": mine["criterion"][trial]}
+            for key, column in columns.items()
+            for mark, places in marks.items()
+            for trial, x in enumerate(_numbers(column))
+            if trial in places
+        ]
+        figure = scatter(
+            pl.DataFrame(rows),
+            {key: key for key in columns},
+            "times the first",
+            columns=COLUMNS,
+            height=2.3,
+            titles=False,
+            styles=MARKS,
         )
-        for axis, key in zip(axes.flat, values[0], strict=False):
-            column = [trial[key] for trial in values]
-            group = self.found.get(name)
+        group = self.found.get(name)
+        for axis, (key, column) in zip(figure.axes, columns.items(), strict=True):
             _place_values(axis, column, group.space.get(key) if group else None)
-            _scatter(axis, column, scores, chosen)
-            axis.set_xlabel(key)
-        for axis in axes.flat[len(values[0]) :]:
-            axis.set_visible(False)
-        for row in axes:
-            row[0].set_ylabel("times the first")
-        legend_below(figure, axes[0, 0], 3)
-        return closed(figure)
+        return figure
 
 
 def _text(values: dict[str, Any]) -> str:
@@ -356,12 +358,10 @@ def _place_values(axis: Axes, values: list[Any], where: Range | None) -> None:
         axis.margins(x=0.3)
 
 
-def _scatter(axis: Axes, values: list[Any], scores: list[float], chosen: int) -> None:
-    if isinstance(values[0], str):
-        values = [sorted(set(values)).index(value) for value in values]
-    axis.plot(values, scores, "o", color=PLAIN, markersize=4, label="a trial")
-    axis.plot(values[0], scores[0], "D", color=CHANCE, markersize=6, label="the first, before")
-    axis.plot(values[chosen], scores[chosen], "*", color=SHUFFLED, markersize=11, label="chosen")
+def _numbers(values: list[Any]) -> list[float]:
+    """Values as places on an axis, names in their alphabetical order."""
+    names = sorted(set(values)) if isinstance(values[0], str) else None
+    return [float(names.index(value) if names else value) for value in values]
 
 
 def _backend(row: dict[str, Any]) -> str:
@@ -373,4 +373,5 @@ def _backend(row: dict[str, Any]) -> str:
 
 def open_page(study: str) -> TuningPage:
     """The page of a study file, with the record beside it where there is one."""
+    study = required("study", study)
     return TuningPage(study, load_study(study), TuningRecord.of(study))

@@ -21,6 +21,7 @@ from mrs.evaluation.power import share_above_zero, subsample_means
 from mrs.evaluation.significance import POWER, components
 from mrs.report.figures import CHANCE, closed, interval_line, legend_below
 from mrs.report.ladder import SCENARIO_MARKS, concordance
+from mrs.report.prose import note
 from mrs.report.style import WIDTH, palette
 from mrs.study.archive import Archive, open_archive
 from mrs.study.spec import PRIMARY
@@ -79,7 +80,7 @@ def missing_text(study: str | Path) -> str:
     loaded = load_study(study)
     return (
         f"**Not computed here.** `{COMMAND}` makes `{loaded.archive}`, which is not there. "
-        f"{loaded.note}"
+        f"{note(loaded.note)}"
     )
 
 

@@ -68,10 +68,22 @@ def test_pages_about_most_runs_begin(root: Path, monkeypatch: pytest.MonkeyPatch
     assert begun == ["results", "runs/knn", "index"]
 
 
-def test_a_changed_package_executes_everything(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    execute(root, INDEX, KNN)
-    monkeypatch.setattr(book, "source_digest", lambda: "another")
-    assert execute(root, INDEX, KNN) == ["index", "runs/knn"]
+def test_a_changed_module_executes_the_pages_that_reach_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core, chapter = root / "core.py", root / "chapter.py"
+    core.write_text("A = 1\n")
+    chapter.write_text("B = 1\n")
+    found = {"print(backend)": {core, chapter}, "print(1)": {core}}
+    monkeypatch.setattr(book, "reached", lambda code: found[code.splitlines()[-1]])
+    write_template(root, "run", "print(backend)")
+    write_template(root, "other", "print(1)")
+    other = Page("other", "Other", "other")
+    assert execute(root, other, KNN) == ["other", "runs/knn"]
+    chapter.write_text("B = 2\n")
+    assert execute(root, other, KNN) == ["runs/knn"]
+    core.write_text("A = 2\n")
+    assert execute(root, other, KNN) == ["other", "runs/knn"]
 
 
 def test_pages_that_are_gone_are_removed(root: Path) -> None:

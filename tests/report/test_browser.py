@@ -22,7 +22,7 @@ import matplotlib.pyplot as plt
 import polars as pl
 from IPython.display import Markdown, display
 
-from mrs.report.style import GENERATED, bar_mark, palette, use_style
+from mrs.report.style import GENERATED, palette, use_style
 from mrs.report.tables import show
 
 use_style(GENERATED)
@@ -38,7 +38,7 @@ show(frame, "A wide sortable table", sortable=True)
 labels = ["sim:MERT", "MFCC"]
 figure, axis = plt.subplots()
 for place, label in enumerate(labels):
-    axis.bar(place, 1, color=palette(labels)[label], **bar_mark(label))
+    axis.bar(place, 1, color=palette(labels)[label])
 """,
 )
 READING = "# Reading\n\nA metric is $h_i$:\n\n$$\\frac{1}{k} \\sum_{i=1}^k h_i$$\n"

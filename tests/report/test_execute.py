@@ -31,8 +31,8 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     tasks = {
         "parent": task(root, parent, "parent"),
         "runs/parent": task(root, parent, "runs/parent"),
-        "good": task(root, good, "good", heading=r"KNN on sim:MERT \1"),
-        "runs/again": task(root, good, "runs/again", heading=r"KNN on sim:MERT \1"),
+        "good": task(root, good, "good", heading=r"<b>KNN</b> on *sim:MERT* \1"),
+        "runs/again": task(root, good, "runs/again", heading=r"<b>KNN</b> on *sim:MERT* \1"),
         "raises": task(root, write_template(root, "raises", "1 / 0", PRINT), "raises"),
         "dies": task(root, write_template(root, "dies", "import os; os._exit(0)", PRINT), "dies"),
         "untitled": task(root, write_template(root, "untitled", PRINT, heading="text"), "untitled"),
@@ -49,7 +49,7 @@ def test_a_page_holds_its_heading_parameters_outputs_and_stamp(
     root, _ = executed
     notebook = nbformat.read(root / "book/good.ipynb", as_version=4)
     title, defaults, injected, printed, folder = notebook.cells
-    assert title.source == r"# KNN on sim:MERT \1"
+    assert title.source == r"# \<b\>KNN\</b\> on \*sim:MERT\* \\1"  # Markdown shows it as it is
     assert defaults.metadata.tags == ["parameters", "remove-cell"]
     assert 'backend = "mert"' in injected.source
     assert injected.metadata.tags == ["injected-parameters", "hide-input"]

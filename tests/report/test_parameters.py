@@ -3,7 +3,7 @@
 import pytest
 
 from mrs.errors import InputError
-from mrs.report.parameters import integers, mapping, word
+from mrs.report.parameters import integers, mapping, required, word, words
 
 
 @pytest.mark.parametrize("value", [5, "5", [5], (5,), "[5]", "(5,)"])
@@ -43,11 +43,23 @@ def test_no_mapping(value: object) -> None:
         mapping("settings", value)
 
 
+@pytest.mark.parametrize("value", ["", None, "none"])
+def test_no_word(value: object) -> None:
+    assert word("backend", value) is None
+    with pytest.raises(InputError, match="^parameter backend: .*; write a name"):
+        required("backend", value)
+
+
 def test_word() -> None:
-    assert (word("backend", ""), word("backend", None), word("backend", "mert")) == (
-        None,
-        None,
-        "mert",
-    )
-    with pytest.raises(InputError, match="^parameter backend: 5; write a name"):
-        word("backend", 5)
+    assert word("backend", "mert") == required("backend", "mert") == "mert"
+    assert word("backend", 5) == "5"
+    for value in (True, ["mert"]):
+        with pytest.raises(InputError, match="^parameter backend: .*; write a name"):
+            word("backend", value)
+
+
+@pytest.mark.parametrize(
+    "value", [["ndcg", "5"], "ndcg,5", "[ndcg, 5]", ["ndcg", 5], "('ndcg', 5)"]
+)
+def test_words(value: object) -> None:
+    assert words("metrics", value) == ["ndcg", "5"]

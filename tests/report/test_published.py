@@ -12,6 +12,7 @@ import pytest
 
 from mrs.published import results
 from mrs.report import cold_at_20, published
+from mrs.report.labels import label_points
 from mrs.report.style import PUBLISHED, use_style
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -103,7 +104,7 @@ def test_labels_keep_apart_where_there_is_room():
     axis.margins(0.3)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    texts = published.label_points(axis, points, ["one", "two", "three", "four"])
+    texts = label_points(axis, points, ["one", "two", "three", "four"])
     boxes = [text.get_window_extent() for text in texts]
     for i, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[:i])

@@ -3,9 +3,8 @@ from pathlib import Path
 import pytest
 from planted import plant, planted
 
-from mrs.report import figures
 from mrs.report.alternatives import kept_first_epoch
-from mrs.report.recommender_page import RecommenderPage
+from mrs.report.recommender_page import RecommenderPage, curve_figure
 
 STUDY = """
 note: Short training.
@@ -96,7 +95,7 @@ def test_curves(page: RecommenderPage) -> None:
         {"epoch": 0.0, "loss": 2.0, "ndcg@50": 0.1},
         {"epoch": 1.0, "loss": 1.0, "ndcg@50": 0.3},
     ]
-    figure = figures.curve_figure({"sim:MERT": curve, "MERT": []})
+    figure = curve_figure({"sim:MERT": curve, "MERT": []})
     assert figure is not None
     (line,) = figure.axes[0].lines
     assert (list(line.get_xdata()), list(line.get_ydata())) == ([1, 2], [0.1, 0.3])

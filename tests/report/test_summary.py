@@ -10,7 +10,7 @@ from worlds import random_parts, write_own
 
 from mrs.data.dataset import open_dataset
 from mrs.errors import InputError
-from mrs.report import figures, summary
+from mrs.report import study_page, summary
 from mrs.report.run_page import RunPage
 from mrs.report.study_page import StudyPage
 from mrs.study.results import Results
@@ -162,7 +162,7 @@ def test_run_page_refuses_what_mrs_run_refuses(folder: Path, changes: dict, mess
 
 def test_activity_figure(folder: Path) -> None:
     split = open_dataset(folder / "own").split()
-    axes = figures.activity_figure(split).axes
+    axes = study_page.activity_figure(split).axes
     assert sum(patch.get_height() for patch in axes[0].patches) == len(split.users)
     share = axes[1].lines[0].get_ydata()
     assert share[-1] == pytest.approx(1.0)
