@@ -1,7 +1,7 @@
-"""The part on new tracks: what an artist's catalogue adds to content, on a generated world.
+"""What an artist's catalogue adds to content for a new track, on a generated world.
 
 The question and its methods are those of arXiv 2604.07090. Runs come from a study on the catalogue
-split and from the archive beside it; every number and sentence is computed from them.
+split and from the archive beside it.
 """
 
 from collections import defaultdict
@@ -9,28 +9,23 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import polars as pl
+from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from mrs.evaluation.bootstrap import interval
 from mrs.recommenders.cards import cards
-from mrs.report.figures import CHANCE, ORACLE, closed, interval_line, legend_below
+from mrs.report.figures import forest
 from mrs.report.parameters import open_results
 from mrs.report.prose import note
-from mrs.report.style import WIDTH, line_mark, palette
 from mrs.report.summary import BLOCKS
-from mrs.report.tables import ends_text
 from mrs.study.costs import seconds_by_recommender, seconds_of
-from mrs.study.results import Cell, Results
+from mrs.study.results import Cell
 from mrs.study.spec import PRIMARY, RunSpec
 from mrs.study.store import Record, stacked
 from mrs.study.study import Variant
 
-TITLE = "What an artist's catalogue says of a new track"
-# files beside the default one
-STUDIES = ("coldstart", "coldstart-backends", "artist-variance", "coldstart-settings")
 MAIN = PRIMARY["cold"]
 METRICS = (MAIN, MAIN.replace("ndcg", "recall"))
 SLICES = {
@@ -41,6 +36,12 @@ SLICES = {
 }
 REFERENCES = ("random", "oracle", "oracle_content")
 READS = {"vectors": "content", "backbone": "a backbone's factors", "artists": "artist"}
+CHANCE_VERDICT = (
+    pl.when(pl.col(f"{MAIN} low") > pl.col(f"{MAIN} chance")).then(pl.lit("above"))
+    .when(pl.col(f"{MAIN} high") < pl.col(f"{MAIN} chance")).then(pl.lit("below"))
+    .when(pl.col(f"{MAIN} low").is_null()).then(pl.lit("too few users"))
+    .otherwise(pl.lit("not clearly different")).alias("against chance")
+)  # fmt: skip
 
 
 def method_name(variant: Variant) -> str:
@@ -54,12 +55,12 @@ def is_ablation(variant: Variant) -> bool:
     return bool(variant.distinct) and not variant.settings.get("use_artist")
 
 
-class ColdStartPage:
-    """A study's runs on a catalogue split: the methods by slice, ablations, popularity."""
+class Page:
+    """A study's runs on a catalogue split: where they come from, and the methods by slice."""
 
-    def __init__(self, results: Results, study_file: str) -> None:
-        self.results = results
-        self.study_file = study_file
+    def __init__(self, study: str, store: str) -> None:
+        self.study_file = study
+        self.results = open_results(study, store)
         self._records: dict[RunSpec, Record | None] = {}
 
     def _record(self, spec: RunSpec) -> Record | None:
@@ -68,13 +69,13 @@ class ColdStartPage:
         return self._records[spec]
 
     def records(self, cell: Cell) -> list[Record]:
-        """A cell's records, those that there are."""
+        """Those of a cell's records that exist."""
         found = (self._record(spec) for spec in cell.runs)
         return [record for record in found if record is not None]
 
     @cached_property
     def frame(self) -> pl.DataFrame:
-        """A row a cell that has runs, in the order of the study file.
+        """One row per cell that has runs, in the order of the study file.
 
         Columns: scenario, place (of the cell), recommender, method, ablation, backend (label),
         block, n_seeds, n_users, converged, and for each of `METRICS` mean, " low", " high" (95 %
@@ -88,9 +89,9 @@ class ColdStartPage:
                 if records := self.records(cell):
                     by_seeds[len(records)].append((place, cell, records))
             for found in by_seeds.values():  # as many seeds: they share the draws
-                cube = np.concatenate([stacked(r, METRICS) for _, _, r in found], axis=2)
-                bounds = interval(cube)
-                ends = bounds.rows()
+                ends = interval(
+                    np.concatenate([stacked(records, METRICS) for *_, records in found], axis=2)
+                ).rows()
                 for at, (place, cell, records) in enumerate(found):
                     mine = ends[at * len(METRICS) : (at + 1) * len(METRICS)]
                     of_scenario[place] = _row(scenario, place, cell, records, mine)
@@ -98,30 +99,30 @@ class ColdStartPage:
         return pl.DataFrame(rows, infer_schema_length=None)
 
     @property
-    def has_runs(self) -> bool:
-        """Whether there is any run to show."""
-        return len(self.frame) > 0
+    def methods_frame(self) -> pl.DataFrame:
+        """`frame` without ablations; empty without runs."""
+        return self.frame.filter(~pl.col("ablation")) if len(self.frame) else self.frame
 
     # Where the runs come from
 
-    def origin(self) -> str:
+    def origin(self) -> Markdown:
         """Dataset, split, settings and archive, and what is missing with its cost."""
         study, archive = self.results.study, self.results.archive
         parts = [
-            f"Dataset `{study.dataset}`, split `{study.split}`: listeners, tracks, artists and "
+            f"Dataset `{study.dataset}`, split `{study.split}`: users, tracks, artists and "
             f"plays are **generated**. {note(study.note)}"
         ]
         if archive is not None:
             about = archive.about
             parts.append(
-                f"{about['n_runs']:,} runs of {about['created']}, packed from `{about['command']}`:"
-                f" {about['seconds'] / 60:.1f} minutes of fitting and ranking on "
-                f"{' and '.join(about['machine'])}."
+                f"{about['n_runs']:,} runs of {about['created']}, archived by "
+                f"`{about['command']}`: {about['seconds'] / 60:.1f} minutes of fitting and ranking "
+                f"on {' and '.join(about['machine'])}."
             )
-        return " ".join([*parts, self.missing()])
+        return Markdown(" ".join([*parts, self.missing()]))
 
     def missing(self) -> str:
-        """How many runs there are not, the command that makes them, and about how long it takes."""
+        """How many runs are missing, the command that makes them, and about how long it takes."""
         lacking = {
             spec.fit: cell
             for cell in self.results.cells()
@@ -148,35 +149,32 @@ class ColdStartPage:
     # Methods
 
     def methods(self) -> pl.DataFrame:
-        """A row a method: what it reads, its source, the settings of the study, a fit's seconds."""
+        """One row per method: what it reads, its source, the study's settings, a fit's seconds."""
         rows = []
         for variant in self.results.study.recommenders:
             kind, settings = variant.model, variant.settings
             needs = [what for need, what in READS.items() if need in kind.needs]
             if settings.pop("use_artist", False):
                 needs.append(READS["artists"])
+            cells = [c for c in self.results.cells("cold") if c.recommender == variant]
+            seconds = [r.info["seconds"]["fit"] for cell in cells for r in self.records(cell)]
             rows.append(
                 {
                     "method": method_name(variant),
                     "reads": ", ".join(needs),
                     "source": cards()[variant.name].coldstart_source,
                     "settings": ", ".join(f"{name}={value}" for name, value in settings.items()),
-                    "seconds of a fit": self._seconds(variant),
+                    "seconds of a fit": float(np.median(seconds)) if seconds else None,
                 }
             )
         return pl.DataFrame(rows, schema_overrides={"seconds of a fit": pl.Float64})
 
-    def _seconds(self, variant: Variant) -> float | None:
-        cells = [c for c in self.results.cells("cold") if c.recommender == variant]
-        found = [r.info["seconds"]["fit"] for cell in cells for r in self.records(cell)]
-        return float(np.median(found)) if found else None
-
     # By slice
 
     def overview(self) -> pl.DataFrame:
-        """A row a method and backend: the mean of `MAIN` in each slice."""
+        """One row per method and backend: the mean of `MAIN` in each slice."""
         rows: dict[tuple, dict[str, Any]] = {}
-        for row in self.frame.filter(~pl.col("ablation")).iter_rows(named=True):
+        for row in self.methods_frame.iter_rows(named=True):
             key = row["method"], row["backend"]
             mine = rows.setdefault(
                 key, {"block": BLOCKS[row["block"]], "method": key[0], "backend": key[1]}
@@ -187,10 +185,9 @@ class ColdStartPage:
         return pl.DataFrame(found, infer_schema_length=None)
 
     def by_slice(self, scenario: str) -> pl.DataFrame:
-        """A row a method and backend: both metrics with their intervals, best first in a block."""
+        """One row per method and backend: both metrics with intervals, best first in a block."""
         order = list(BLOCKS)
-        rows = self.frame.filter(pl.col("scenario") == scenario, ~pl.col("ablation"))
-        rows = rows.sort(
+        rows = self.methods_frame.filter(scenario=scenario).sort(
             pl.col("block").replace_strict(order, range(len(order))),
             MAIN,
             descending=[False, True],
@@ -206,81 +203,64 @@ class ColdStartPage:
 
     def slice_caption(self, scenario: str) -> str:
         """Users and chance of a slice."""
-        rows = self.frame.filter(pl.col("scenario") == scenario)
+        rows = self.frame.filter(scenario=scenario)
         chance = ", ".join(f"{m} {rows[f'{m} chance'][0]:.4f}" for m in METRICS)
         return (
             f"{SLICES[scenario].capitalize()}: {rows['n_users'][0]:,} users; chance {chance}; "
-            "95 % interval over users and seeds. Generated listeners"
+            "95 % interval over users and seeds. Generated users"
         )
 
     def scenarios(self) -> list[str]:
         """The slices that have a run, in the study's order."""
-        return self.frame["scenario"].unique(maintain_order=True).to_list()
+        return (
+            self.frame["scenario"].unique(maintain_order=True).to_list() if len(self.frame) else []
+        )
 
     def value(self, scenario: str, recommender: str) -> float | None:
         """The mean of `MAIN` of a recommender without a backend, None where it was not run."""
         rows = self.frame.filter(scenario=scenario, recommender=recommender)
         return rows[MAIN][0] if len(rows) else None
 
-    def slice_text(self) -> str:
-        """The first method of each slice and kind of vectors, beside chance and the oracle."""
-        rows = self.frame.filter(~pl.col("ablation"), ~pl.col("recommender").is_in(REFERENCES))
-        lines = []
-        for scenario in self.scenarios():
-            mine = rows.filter(pl.col("scenario") == scenario).sort(MAIN, descending=True)
-            if not len(mine):
-                continue
-            oracle = self.value(scenario, "oracle")
-            lines.append(
-                f"- {SLICES[scenario].capitalize()}: {mine['n_users'][0]:,} users, chance "
-                f"{mine[f'{MAIN} chance'][0]:.4f}" + (f", oracle {oracle:.4f}." if oracle else ".")
-            )
-            for block, title in BLOCKS.items():
-                for best in mine.filter(pl.col("block") == block).head(1).iter_rows(named=True):
-                    on = f" on {best['backend']}" if best["backend"] else ""
-                    lines.append(
-                        f"  - {title}: {best['method']}{on} is first with {MAIN} {best[MAIN]:.4f} "
-                        f"({ends_text(best[f'{MAIN} low'], best[f'{MAIN} high'])}), "
-                        f"{_beside_chance(best)} chance."
-                    )
-        return "\n".join(lines)
-
-    def slice_figure(self) -> Figure:
-        """A panel a slice, a row a method, a colour a backend; chance and oracle as lines."""
-        rows = self.frame.filter(~pl.col("ablation"), ~pl.col("recommender").is_in(REFERENCES[1:]))
-        names = rows["method"].unique(maintain_order=True).to_list()[::-1]
-        labels = [label or "no vectors" for label in rows["backend"].unique(maintain_order=True)]
-        colours, scenarios = palette(labels), self.scenarios()
-        figure, axes = plt.subplots(
-            -(-len(scenarios) // 2),
-            2,
-            figsize=(WIDTH, 0.23 * len(names) * -(-len(scenarios) // 2) + 2.2),
-            sharey=True,
-            squeeze=False,
+    def firsts(self) -> pl.DataFrame:
+        """The first method of each slice and kind of vectors, with chance and the oracle."""
+        if not len(self.frame):
+            return self.frame
+        rows = self.methods_frame.filter(~pl.col("recommender").is_in(REFERENCES))
+        best = rows.sort(MAIN, descending=True).group_by("scenario", "block").first()
+        slices, blocks = list(SLICES), list(BLOCKS)
+        oracle = {name: self.value(name, "oracle") for name in slices}
+        return best.sort(
+            pl.col("scenario").replace_strict(slices, range(len(slices))),
+            pl.col("block").replace_strict(blocks, range(len(blocks))),
+        ).select(
+            pl.col("scenario").replace_strict(SLICES).alias("slice"),
+            pl.col("block").replace_strict(BLOCKS).alias("vectors"),
+            "method",
+            "backend",
+            *(f"{MAIN}{end}" for end in ("", " low", " high")),
+            pl.col(f"{MAIN} chance").alias("chance"),
+            pl.col("scenario").replace_strict(oracle, return_dtype=pl.Float64).alias("oracle"),
+            CHANCE_VERDICT,
         )
-        for axis, scenario in zip(axes.flat, scenarios, strict=False):
-            for row in rows.filter(pl.col("scenario") == scenario).iter_rows(named=True):
-                label = row["backend"] or "no vectors"
-                place = names.index(row["method"]) + 0.2 * (len(labels) / 2 - labels.index(label))
-                colour = colours[label]
-                ends = row[f"{MAIN} low"], row[f"{MAIN} high"]
-                interval_line(axis, place, *ends, color=colour, linewidth=1.5)
-                style = line_mark(label) | {"linestyle": "", "color": colour, "markersize": 3.5}
-                axis.plot(row[MAIN], place, **style, label=label)
-                axis.axvline(row[f"{MAIN} chance"], color=CHANCE, linestyle=":", label="chance")
-            oracle = self.value(scenario, "oracle")
-            if oracle is not None:
-                axis.axvline(oracle, color=ORACLE, linestyle="--", label="oracle")
-            axis.set_title(SLICES[scenario], fontsize=10)
-            axis.set_xlim(left=0)
-            axis.locator_params(axis="x", nbins=4)
-            axis.set_yticks(range(len(names)), names, fontsize=8)
-        for axis in axes.flat[len(scenarios) :]:
-            axis.axis("off")
-        for axis in axes[-1]:
-            axis.set_xlabel(MAIN)
-        legend_below(figure, axes[0, 0], 3)
-        return closed(figure)
+
+    def slice_figure(self) -> Figure | None:
+        """The methods by slice, a colour per backend, with chance and the oracle."""
+        if not len(self.frame):
+            return None
+        rows = self.methods_frame.filter(~pl.col("recommender").is_in(REFERENCES[1:]))
+        frame = rows.select(
+            panel=pl.col("scenario").replace_strict(SLICES),
+            row="method",
+            group=pl.col("backend").fill_null("no vectors"),
+            value=MAIN,
+            low=f"{MAIN} low",
+            high=f"{MAIN} high",
+        )
+        chance = rows.select(pl.col("scenario").replace_strict(SLICES), f"{MAIN} chance")
+        oracle = {SLICES[name]: self.value(name, "oracle") for name in self.scenarios()}
+        known = {name: value for name, value in oracle.items() if value is not None}
+        references = {"chance": dict(chance.iter_rows()), "oracle": known}
+        return forest(frame, MAIN, references=references, columns=2, zero=True)
 
 
 def _row(
@@ -302,23 +282,10 @@ def _row(
     return row
 
 
-def _beside_chance(row: dict[str, Any]) -> str:
-    if row[f"{MAIN} low"] is None:
-        return "with too few users to be compared with"
-    if row[f"{MAIN} low"] > row[f"{MAIN} chance"]:
-        return "above"
-    return "below" if row[f"{MAIN} high"] < row[f"{MAIN} chance"] else "not clearly different from"
-
-
 def names_of(cell: Cell, block: str | None = None) -> dict[str, Any]:
-    """What tells a cell apart in a table; `block` in place of the block's title."""
+    """The columns that identify a cell in a table; `block` in place of the block's title."""
     return {
         "block": block or BLOCKS[cell.provenance],
         "method": method_name(cell.recommender),
         "backend": cell.card.label if cell.card else None,
     }
-
-
-def open_page(study: str, store: str) -> ColdStartPage:
-    """The page of a study file's records in a store or in its archive."""
-    return ColdStartPage(open_results(study, store), study)

@@ -27,7 +27,7 @@ SCHEMA = {
 
 
 def against_shuffled(results: Results, cells: Sequence[Cell]) -> pl.DataFrame:
-    """Real vectors (first) against shuffled ones (second), a row a cell that has both.
+    """One row per cell that has both: real vectors (first) against shuffled ones (second).
 
     Columns as in `SCHEMA`: the means of the scenario's primary metric over users and seeds, its
     chance level, and their difference with its 95 % interval over users and seeds, paired
@@ -37,16 +37,16 @@ def against_shuffled(results: Results, cells: Sequence[Cell]) -> pl.DataFrame:
 
 
 def against_variant(results: Results, pairs: Sequence[tuple[Cell, Cell]]) -> pl.DataFrame:
-    """One variant (first, which names the row) against another (second), a row a pair of cells."""
+    """One row per pair of cells: a variant (first, which names the row) against another."""
     return _differences(results, [(one, one.runs, other.runs) for one, other in pairs])
 
 
 def _differences(
-    results: Results, asked: Sequence[tuple[Cell, Sequence[RunSpec], Sequence[RunSpec]]]
+    results: Results, compared: Sequence[tuple[Cell, Sequence[RunSpec], Sequence[RunSpec]]]
 ) -> pl.DataFrame:
     # Cells with as many seeds share the draws of the bootstrap, which take most of its time.
     groups: dict[tuple, list[tuple[int, np.ndarray, np.ndarray]]] = defaultdict(list)
-    for place, (cell, *both) in enumerate(asked):
+    for place, (cell, *both) in enumerate(compared):
         first, second = (results.primary_values(runs) for runs in both)
         if first is not None and second is not None:
             groups[cell.scenario, len(first), len(second)].append((place, first, second))
@@ -57,7 +57,7 @@ def _differences(
         for place, one, other, (mean, low, high) in zip(
             places, first, second, bounds.rows(), strict=True
         ):
-            cell = asked[place][0]
+            cell = compared[place][0]
             metric = results.primary(cell.scenario)
             rows[place] = {
                 "slug": cell.slug,

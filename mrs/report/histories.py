@@ -4,11 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
-from mrs.report.components import pairs
 from mrs.report.contrasts import against_variant
 from mrs.report.parameters import open_results, required
+from mrs.report.questions import companion_files, variant_pairs
 from mrs.study.results import Results
-from mrs.study.worlds import beside
 
 FULL = "demo-full"  # the study at length, beside the default one
 SETTING, SHORT = "max_length", 50  # places of a history, the mask's own included
@@ -16,7 +15,7 @@ SETTING, SHORT = "max_length", 50  # places of a history, the mask's own include
 
 def files(study: str | Path) -> list[Path]:
     """The study at length beside the default one, and its archive; empty for other studies."""
-    return beside(study, [FULL])
+    return companion_files(study, [FULL])
 
 
 def differences(results: Results) -> pl.DataFrame:
@@ -27,7 +26,7 @@ def differences(results: Results) -> pl.DataFrame:
     """
     cells = [
         (whole, short)
-        for pair in pairs(results.study, SETTING, SHORT)
+        for pair in variant_pairs(results.study, SETTING, SHORT)
         for short, whole in pair.cells(results)
     ]
     return against_variant(results, cells).select(

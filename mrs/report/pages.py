@@ -12,19 +12,22 @@ import polars as pl
 from mrs.data.digests import of_values
 from mrs.published.audit_cases import LIVE
 from mrs.report import histories
-from mrs.report.coldstart import STUDIES, TITLE
-from mrs.report.components import pairs
-from mrs.report.ladder import has_ladder
 from mrs.report.mir_records import probe_key
+from mrs.report.questions import (
+    COLDSTART,
+    WORLDS,
+    companion_files,
+    has_ladder,
+    has_pairs,
+    variant_pairs,
+)
 from mrs.report.recommender_page import alternatives_file
 from mrs.study.effects import study_file
 from mrs.study.evidence import archives
-from mrs.study.pairs import has_pairs
 from mrs.study.results import Cell, Results
 from mrs.study.spec import file_name
 from mrs.study.study import Variant
 from mrs.study.tune import tuning_file
-from mrs.study.worlds import beside
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Part:
     pages: tuple[Page, ...]
 
 
+COLDSTART_TITLE = "What an artist's catalogue says of a new track"
 SMALL_WORLD = "demo:n_users=300,n_tracks=400,n_artists=50,n_cold=60"
 SCENARIO_TITLES = {
     "hot": "Results: tracks known from training",
@@ -162,7 +166,7 @@ class _Book:
         self.cells = results.cells()
         self.common = {"study": study_file, "store": results.store.folder.as_posix()}
         self.keys = {spec: results.key(spec) for spec in results.specs()}
-        self.worlds = beside(study_file)
+        self.worlds = companion_files(study_file, WORLDS)
 
     def inputs(self, cells: list[Cell]) -> tuple[str, ...]:
         """What decides a page about these cells: the study and what decides their runs' pages."""
@@ -240,7 +244,7 @@ class _Book:
             found.append(self.whole("ladder", "Does the protocol recover a known order?", "ladder"))
             if self.worlds:
                 found.append(self.validity())
-        if pairs(self.study):
+        if variant_pairs(self.study, "n_components"):
             title = "Whole vectors or principal components?"
             found.append(self.whole("components", title, "components"))
         return found
@@ -254,7 +258,7 @@ class _Book:
 
     def new_tracks(self) -> list[Part]:
         """New tracks from their artist's catalogue, from the studies beside the default one."""
-        files = beside(self.common["study"], STUDIES)
+        files = companion_files(self.common["study"], COLDSTART)
         if not files:
             return []
         parameters = {
@@ -263,9 +267,9 @@ class _Book:
         }
         page = Page(
             "coldstart",
-            TITLE,
+            COLDSTART_TITLE,
             "coldstart",
-            TITLE,
+            COLDSTART_TITLE,
             parameters | {"store": self.common["store"]},
             self.digests(files),
         )

@@ -17,8 +17,8 @@ from mrs.report.figures import closed, forest, lines
 from mrs.report.flow import idea_figure
 from mrs.report.parameters import open_results, required
 from mrs.report.prose import note
+from mrs.report.questions import companion_files
 from mrs.study.results import Results
-from mrs.study.worlds import beside
 
 KEEPS = 1.5  # times chance from which shuffled vectors leave something to speak of
 
@@ -250,7 +250,7 @@ def alternatives_file(study: str | Path, recommender: str) -> list[Path]:
     Empty where there is none.
     """
     name = cards()[recommender].alternatives
-    return beside(study, [name]) if name else []
+    return companion_files(study, [name]) if name else []
 
 
 def open_alternatives(study: str, store: str, recommender: str) -> Results | None:

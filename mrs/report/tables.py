@@ -24,7 +24,7 @@ def show(
     block: str | None = None,
     source: Source | None = None,
 ) -> None:
-    """Display a table in a notebook.
+    """Display a table in a notebook; one without rows shows nothing.
 
     Text is escaped, numbers stand on the right, null and NaN are empty cells, lists are joined by
     commas. `decimals` holds for all columns of floats, or is a mapping from column to number with
@@ -35,6 +35,8 @@ def show(
     and search; the first one in a notebook brings its script along (1 MB), nothing is loaded from
     elsewhere.
     """
+    if not len(df):
+        return
     source = source or page_source()
     if sortable:
         _sortable(df, _caption(caption, source), decimals, links or {})

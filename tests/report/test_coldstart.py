@@ -15,15 +15,14 @@ from typed import in_module, in_notebook
 from mrs.data.dataset import open_dataset
 from mrs.recommenders.coldstart.deepmusic import DeepMusic
 from mrs.recommenders.knn import KNN
-from mrs.report import coldstart_tracks as tracks
-from mrs.report.coldstart import METRICS, STUDIES, ColdStartPage
+from mrs.report.coldstart import METRICS, SLICES
+from mrs.report.coldstart_tracks import Page
 from mrs.report.style import GENERATED, use_style
 from mrs.study.archive import pack
 from mrs.study.results import Cell, Results
 from mrs.study.spec import RunSpec
 from mrs.study.store import Store
 from mrs.study.study import Variant, load_study
-from mrs.study.worlds import beside
 
 ROOT = Path(__file__).parents[2]
 WORLD = "demo:n_users=60,n_tracks=80,n_artists=12,n_cold=20"
@@ -120,13 +119,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ColdStartPage:
+def page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
     monkeypatch.chdir(folder)
-    results = Results(load_study(folder / "coldstart.yaml"), Store(folder / "empty"))
-    return ColdStartPage(results, "coldstart.yaml")
+    return Page("coldstart.yaml", str(folder / "empty"))
 
 
-def test_the_table_is_what_numpy_makes_of_the_archive(page: ColdStartPage) -> None:
+def test_the_table_is_what_numpy_makes_of_the_archive(page: Page) -> None:
     archive = page.results.archive
     assert archive is not None
     for row in page.frame.iter_rows(named=True):
@@ -142,7 +140,7 @@ def test_the_table_is_what_numpy_makes_of_the_archive(page: ColdStartPage) -> No
         assert row["n_users"] == N_USERS[row["scenario"]] == values.shape[1]
 
 
-def test_tables_have_each_method_once_a_backend(page: ColdStartPage) -> None:
+def test_tables_have_each_method_once_a_backend(page: Page) -> None:
     overview = page.overview()
     assert overview.select("method", "backend").is_unique().all()
     assert {"DeepMusic", "DeepMusic + artist", "ACARec"} <= set(overview["method"])
@@ -154,20 +152,19 @@ def test_tables_have_each_method_once_a_backend(page: ColdStartPage) -> None:
     assert isinstance(page.slice_figure(), Figure)
 
 
-def test_artist_pairs_are_ratios_of_the_table(page: ColdStartPage) -> None:
-    pairs = tracks.artist_pairs(page)
+def test_artist_pairs_are_ratios_of_the_table(page: Page) -> None:
+    pairs = page.artist_pairs()
     assert len(pairs) == len(page.scenarios()) * 2
     ratios = (pairs["with artist"] / pairs["content only"]).to_list()
     assert pairs["ratio"].to_list() == pytest.approx(ratios)
-    assert "no finding" in tracks.pairs_text(page)
+    assert page.ratio_ranges()["pairs"].to_list() == [2] * len(page.scenarios())
 
 
-def test_methods_of_content_alone_are_ranked_by_backend(page: ColdStartPage) -> None:
+def test_methods_of_content_alone_are_ranked_by_backend(page: Page) -> None:
     """DeepMusic is the only one in the study; with its artist it reads more than content."""
-    assert tracks.content_text(page) == ""
+    assert not len(page.content_methods())
     variants = (Variant(KNN()), Variant(DeepMusic()))
     study = page.results.study.model_copy(update={"recommenders": variants})
-    other = Results(study, Store("ranked"))
     level = {"knn": 0.5, "deepmusic": 1.0}
 
     def records(cell: Cell) -> list[Any]:
@@ -175,41 +172,50 @@ def test_methods_of_content_alone_are_ranked_by_backend(page: ColdStartPage) -> 
         values = 0.5 + gap * (1 + 1e-6 * np.linspace(-1, 1, 31))
         return [SimpleNamespace(users=pl.DataFrame({METRICS[0]: values}), values=lambda _: values)]
 
-    other_page = ColdStartPage(other, "coldstart.yaml")
-    other_page.records = records  # type: ignore[method-assign]
-    lines = tracks.content_text(other_page).splitlines()
-    assert len(lines) == 2
-    assert "DeepMusic is first on sim:MULE with 1.0000" in lines[0]
-    assert "+0.5000 above KNN (+0.5000 to +0.5000)" in lines[0]
+    other = Page("coldstart.yaml", "ranked")
+    other.results = Results(study, Store("ranked"))
+    other.records = records  # type: ignore[method-assign]
+    found = other.content_methods()
+    assert len(found) == 2
+    row = found.row(0, named=True)
+    assert (row["backend"], row["first"], row["second"]) == ("sim:MULE", "DeepMusic", "KNN")
+    assert [row[n] for n in (METRICS[0], "difference", "low", "high")] == pytest.approx(
+        [1, 0.5, 0.5, 0.5], abs=1e-4
+    )
 
 
-def test_ablations_and_backends_are_paired_differences(page: ColdStartPage) -> None:
-    found = tracks.ablations(page)
+def test_ablations_and_backends_are_paired_differences(page: Page) -> None:
+    found = page.ablations()
     assert set(found["variant"]) == {"ACARec (fusion=glu)"}
     assert len(found) == len(page.scenarios())  # the other backend has no run of it
     gap = (found[METRICS[0]] - found["whole"]).to_list()
     assert found["difference"].to_list() == pytest.approx(gap)
-    table = tracks.backends(page)
+    table = page.backends()
     assert len(table) == len(page.scenarios()) * 2
     gap = (table["ACARec"] - table["DeepMusic"]).to_list()
     assert table["difference"].to_list() == pytest.approx(gap)
-    assert "of 2 backend(s)" in tracks.backends_text(page)
-    assert f"of {len(found)} comparisons" in tracks.ablation_text(page)
+    assert page.backend_counts()["backends"].to_list() == [2] * len(page.scenarios())
+    assert f"of {len(found)} intervals" in page.ablation_verdict().data
 
 
-def test_popularity_and_exposure_are_means_over_seeds(page: ColdStartPage) -> None:
-    popularity, exposure = tracks.popularity(page), tracks.exposure(page)
+def test_popularity_and_exposure_are_means_over_seeds(page: Page) -> None:
+    popularity, exposure = page.popularity(), page.exposure()
     assert exposure["method"].to_list()[:2] == ["candidates", "truth"]
     assert exposure["unknown artist"].to_list()[:2] == [GROUP["candidates"], GROUP["truth"]]
     # What was planted: the share of places is Spearman's correlation.
     shares = exposure["unknown artist"].to_list()[2:]
     assert popularity["Spearman, all"].to_list() == pytest.approx(shares)
     assert popularity["MAE, tail"].to_list() == pytest.approx([1 - share for share in shares])
-    assert "rank correlation" in tracks.popularity_text(page)
-    assert "most DeepMusic on sim:MULE, 40%." in tracks.exposure_text(page)
+    ranked = popularity.filter(~pl.col("method").str.starts_with("Oracle"))
+    best = page.best_correlations().filter(pl.col("block").str.starts_with("Surrogate"))
+    mine = ranked.filter(pl.col("block").str.starts_with("Surrogate"))
+    assert best["Spearman, all"][0] == mine["Spearman, all"].max()
+    # Of two groups, what one has too much the other lacks.
+    moved = [abs(share - GROUP["truth"]) for share in shares]
+    assert exposure["moved"].to_list()[2:] == pytest.approx(moved)
 
 
-def test_what_is_missing_has_a_command_and_hours(page: ColdStartPage) -> None:
+def test_what_is_missing_has_a_command_and_hours(page: Page) -> None:
     text = page.missing()
     assert "2 fits are missing" in text  # a seed each
     assert "ACARec (fusion=glu)" in text
@@ -222,26 +228,33 @@ def test_without_a_run_the_page_says_so(
 ) -> None:
     (tmp_path / "coldstart.yaml").write_text(TEXT)
     monkeypatch.chdir(folder)
-    results = Results(load_study(tmp_path / "coldstart.yaml"), Store(tmp_path / "empty"))
-    page = ColdStartPage(results, "coldstart.yaml")
-    assert not page.has_runs
-    assert "hours unknown" in page.origin()
-    assert tracks.ablation_text(page) == "No ablation has been run."
-    assert not len(tracks.popularity(page))
-    assert not len(tracks.exposure(page))
+    page = Page(str(tmp_path / "coldstart.yaml"), str(tmp_path / "empty"))
+    assert "hours unknown" in page.origin().data
+    assert page.ablation_verdict().data == "No ablation has been run."
+    assert (page.scenarios(), page.slice_figure()) == ([], None)
+    tables = (
+        page.overview, page.firsts, page.content_methods, page.below_chance, page.artist_pairs,
+        page.ratio_ranges, page.popularity, page.best_correlations, page.exposure,
+        page.backends, page.backend_counts,
+    )  # fmt: skip
+    assert not any(len(table()) for table in tables)
 
 
-def test_the_default_book_has_the_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    files = beside("studies/demo.yaml", STUDIES)
-    assert [path.name for path in files[: len(STUDIES)]] == [f"{name}.yaml" for name in STUDIES]
-    assert beside("studies/small.yaml", STUDIES) == []
-
-
-@pytest.mark.parametrize("name", ["coldstart", "coldstart_tracks"])
+@pytest.mark.parametrize(
+    "name", ["coldstart", "coldstart_tracks", "coldstart_backbone", "coldstart_variance"]
+)
 def test_no_number_is_typed(name: str) -> None:
     assert not in_module(ROOT / f"mrs/report/{name}.py")
 
 
 def test_no_number_is_typed_in_the_template() -> None:
     assert not in_notebook(ROOT / "notebooks/coldstart.ipynb")
+
+
+def test_the_first_of_each_slice_is_the_best_of_its_block(page: Page) -> None:
+    for row in page.firsts().iter_rows(named=True):
+        scenario = next(s for s, name in SLICES.items() if name == row["slice"])
+        table = page.by_slice(scenario).filter(block=row["vectors"])
+        known = table.filter(~pl.col("method").is_in(["Random", "Oracle"]))
+        assert row[METRICS[0]] == known[METRICS[0]].max()
+        assert row["oracle"] == page.value(scenario, "oracle")

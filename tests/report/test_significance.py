@@ -9,7 +9,7 @@ from planted import plant, planted
 from scipy.stats import nct, norm, t
 
 from mrs.evaluation.significance import holm
-from mrs.report.significance import DIFFER, SIZES, SignificancePage, family_components
+from mrs.report.significance import DIFFER, SIZES, Page, family_components
 from mrs.study.results import Cell, Results
 
 STUDY = """recommenders: [knn, {knn: {center: true}}, hybrid]
@@ -34,17 +34,22 @@ def filled(folder: Path, study: str = STUDY) -> Results:
     return results
 
 
+def opened(results: Results) -> Page:
+    folder = results.store.folder.parent
+    return Page(str(folder / "study.yaml"), str(folder / "store"))
+
+
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> SignificancePage:
-    return SignificancePage(filled(tmp_path_factory.mktemp("study")))
+def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    return opened(filled(tmp_path_factory.mktemp("study")))
 
 
-def test_told_apart(page: SignificancePage) -> None:
-    told = page.told()
-    assert told["recommender"].to_list() == ["KNN", "KNN (center=true)", "Hybrid"] * 2
-    assert told["seeds"].to_list() == ["no draws", "no draws", "2"] * 2
+def test_told_apart(page: Page) -> None:
+    families = page.families()
+    assert families["recommender"].to_list() == ["KNN", "KNN (center=true)", "Hybrid"] * 2
+    assert families["seeds"].to_list() == ["no draws", "no draws", "2"] * 2
     # MERT stands far above the other two, which have the same mean but for noise.
-    assert told["pairs"].to_list() == [3] * 6
+    assert families["pairs"].to_list() == [3] * 6
     pairs = page.pairs.filter(pl.col("first") == "sim:MERT")
     assert len(pairs) == 12
     # Two seeds carry little after Holm: t of one degree of freedom at 1.7 % is 38.
@@ -53,35 +58,35 @@ def test_told_apart(page: SignificancePage) -> None:
         ("KNN", 4),
         ("KNN (center=true)", 4),
     ]
-    assert told[DIFFER].sum() == page.pairs["apart"].sum()
+    assert families[DIFFER].sum() == page.pairs["apart"].sum()
 
 
-def test_the_table_has_every_pair(page: SignificancePage) -> None:
+def test_the_table_has_every_pair(page: Page) -> None:
     table = page.table()
     assert len(table) == len(page.pairs) == 18
     assert set(table[DIFFER]) <= {"yes", "no"}
 
 
-def test_opening(page: SignificancePage) -> None:
-    text = page.opening()
+def test_opening(page: Page) -> None:
+    text = page.opening().data
     assert "18 pairs in 6 families of 3 pairs each" in text
-    assert "60 listeners hot, 60 listeners cold" in text
+    assert "60 users, ndcg@20 cold over 60 users" in text
     assert "sim:" in text
     assert "one seed" not in text
 
 
-def test_errors_are_of_the_components(page: SignificancePage) -> None:
+def test_errors_are_of_the_components(page: Page) -> None:
     row = page.errors().row(2, named=True)
     found = family_components(page.pairs.filter(scenario="hot", recommender="Hybrid"))
     users, seeds, both = found.parts()
     half = np.sqrt(t.isf(0.025, 59) ** 2 * users + t.isf(0.025, 1) ** 2 * (seeds + both))
     assert row["half width"] == pytest.approx(half)
     assert row["any number of seeds"] == pytest.approx(t.isf(0.025, 59) * np.sqrt(users))
-    assert row["any number of listeners"] == pytest.approx(t.isf(0.025, 1) * np.sqrt(seeds))
-    assert page.errors()["any number of listeners"][0] == 0  # KNN draws nothing
+    assert row["any number of users"] == pytest.approx(t.isf(0.025, 1) * np.sqrt(seeds))
+    assert page.errors()["any number of users"][0] == 0  # KNN draws nothing
 
 
-def test_listeners_needed(page: SignificancePage) -> None:
+def test_listeners_needed(page: Page) -> None:
     row = page.needed().row(0, named=True)
     pairs = [values(a, 0) - values(b, 0) for a, b in combinations(LEVELS, 2)]
     variance = np.mean([np.var(pair, ddof=1) for pair in pairs])
@@ -93,7 +98,7 @@ def test_listeners_needed(page: SignificancePage) -> None:
     assert int(row[f"{SIZES[0]:g}"].replace(",", "")) == pytest.approx(needed, rel=0.01)
 
 
-def test_figures(page: SignificancePage) -> None:
+def test_figures(page: Page) -> None:
     assert isinstance(page.error_figure(), Figure)
     assert isinstance(page.power_figure(), Figure)
     ((text, figure),) = page.rank_figures()
@@ -103,9 +108,10 @@ def test_figures(page: SignificancePage) -> None:
     assert any(label.startswith("sim:MERT (1.0)") for label in shown)
 
 
-def test_matrix_counts(page: SignificancePage) -> None:
-    _, figure = page.matrix_figures()
-    axis = figure.axes[0]
+def test_matrix_counts(page: Page) -> None:
+    figure = page.matrix_figure()
+    assert figure is not None
+    axis = figure.axes[1]
     assert axis.get_title() == "cold"
     counts = [text.get_text() for text in axis.texts]
     names = [label.get_text() for label in axis.get_xticklabels()]
@@ -129,14 +135,14 @@ def level(cell: Cell) -> float:
     return 0.4 if cell.recommender.name == "bert4rec_ids" else 0.2
 
 
-def beside(folder: Path, n_users: int = N_USERS) -> SignificancePage:
+def beside(folder: Path, n_users: int = N_USERS) -> Page:
     results = planted(folder, BESIDE, {"mert": 0.6, "mule": 0.1})
     for place, cell in enumerate(results.cells()):
         users = np.random.default_rng([place, 99]).random(n_users)
         for spec in cell.runs:
             noise = np.random.default_rng([place, spec.seed]).random(n_users)
             plant(results, spec, (level(cell) + 0.2 * users + 0.02 * noise).tolist())
-    return SignificancePage(results)
+    return opened(results)
 
 
 def test_against_what_reads_no_vectors(tmp_path: Path) -> None:
@@ -162,16 +168,19 @@ def test_against_what_reads_no_vectors(tmp_path: Path) -> None:
     assert drawn_once["apart"].is_null().all()
     elsa = rows.filter(second="ELSA")
     np.testing.assert_allclose(elsa["p_holm"], holm(elsa["p"].to_numpy()))
-    text = page.reference_text().splitlines()
-    assert "0 of 2 are better, 2 worse, and 0 undecided" in text[2]
+    counts = page.reference_counts().select(
+        "reference", "comparisons", "better", "worse", "undecided"
+    )
     n_better = elsa.filter(pl.col("apart"), pl.col("difference") > 0).height
-    assert "Hot, ndcg@50, against ELSA" in text[0]
-    assert f"{n_better} of 4 are better" in text[0]
+    n_worse = elsa.filter(pl.col("apart"), pl.col("difference") < 0).height
+    assert counts.row(0) == ("ELSA", 4, n_better, n_worse, 4 - n_better - n_worse)
+    assert counts.row(2) == ("random start", 2, 0, 2, 0)
     assert len(page.reference_table()) == len(rows)
     figure = page.reference_figure()
+    assert figure is not None
     assert [axis.get_title() for axis in figure.axes][2] == "hot, against random start"
-    alone = SignificancePage(filled(tmp_path / "b"))
-    assert alone.reference_text().startswith("The store has no trained")
+    alone = opened(filled(tmp_path / "b"))
+    assert (len(alone.references), alone.reference_figure()) == (0, None)
 
 
 def test_few_listeners_have_no_verdict(tmp_path: Path) -> None:
@@ -179,27 +188,29 @@ def test_few_listeners_have_no_verdict(tmp_path: Path) -> None:
     assert page.pairs["p_holm"].is_null().all()
     assert set(page.table()[DIFFER]) == {"too few users"}
     assert set(page.reference_table()[DIFFER]) == {"too few users", "one seed"}  # Random drew once
-    assert page.told()[DIFFER].is_null().all()
+    assert page.families()[DIFFER].is_null().all()
     assert isinstance(page.reference_figure(), Figure)
-    assert "0 of 4 are better, 0 worse, and 4 undecided" in page.reference_text()
-    assert [isinstance(figure, Figure) for figure in page.matrix_figures()] == [True, True]
+    counts = page.reference_counts()
+    assert set(counts.select("better", "worse").rows()) == {(0, 0)}
+    assert (counts["undecided"] == counts["comparisons"]).all()
+    assert isinstance(page.matrix_figure(), Figure)
 
 
 def test_one_seed_ranks_nothing(tmp_path: Path) -> None:
     study = "recommenders: [hybrid]\nscenarios: [cold]\nseeds: [0]\nk: [20]\n"
-    page = SignificancePage(filled(tmp_path, study))
-    assert "**Hybrid ran from one seed.**" in page.opening()
+    page = opened(filled(tmp_path, study))
+    assert "**Hybrid ran from one seed**" in page.opening().data
     assert set(page.table()[DIFFER]) == {"one seed"}
-    assert page.told()[DIFFER].to_list() == [None]
-    assert page.rank_figures() == page.matrix_figures() == []
+    assert page.families()[DIFFER].to_list() == [None]
+    assert (page.rank_figures(), page.matrix_figure()) == ([], None)
     assert len(page.errors()) == 0
     assert isinstance(page.power_figure(), Figure)
 
 
 def test_an_empty_store(tmp_path: Path) -> None:
-    page = SignificancePage(planted(tmp_path, STUDY, LEVELS))
-    assert page.opening().startswith("The store has no two backends")
-    assert (page.scenarios, page.rank_figures()) == ([], [])
+    page = opened(planted(tmp_path, STUDY, LEVELS))
+    assert page.opening().data.startswith("The store has no two backends")
+    assert (len(page.table()), page.rank_figures(), page.power_figure()) == (0, [], None)
 
 
 def test_missing_runs_are_said(tmp_path: Path) -> None:
@@ -207,5 +218,5 @@ def test_missing_runs_are_said(tmp_path: Path) -> None:
     for cell in results.cells():
         if cell.recommender.name == "knn":
             plant(results, cell.runs[0], values(str(cell.backend), 0).tolist())
-    text = SignificancePage(results).opening()
+    text = opened(results).opening().data
     assert "6 of 18 cells lack a record and are left out (Hybrid)." in text

@@ -6,14 +6,7 @@ import pytest
 from archives import Run, write_archive
 from matplotlib.figure import Figure
 
-from mrs.report.validity import (
-    NEEDED,
-    TOLD,
-    ValidityPage,
-    find_archive,
-    missing_text,
-    origin_text,
-)
+from mrs.report.validity import FOUND, NEEDED, Page
 
 STUDY = """
 title: planted
@@ -35,12 +28,10 @@ def ladder(world: str, ranks: list[int], scenario: str = "cold", **settings: obj
     ]
 
 
-def page(folder: Path, runs: list[Run]) -> ValidityPage:
+def page(folder: Path, runs: list[Run]) -> Page:
     (folder / "worlds.yaml").write_text(STUDY)
     write_archive(folder / "worlds.parquet", runs, RUNGS)
-    archive = find_archive(folder / "worlds.yaml")
-    assert archive is not None
-    return ValidityPage(folder / "worlds.yaml", archive)
+    return Page(str(folder / "demo.yaml"))
 
 
 def test_tau_over_worlds_by_hand(tmp_path: Path) -> None:
@@ -55,7 +46,7 @@ def test_tau_over_worlds_by_hand(tmp_path: Path) -> None:
             *ladder("demo:seed=2", DOWN, settings=CENTER),
         ],
     )
-    recovery = found.recovery()
+    recovery = found.recovery
     plain, centred = recovery.iter_rows(named=True)
     # One of six pairs stands wrong: (5 - 1) / 6. The t interval of three worlds ends at 1.
     taus = np.array([1, 4 / 6, 1])
@@ -69,18 +60,18 @@ def test_tau_over_worlds_by_hand(tmp_path: Path) -> None:
     assert centred["default world"] is None
     assert plain[NEEDED] == 2  # no user differs from another, and one tells nothing of others
     assert centred[NEEDED] is None
-    text = found.recovery_text(recovery)
-    assert "KNN in cold recovers the order best: tau is 0.89 (0.41 to 1.00) over 3 world(s)" in text
-    assert "KNN (center=true) in cold recovers it least: -1.00 over 2." in text
-    assert "In 1 of the 2 pairs" in text
-    assert "in 0 of 1 pairs, and differs from their mean by -1.89" in text
-    assert "With KNN (center=true) in cold no number does it" in found.power_text(recovery)
-    assert isinstance(found.recovery_figure(recovery), Figure)
+    (counts,) = found.counts().iter_rows(named=True)
+    assert (counts["recommenders"], counts["run in other worlds"]) == (2, 2)
+    assert counts["above zero"] == 1
+    assert counts["default within"] == 0
+    assert counts["default minus mean"] == pytest.approx(-1 - taus.mean())
+    assert found.needed()[NEEDED].to_list() == [2, None]
+    assert isinstance(found.recovery_figure(), Figure)
 
 
 def test_only_the_default_world(tmp_path: Path) -> None:
     found = page(tmp_path, [*ladder("demo", UP), *ladder("demo:seed=1", UP, "hot")])
-    recovery = found.recovery()
+    recovery = found.recovery
     hot, cold = recovery.iter_rows(named=True)
     assert (hot["scenario"], hot["mean tau"], hot["default world"]) == ("hot", 1, None)
     assert (cold["worlds"], cold["mean tau"], cold[NEEDED], cold["default world"]) == (
@@ -89,11 +80,9 @@ def test_only_the_default_world(tmp_path: Path) -> None:
         None,
         1,
     )
-    text = found.recovery_text(recovery)
-    assert "1 of 2 pairs have been run in the default world alone" in text
-    assert "no number" not in found.power_text(recovery)
-    assert found.power()["scenario"].unique().to_list() == ["hot"]
-    assert isinstance(found.recovery_figure(recovery), Figure)
+    assert found.counts()["run in other worlds"].to_list() == [1, 0]
+    assert found.power["scenario"].unique().to_list() == ["hot"]
+    assert isinstance(found.recovery_figure(), Figure)
 
 
 def test_halves_are_ndcg_of_the_upper_rungs_minus_the_lower(tmp_path: Path) -> None:
@@ -108,29 +97,28 @@ def test_halves_are_ndcg_of_the_upper_rungs_minus_the_lower(tmp_path: Path) -> N
 
 def test_power_by_number_of_users(tmp_path: Path) -> None:
     found = page(tmp_path, [*ladder("demo:seed=1", UP), *ladder("demo:seed=2", DOWN)])
-    power = found.power()
+    power = found.power
     assert power["test users"].to_list() == [25, 30]
-    assert power[TOLD].to_list() == [0.5, 0.5]  # in the first world always, in the second never
+    assert power[FOUND].to_list() == [0.5, 0.5]  # in the first world always, in the second never
     assert power["tau"].to_list() == [0, 0]
-    for column in (TOLD, "tau"):
-        assert isinstance(found.power_figure(power, column), Figure)
+    for column in (FOUND, "tau"):
+        assert isinstance(found.power_figure(column), Figure)
 
 
 def test_worlds_and_origin(tmp_path: Path) -> None:
     found = page(tmp_path, [*ladder("demo:seed=1", UP), *ladder("demo:seed=1", UP, "hot")])
     assert found.worlds().rows() == [("demo:seed=1", 30, 30)]
-    text = origin_text(tmp_path / "worlds.yaml", found.archive)
-    assert text.startswith("8 runs of ")
-    assert text.endswith(
-        "Not in it: KNN (center=true); `python -m mrs.study.worlds` runs what is missing."
-    )
+    text = found.origin().data
+    assert "8 runs of " in text
+    assert text.endswith("It lacks KNN (center=true), which `python studies/make_worlds.py` runs.")
     assert "`a command` in 4 minutes" in text  # hot and cold share a fit of a minute: four fits
 
 
 def test_a_missing_archive_gives_the_command_and_no_number(tmp_path: Path) -> None:
-    study = tmp_path / "worlds.yaml"
-    study.write_text(STUDY)
-    assert find_archive(study) is None
-    text = missing_text(study)
-    assert "`python -m mrs.study.worlds`" in text
+    (tmp_path / "worlds.yaml").write_text(STUDY)
+    page = Page(str(tmp_path / "demo.yaml"))
+    assert len(page.runs) == len(page.worlds()) == len(page.recovery) == len(page.needed()) == 0
+    assert page.recovery_figure() is page.power_figure("tau") is None
+    text = page.origin().data
+    assert "`python studies/make_worlds.py`" in text
     assert text.endswith("A minute.")

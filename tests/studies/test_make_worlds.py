@@ -1,10 +1,10 @@
 from pathlib import Path
 
+import make_worlds as worlds
 import pytest
 import yaml
 
 from mrs.errors import InputError
-from mrs.study import worlds
 from mrs.study.archive import Archive
 from mrs.study.store import Store
 from mrs.study.study import load_study
@@ -35,21 +35,6 @@ def test_the_studies_have_recommenders_of_the_default_one_and_archives() -> None
         assert (study.k, study.threads) == (default.k, default.threads)
 
 
-def test_the_files_of_the_worlds_beside_a_study(tmp_path: Path) -> None:
-    study = "title: t\nrecommenders: [knn]\n"
-    path = tmp_path / "demo.yaml"
-    path.write_text(study)
-    assert worlds.beside(path) == []
-    for name in worlds.STUDIES:
-        (tmp_path / f"{name}.yaml").write_text(f"{study}archive: {name}.parquet\n")
-    (tmp_path / "worlds.parquet").touch()
-    names = [file.name for file in worlds.beside(path)]
-    assert names == ["worlds.yaml", "variations.yaml", "worlds.parquet"]
-    path.write_text(f"{study}dataset: {TINY}\n")
-    assert worlds.beside(path) == []
-    assert worlds.beside(tmp_path / "absent.yaml") == []
-
-
 @pytest.mark.slow
 def test_worlds_are_computed_and_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MRS_DATA", str(tmp_path / "data"))
@@ -75,7 +60,7 @@ def test_worlds_are_computed_and_packed(tmp_path: Path, monkeypatch: pytest.Monk
     assert set(runs["origin"]) == {"surrogate"}
     varied = Archive(tmp_path / "studies/variations.parquet")
     assert set(varied.runs["backend"]) == {"width-104", "offset-1"}
-    assert varied.about["command"] == worlds.COMMAND
+    assert varied.about["command"] == "python studies/make_worlds.py"
     # With the archives there, a store without records has nothing to compute.
     study = load_study(tmp_path / "studies/worlds.yaml")
     for one in worlds.in_worlds(study, 2):

@@ -2,13 +2,12 @@
 
 Pairs of backends under one recommender: a family is a recommender in a scenario, on the scenario's
 primary metric. Backends are compared within one block of provenance only: vectors computed from
-audio, brought as files, and surrogates stand apart. Recommenders that read vectors are compared
-with references that read none: a family is a reference in a scenario and a block.
+audio, the user's own files, and surrogates are separate. Recommenders that read vectors are
+compared with references that read none: a family is a reference in a scenario and a block.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from itertools import combinations
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,38 +16,24 @@ import polars as pl
 from mrs.data.digests import of_values
 from mrs.evaluation.bootstrap import spread
 from mrs.evaluation.significance import LEVEL, components, effect_size, first_step, holm
+from mrs.report.questions import comparable
 from mrs.study.results import Cell, Results
 from mrs.study.spec import whole
 
-Family = list[tuple[Cell, Cell, str]]  # compared cells, and how the second is called
+Family = list[tuple[Cell, Cell, str]]  # compared cells, and the name of the second
 
-PAIRS_VERSION = 2  # raised when what `pairs` says of the same records changes
-SCHEMA: dict[str, Any] = {
-    "scenario": pl.String,
-    "metric": pl.String,
-    "recommender": pl.String,
-    "block": pl.String,
-    "first": pl.String,
-    "second": pl.String,
-    "n_users": pl.Int64,
-    "n_seeds": pl.Int64,
-    "ranked": pl.Boolean,
-    "first_mean": pl.Float64,
-    "second_mean": pl.Float64,
-    "difference": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "p": pl.Float64,
-    "p_holm": pl.Float64,
-    "d_z": pl.Float64,
-    "d_z_half": pl.Float64,
-    "users": pl.Float64,
-    "seeds": pl.Float64,
-    "interaction": pl.Float64,
-    "detectable": pl.Float64,
-    "apart": pl.Boolean,
-}
-# What reads no vectors and answers the same users: what a recommender that reads them must beat.
+PAIRS_VERSION = 2  # raised when the same records give another table
+SCHEMA: dict[str, Any] = (
+    dict.fromkeys(("scenario", "metric", "recommender", "block", "first", "second"), pl.String)
+    | dict.fromkeys(("n_users", "n_seeds"), pl.Int64)
+    | {"ranked": pl.Boolean}
+    | dict.fromkeys(
+        ("first_mean", "second_mean", "difference", "low", "high", "p", "p_holm"), pl.Float64
+    )
+    | dict.fromkeys(("d_z", "d_z_half", "users", "seeds", "interaction"), pl.Float64)
+    | {"detectable": pl.Float64, "apart": pl.Boolean}
+)
+# Baselines without vectors that answer the same users: recommenders with vectors must beat them.
 REFERENCES = {
     "hot": ("elsa", "popularity"),
     "cold": ("random", "artist_popularity", "artist_mean"),
@@ -58,32 +43,16 @@ RANDOM_START = "random start"
 
 
 def families(results: Results, scenario: str) -> list[list[Cell]]:
-    """The scenario's cells that have records for all seeds, a list a recommender.
-
-    Only recommenders with a pair of backends in one block.
-    """
+    """The cells of each recommender that have records for all seeds, if two are comparable."""
     groups: dict[str, list[Cell]] = defaultdict(list)
     for cell in results.cells(scenario):
         if cell.card and len(results.records(cell.runs)) == len(cell.runs):
             groups[cell.recommender.slug].append(cell)
-    return [cells for cells in groups.values() if _within(cells)]
-
-
-def has_pairs(results: Results) -> bool:
-    """Whether a study compares backends at all, whatever its store holds."""
-    groups: dict[tuple, list[Cell]] = defaultdict(list)
-    for cell in results.cells():
-        if cell.card:
-            groups[cell.recommender, cell.scenario].append(cell)
-    return any(_within(cells) for cells in groups.values())
-
-
-def _within(cells: Sequence[Cell]) -> list[tuple[Cell, Cell]]:
-    return [(a, b) for a, b in combinations(cells, 2) if a.provenance == b.provenance]
+    return [cells for cells in groups.values() if comparable(cells)]
 
 
 def pairs(results: Results, scenario: str) -> pl.DataFrame:
-    """All pairs of a scenario, a row each; `first` is the backend with the higher mean.
+    """One row per pair of backends in a scenario; `first` is the one with the higher mean.
 
     Columns as in `SCHEMA`. `low` and `high` are the 95 % interval of `difference` over users and
     seeds, for this pair alone, and `p_holm` is the p value of the same interval, adjusted over the
@@ -91,19 +60,21 @@ def pairs(results: Results, scenario: str) -> pl.DataFrame:
     `users`, `seeds`, `interaction` are variance components, see
     `mrs.evaluation.significance.Components`. `detectable` is the minimum detectable difference at
     the level of Holm's first step. `ranked` is False where the recommender draws at random and ran
-    from one seed: that speaks of users only. `apart` says whether `p_holm` is below 5 %; null where
-    a pair is not ranked or has no p value.
+    from one seed, which says nothing of other seeds. `apart` says whether `p_holm` is below 5 %;
+    null where a pair is not ranked or has no p value.
     """
-    found = families(results, scenario)
-    asked = [[(a, b, b.card.label if b.card else "") for a, b in _within(f)] for f in found]
-    return _judged("pairs", results, scenario, asked, lambda: _pairs(results, asked))
+    compared = [
+        [(a, b, b.card.label if b.card else "") for a, b in comparable(cells)]
+        for cells in families(results, scenario)
+    ]
+    return _table("pairs", results, scenario, compared, by_mean=True)
 
 
 def references(results: Results, scenario: str) -> list[tuple[str, list[Cell], list[Cell]]]:
-    """What a scenario's trained recommenders that read vectors are held against.
+    """The references of a scenario's trained recommenders that read vectors.
 
-    A question, the cells with records that it is about, and the reference cell of each, for every
-    baseline of `REFERENCES` that the study has.
+    The label of each reference, the cells with records that it is compared with, and for each of
+    them the cell of the reference.
     """
     cells = [c for c in results.cells(scenario) if len(results.records(c.runs)) == len(c.runs)]
     trained = [c for c in cells if c.card and c.recommender.model.stochastic]
@@ -121,50 +92,41 @@ def references(results: Results, scenario: str) -> list[tuple[str, list[Cell], l
 
 
 def against_references(results: Results, scenario: str) -> pl.DataFrame:
-    """Every trained recommender that reads vectors against what reads none, a row each.
+    """One row per trained recommender that reads vectors and reference that reads none.
 
     Columns as in `SCHEMA`: `first` is the backend, `second` the reference, and `difference` the
-    first minus the second. All rows of one reference and block are a family.
+    first minus the second. The rows of one reference and block are a family.
     """
     found: dict[tuple[str, str], Family] = defaultdict(list)
-    for question, cells, others in references(results, scenario):
+    for label, cells, others in references(results, scenario):
         for cell, other in zip(cells, others, strict=True):
-            found[question, cell.provenance].append((cell, other, question))
-    asked = list(found.values())
-    return _judged(
-        "references", results, scenario, asked, lambda: _compared(results, asked, by_mean=False)
-    )
+            found[label, cell.provenance].append((cell, other, label))
+    return _table("references", results, scenario, list(found.values()), by_mean=False)
 
 
-def _judged(
-    what: str,
-    results: Results,
-    scenario: str,
-    asked: Sequence[Family],
-    judge: Callable[[], pl.DataFrame],
+def _table(
+    what: str, results: Results, scenario: str, compared: Sequence[Family], *, by_mean: bool
 ) -> pl.DataFrame:
-    """A table of comparisons out of the store, or made now."""
-    told = [
+    """The comparisons' table from the store, or made now."""
+    names = [
         [(one.slug, one.provenance, one.card and one.card.label, name) for one, _, name in family]
-        for family in asked
+        for family in compared
     ]
-    runs = [[[c.runs for c in pair[:2]] for pair in family] for family in asked]
-    keys = [[[[r.key for r in results.records(some)] for some in p] for p in f] for f in runs]
-    key = of_values([what, PAIRS_VERSION, scenario, results.primary(scenario), told, keys])
-    return results.store.derived(key, judge)
+    keys = [
+        [[[r.key for r in results.records(cell.runs)] for cell in pair[:2]] for pair in family]
+        for family in compared
+    ]
+    key = of_values([what, PAIRS_VERSION, scenario, results.primary(scenario), names, keys])
+    return results.store.derived(key, lambda: _compared(results, compared, by_mean=by_mean))
 
 
-def _pairs(results: Results, asked: Sequence[Family]) -> pl.DataFrame:
-    return _compared(results, asked, by_mean=True)
-
-
-def _compared(results: Results, asked: Sequence[Family], *, by_mean: bool) -> pl.DataFrame:
-    """A row a comparison; with `by_mean` the cell with the higher mean comes first."""
-    cells = {cell.slug: cell for family in asked for pair in family for cell in pair[:2]}
+def _compared(results: Results, compared: Sequence[Family], *, by_mean: bool) -> pl.DataFrame:
+    """One row per comparison; with `by_mean` the cell with the higher mean comes first."""
+    cells = {cell.slug: cell for family in compared for pair in family for cell in pair[:2]}
     values = {slug: results.primary_values(cell.runs) for slug, cell in cells.items()}
-    rows: list[list[dict[str, Any]]] = [[] for _ in asked]
+    rows: list[list[dict[str, Any]]] = [[] for _ in compared]
     differences: list[np.ndarray] = []
-    for mine, family in zip(rows, asked, strict=True):
+    for mine, family in zip(rows, compared, strict=True):
         for first, second, name in family:
             one, other = _of_shared_seeds(first, second, values)
             if by_mean and one.mean() < other.mean():
@@ -222,7 +184,7 @@ def _bounds(differences: Sequence[np.ndarray]) -> list[tuple[float | None, float
 def _described(
     results: Results, first: Cell, second: Cell, name: str, one: np.ndarray, other: np.ndarray
 ) -> dict[str, Any]:
-    """What a comparison is of, and what follows from it alone."""
+    """A row without what needs the other rows of its family."""
     difference = one - other
     n_seeds, n_users = difference.shape
     found, size = components(difference), effect_size(difference.mean(axis=0))

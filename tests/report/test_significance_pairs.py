@@ -14,8 +14,8 @@ from mrs.evaluation.significance import (
     first_step,
     holm,
 )
-from mrs.study import pairs as module
-from mrs.study.pairs import has_pairs, pairs
+from mrs.report import significance_pairs as module
+from mrs.report.significance_pairs import pairs
 from mrs.study.results import Results
 
 STUDY = "recommenders: [knn, hybrid]\nscenarios: [cold]\nseeds: [0, 1]\nk: [20]\n"
@@ -89,8 +89,6 @@ def test_blocks_are_not_crossed(tmp_path: Path) -> None:
     assert set(frame.select("first", "second", "block").rows()) == {
         ("sim:MERT", "sim:MULE", "surrogate")
     }
-    assert has_pairs(results)
-    assert not has_pairs(planted(tmp_path / "other", STUDY, {"mert": 0.8}))
 
 
 def test_a_cell_without_records_is_left_out(tmp_path: Path) -> None:
@@ -106,7 +104,7 @@ def test_a_cell_without_records_is_left_out(tmp_path: Path) -> None:
 def test_kept_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = fill(planted(tmp_path, STUDY, RUNGS), without=("knn-muq-cold",))
     first = pairs(results, "cold")
-    monkeypatch.setattr(module, "_pairs", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(module, "_compared", lambda *_, **__: pytest.fail("computed again"))
     assert pairs(results, "cold").equals(first)
     fill(results)
     with pytest.raises(pytest.fail.Exception, match="computed again"):

@@ -1,10 +1,10 @@
-"""The same study in several generated worlds, which differ in their seed alone.
+"""Make studies/worlds.parquet and studies/variations.parquet: studies in several generated worlds.
 
-`python -m mrs.study.worlds` computes what the book's page on validity reads and packs it beside the
-study files, as studies/worlds.parquet and studies/variations.parquet.
+The worlds differ in their seed alone. `python studies/make_worlds.py` computes what the store lacks
+and packs the archives that the book's page on validity reads.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
@@ -21,23 +21,8 @@ from mrs.study.spec import RunSpec
 from mrs.study.store import Record, Store
 from mrs.study.study import Study, load_study
 
-COMMAND = "python -m mrs.study.worlds"
 STUDIES = {"worlds": 10, "variations": 3}  # study file -> number of worlds, seeds from 1
 DEFAULT = "demo"  # the world of the default size, whose runs the default study shares
-
-
-def beside(study: str | Path, names: Iterable[str] = tuple(STUDIES)) -> list[Path]:
-    """The study files of these names that lie beside the default study's, and their archives.
-
-    Empty for a study of another dataset and where the files are not there.
-    """
-    files = [Path(study).with_name(f"{name}.yaml") for name in names]
-    if not all(path.is_file() for path in (Path(study), *files)):
-        return []
-    if load_study(study).dataset != DEFAULT:
-        return []
-    archives = [load_study(path).archive for path in files]
-    return [*files, *(path for path in archives if path is not None and path.is_file())]
 
 
 def world(dataset: str, seed: int) -> str:
@@ -72,31 +57,25 @@ def open_results(study: Study, store: Store) -> Results:
     return results
 
 
-def compute(studies: Sequence[Study], store: Store, workers: int) -> list[Results]:
-    """Compute the runs of all worlds that the store lacks; no sound is rendered.
-
-    Progress goes to stderr. Raises `RuntimeError` if a run failed; the others are kept.
-    """
-    found = [open_results(study, store) for study in studies]
-    fits = [fit for results in found for fit in missing_fits(results)]
-    run_fits(fits, store, workers=workers, threads=studies[0].threads, opened=open_world)
-    return found
-
-
 def compute_and_pack(
     study: Study, worlds: Sequence[Study], store: Store, workers: int, command: str
 ) -> None:
     """Compute what the store lacks of a study in several worlds and pack its archive.
 
-    `command` makes the archive again. Raises `InputError` where the study names no archive.
+    No sound is rendered; progress goes to stderr. `command` makes the archive again. Raises
+    `InputError` where the study names no archive, and `RuntimeError` if a run failed; the others
+    are kept.
     """
     if study.archive is None:
         raise InputError(f"study {study.title!r}: names no archive; write `archive: NAME.parquet`")
+    found = [open_results(one, store) for one in worlds]
+    fits = [fit for results in found for fit in missing_fits(results)]
+    run_fits(fits, store, workers=workers, threads=study.threads, opened=open_world)
     runs: list[tuple[RunSpec, Record, Dataset]] = []
-    for results in compute(worlds, store, workers):
+    for results in found:
         for spec in dict.fromkeys(results.specs()):
             record = results.record(spec)
-            assert record is not None  # `compute` has made every record
+            assert record is not None  # all have been computed
             runs.append((spec, record, results.dataset))
     about = pack(runs, study.archive, command=command).about
     print(f"{study.archive}: {about['n_runs']} runs, {about['seconds']:.0f} s of fitting")
@@ -105,7 +84,7 @@ def compute_and_pack(
 def main(
     workers: Annotated[int, typer.Option(help="worker processes")] = 1,
     store: Annotated[Path, typer.Option(help="the run store")] = Path("results"),
-    folder: Annotated[Path, typer.Option(help="where the study files lie")] = Path("studies"),
+    folder: Annotated[Path, typer.Option(help="folder of the study files")] = Path("studies"),
     at_most: Annotated[int | None, typer.Option(help="fewer worlds than usual")] = None,
 ) -> None:
     """Compute what the store lacks of both studies and pack their archives."""
@@ -114,7 +93,7 @@ def main(
         worlds = in_worlds(study, min(n_worlds, at_most or n_worlds))
         if name == "worlds":
             worlds.append(study.model_copy(update={"dataset": DEFAULT}))
-        compute_and_pack(study, worlds, Store(store), workers, COMMAND)
+        compute_and_pack(study, worlds, Store(store), workers, "python studies/make_worlds.py")
 
 
 if __name__ == "__main__":
