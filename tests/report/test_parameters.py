@@ -1,9 +1,23 @@
 """Parameters as papermill's command line gives them."""
 
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import nbformat
 import pytest
 
 from mrs.errors import InputError
 from mrs.report.parameters import integers, mapping, required, word, words
+
+ROOT = Path(__file__).parents[2]
+APART = {"api", "appendix"}  # they show the library, with its own errors
+APART |= {"cold_at_20", "forensics"}  # without parameters
+TEMPLATES = [
+    path
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
+    if path.stem not in APART and '"parameters"' in path.read_text()
+]
 
 
 @pytest.mark.parametrize("value", [5, "5", [5], (5,), "[5]", "(5,)"])
@@ -63,3 +77,16 @@ def test_word() -> None:
 )
 def test_words(value: object) -> None:
     assert words("metrics", value) == ["ndcg", "5"]
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
+def test_a_template_names_a_parameter_that_it_cannot_read(template: Path) -> None:
+    cells = [c for c in nbformat.read(template, as_version=4).cells if c.cell_type == "code"]
+    values: dict[str, Any] = {}
+    exec(cells[0].source, values)
+    names = [name for name in values if not name.startswith("__")]
+    values.update(dict.fromkeys(names, True))
+    code = "\n".join(cell.source for cell in cells[1:])
+    message = rf"^parameter ({'|'.join(names)}): True; "
+    with mpl.rc_context(), pytest.raises(InputError, match=message):
+        exec(code, values)
