@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
@@ -18,9 +17,8 @@ from mrs.data.digests import write_atomically
 from mrs.errors import InputError
 from mrs.evaluation.significance import LEVEL, POWER
 from mrs.report import summary
-from mrs.report.figures import CHANCE, PLAIN, closed, interval_line, legend_below
+from mrs.report.figures import forest
 from mrs.report.parameters import required, word
-from mrs.report.style import WIDTH
 from mrs.study.compare import HYBRID, NO_DIFFERENCE, SEEDS, TOO_FEW, Comparison
 from mrs.study.store import Store
 
@@ -218,22 +216,18 @@ class ComparePage:
 
     def figure(self, scenario: str) -> Figure:
         """Differences with their intervals, and the band within which they would be missed."""
-        rows = [c for c in self.contrasts if c.scenario == scenario][::-1]
-        figure, axis = plt.subplots(figsize=(WIDTH, 0.32 * len(rows) + 1.3))
-        for place, one in enumerate(rows):
-            axis.barh(
-                place, 2 * one.detectable, left=-one.detectable, height=0.7, color="#e8e8e8",
-                label="smaller than detectable",
-            )  # fmt: skip
-            interval_line(axis, place, one.low, one.high, color=PLAIN, linewidth=2)
-            axis.plot(one.difference, place, "o", color=PLAIN, label="difference and interval")
-        axis.axvline(0, color=CHANCE, linestyle=":")
-        names = [f"{one.recommender} − {one.reference}" for one in rows]
-        axis.set_yticks(range(len(rows)), names, fontsize=9)
-        axis.set_xlabel(f"difference in {rows[0].metric}, {scenario}")
-        axis.grid(axis="y", visible=False)
-        legend_below(figure, axis)
-        return closed(figure)
+        mine = [c for c in self.contrasts if c.scenario == scenario]
+        rows = [
+            (f"{c.recommender} − {c.reference}", c.difference, c.low, c.high, c.detectable)
+            for c in mine
+        ]
+        names = ["row", "value", "low", "high", "band_high"]
+        schema = dict.fromkeys(names, pl.Float64) | {"row": pl.String}
+        frame = pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+            band_low=-pl.col("band_high"), group=pl.lit("difference and interval")
+        )
+        label = f"difference in {mine[0].metric}, {scenario}"
+        return forest(frame, label, references={"": 0.0}, band="smaller than detectable")
 
     def runs_text(self) -> str:
         """How much was computed, and how to make one run again."""

@@ -10,18 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import polars as pl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mrs.errors import InputError
 from mrs.evaluation.files import file_means
 from mrs.evaluation.metrics import CLASSES
 from mrs.report import metrics_classes, summary
-from mrs.report.figures import closed
+from mrs.report.figures import forest, heat_map
 from mrs.report.metrics_orders import (
     ACROSS,
     DIGITS,
@@ -36,77 +34,45 @@ from mrs.report.metrics_orders import (
     short_name,
 )
 from mrs.report.parameters import integers, open_results, word
-from mrs.report.style import WIDTH, Source
+from mrs.report.style import Source
 
 FEWEST_SYSTEMS = 3  # fewer have no order to speak of
-NONE, REAL, SURROGATE = "#555555", "#0072b2", "#d55e00"  # Okabe and Ito's blue and vermilion
-COLOURS = {"none": NONE, "audio": REAL, "file": REAL, "surrogate": SURROGATE}
 
 
 # Figures
 
 
 def agreement_figure(board: pd.DataFrame) -> Figure:
-    """Heat maps of tau-b, one panel a name, columns numbered as the rows are.
+    """Heat maps of tau-b, one panel per name, columns numbered as the rows are.
 
     The lightest is the same order; all panels share the colours.
     """
-    panels = {n: d for n, d in definitions_by_name(board).items() if len(d) > 1}
-    taus = {name: agreement(board[definitions]).to_numpy() for name, definitions in panels.items()}
-    lowest = np.nanmin(np.concatenate([[0.5], *(tau.ravel() for tau in taus.values())]))
-    heights = [len(definitions) + 1.9 for definitions in panels.values()]
-    figure, axes = plt.subplots(
-        len(panels), 1, figsize=(WIDTH, 0.3 * sum(heights)), height_ratios=heights, squeeze=False
-    )
-    for axis, (name, definitions) in zip(axes[:, 0], panels.items(), strict=True):
-        _heat(axis, taus[name], name, definitions, lowest)
-    return closed(figure)
-
-
-def _heat(
-    axis: Axes, tau: np.ndarray, name: str, definitions: list[Definition], lowest: float
-) -> None:
-    """One heat map, darker for orders further apart, light enough throughout for dark text."""
-    axis.imshow(tau, cmap="Blues_r", vmin=1 - 1.7 * (1 - lowest), vmax=1, aspect="auto")
-    for (row, column), value in np.ndenumerate(tau):
-        text = "" if np.isnan(value) else f"{value:.2f}"
-        axis.text(column, row, text, ha="center", va="center", fontsize=9)
-    numbers = [str(i + 1) for i in range(len(definitions))]
-    names = [short_name(definition, name) for definition in definitions]
-    axis.set_xticks(range(len(numbers)), numbers)
-    axis.set_yticks(range(len(numbers)), [f"{n}  {i}" for n, i in zip(names, numbers, strict=True)])
-    axis.tick_params(length=0)
-    axis.grid(visible=False)
-    axis.set_title(name)
+    rows = []
+    for name, definitions in definitions_by_name(board).items():
+        tau = agreement(board[definitions]).to_numpy()
+        for (i, j), value in np.ndenumerate(tau if len(tau) > 1 else []):
+            text = "" if np.isnan(value) else f"{value:.2f}"
+            row = f"{short_name(definitions[i], name)}  {i + 1}"
+            rows.append((name, row, str(j + 1), float(value), text))
+    frame = pl.DataFrame(rows, schema=["panel", "row", "column", "value", "text"], orient="row")
+    lowest = min(0.5, *frame["value"].drop_nans())
+    return heat_map(frame, scale="low", limits=(lowest, 1.0))
 
 
 def spread_figure(frame: pl.DataFrame) -> Figure:
-    """Every class of every system on a logarithmic scale, the classes of a name together.
+    """Every class of every system on a logarithmic scale; values of 0 are not drawn.
 
-    `frame` is of one scenario and cutoff. Values of 0 are not drawn.
+    `frame` is of one scenario and cutoff.
     """
-    names = frame.select("metric", "class").unique(maintain_order=True).rows()
-    metrics = list(dict.fromkeys(metric for metric, _ in names))
-    place = {pair: i + 0.8 * metrics.index(pair[0]) for i, pair in enumerate(names)}
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.24 * max(place.values()) + 1.4))
-    for block in frame["block"].unique(maintain_order=True):
-        rows = frame.filter(pl.col("block") == block, pl.col("value") > 0)
-        heights = [place[pair] for pair in rows.select("metric", "class").iter_rows()]
-        axis.scatter(
-            rows["value"],
-            heights,
-            s=22,
-            edgecolors=COLOURS[block],
-            facecolors="none" if block == "surrogate" else COLOURS[block],
-            alpha=0.7,
-            label=summary.BLOCKS[block].split(",")[0],
-        )
-    axis.set_xscale("log")
-    axis.set_yticks(list(place.values()), [f"{LABELS[m]} {name}" for m, name in names])
-    axis.set_ylim(max(place.values()) + 0.7, -0.7)
-    axis.set_xlabel("value")
-    figure.legend(loc="outside lower center", ncols=1)
-    return closed(figure)
+    blocks = {block: title.split(",")[0] for block, title in summary.BLOCKS.items()}
+    rows = frame.filter(pl.col("value") > 0).select(
+        "value",
+        row=pl.concat_str(pl.col("metric").replace(LABELS), "class", separator=" "),
+        group=pl.col("block").replace(blocks),
+        hollow=pl.col("block") == "surrogate",
+        lane=pl.lit(""),
+    )
+    return forest(rows, "value", scale="log")
 
 
 # Pages

@@ -4,7 +4,6 @@ from collections import defaultdict
 from functools import cached_property
 from itertools import permutations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
@@ -16,11 +15,10 @@ from mrs.evaluation.bootstrap import interval
 from mrs.evaluation.correlation import LEAST, rank_correlation
 from mrs.evaluation.mir import METRICS, artist_codes, read_labels
 from mrs.report import summary
-from mrs.report.figures import CHANCE, PLAIN, closed
-from mrs.report.labels import label_points
+from mrs.report.figures import heat_map, scatter
 from mrs.report.mir_records import ProbeRecord, probe_record
 from mrs.report.parameters import open_results
-from mrs.report.style import WIDTH, is_surrogate, line_mark
+from mrs.report.style import is_surrogate
 from mrs.study.results import Cell
 from mrs.study.study import Variant
 
@@ -219,25 +217,14 @@ class MirPage:
 
     def correlation_figure(self, kind: str) -> Figure:
         """Heat maps of the correlations of one kind of vectors, one panel per scenario."""
-        mine = self.correlations.filter(vectors=kind)
-        scenarios = mine["scenario"].unique(maintain_order=True).to_list()
-        tasks = mine["task"].unique(maintain_order=True).to_list()
-        figure, axes = plt.subplots(
-            len(scenarios), 1, figsize=(WIDTH, (0.42 * len(tasks) + 1.6) * len(scenarios))
+        count = f"{len(self.kinds()[kind])} {kind}"
+        cells = self.correlations.filter(vectors=kind).select(
+            panel=pl.format("{}, {}", "scenario", pl.lit(count)),
+            row="task",
+            column="recommender",
+            value="rho",
         )
-        for axis, scenario in zip(np.atleast_1d(axes), scenarios, strict=True):
-            here = mine.filter(pl.col("scenario") == scenario)
-            names = here["recommender"].unique(maintain_order=True).to_list()
-            found = {(r["task"], r["recommender"]): r["rho"] for r in here.iter_rows(named=True)}
-            grid = np.array([[found.get((t, n), np.nan) for n in names] for t in tasks])
-            axis.imshow(grid, cmap="RdBu_r", vmin=-1.4, vmax=1.4, aspect="auto")
-            for (i, j), value in np.ndenumerate(grid):
-                axis.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=9)
-            axis.set_xticks(range(len(names)), names, rotation=35, ha="right", fontsize=8.5)
-            axis.set_yticks(range(len(tasks)), tasks)
-            axis.set_title(f"{scenario}, {len(self.kinds()[kind])} {kind}")
-            axis.grid(visible=False)
-        return closed(figure)
+        return heat_map(cells, scale="diverging", limits=(-1, 1))
 
     def scatter_variants(self) -> list[Variant]:
         """The recommenders that scatter figures show: the first and the last that read vectors."""
@@ -257,37 +244,28 @@ class MirPage:
         labels = [label for label in self.records if label in set(rows["backend"])]
         if not labels or not self.tasks:
             return None
-        found = {row["backend"]: row for row in rows.iter_rows(named=True)}
-        n_rows = -(-len(self.tasks) // 2)
-        figure, axes = plt.subplots(
-            n_rows, 2, figsize=(WIDTH, 2.5 * n_rows + 0.4), sharey=True, squeeze=False
+        points = self.scores.filter(pl.col("backend").is_in(labels)).join(rows, on="backend")
+        order = pl.col("task").replace_strict(self.tasks, range(len(self.tasks)))
+        frame = points.sort(order, maintain_order=True).select(
+            panel=pl.col("task").map_elements(task_title, return_dtype=pl.String),
+            name="backend",
+            x="value",
+            x_low="low",
+            x_high="high",
+            y="mean",
+            y_low="low_right",
+            y_high="high_right",
+            chance="chance",
         )
-        for axis in list(axes.flat)[len(self.tasks) :]:
-            axis.remove()
-        shown = []
-        for axis, task in zip(axes.flat, self.tasks, strict=False):
-            there = [label for label in labels if self.records[label].score(task)]
-            points = []
-            for label in there:
-                score, row = self.records[label].score(task), found[label]
-                assert score is not None
-                points.append((score.value, row["mean"]))
-                axis.hlines(row["mean"], score.low, score.high, color="#bbbbbb", linewidth=0.8)
-                axis.vlines(score.value, row["low"], row["high"], color="#bbbbbb", linewidth=0.8)
-                mark = line_mark(label) | {"linestyle": "", "markersize": 5}
-                axis.plot(*points[-1], **mark, color=PLAIN)
-                axis.axvline(score.chance, color=CHANCE, linestyle=":", linewidth=0.8)
-            axis.axhline(rows["chance"][0], color=CHANCE, linestyle=":", linewidth=0.8)
-            axis.set_xlabel(task_title(task), fontsize=10)
-            axis.tick_params(labelsize=8.5)
-            axis.margins(0.15)
-            shown.append((axis, np.array(points), there))
-        figure.supylabel(f"{rows['metric'][0]}, {variant.label}, {scenario}", fontsize=10)
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
-        for axis, points_, there in shown:
-            label_points(axis, points_, there)
-        return closed(figure)
+        return scatter(
+            frame,
+            "probe score",
+            f"{rows['metric'][0]}, {variant.label}, {scenario}",
+            references={"chance": rows["chance"][0]},
+            x_references={"": dict(frame.select("panel", "chance").iter_rows())},
+            columns=2,
+            height=2.6,
+        )
 
     # Where the order turns over
 
