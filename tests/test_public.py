@@ -1,0 +1,33 @@
+"""The public interface: names that come from `mrs` itself."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import mrs
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_every_public_name_is_there_and_documented() -> None:
+    page = (ROOT / "book" / "reference.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\.\. auto\w+:: mrs\.(\w+)$", page, flags=re.M)) - {"settings"}
+    names = {name for name in mrs.__all__ if getattr(mrs, name).__class__.__name__ != "module"}
+    assert documented == names
+    for name in names:
+        assert getattr(mrs, name).__doc__
+
+
+def test_importing_mrs_loads_nothing_heavy() -> None:
+    code = "import mrs, sys; print([m for m in ('torch', 'polars', 'typer') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_page_on_the_api_needs_the_public_interface_alone() -> None:
+    cells = json.loads((ROOT / "notebooks" / "api.ipynb").read_text(encoding="utf-8"))["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    assert not re.findall(r"^\s*(?:from|import) mrs\.\S+", code, flags=re.M)
+    assert "from mrs import" in code
