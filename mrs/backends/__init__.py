@@ -20,6 +20,7 @@ give_numba_a_cache()  # before any backend imports librosa
 
 __all__ = ["BACKENDS", "Backend", "Model", "make_backend"]
 
+#: The classes of audio models by name.
 BACKENDS: dict[str, type[Backend]] = {
     kind.name: kind
     for kind in (

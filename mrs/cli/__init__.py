@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from mrs.cli import audio, book, data, study
+from mrs.cli import audio, data, study
 from mrs.errors import InputError, storage_error
 
 app = typer.Typer(
@@ -44,11 +44,10 @@ for command in COMMANDS:
 for command in DATA_COMMANDS:
     data_app.command()(command)
 app.add_typer(data_app, name="data")
-book.register(app)
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Add the commands of other packages.
+    """Add the commands of the book and of other packages.
 
     Their entry points in the group `mrs.commands` name functions that take the application.
     """

@@ -63,8 +63,8 @@ def claims(
     """Judge the claims of the papers: kind, source, tolerance, finding and verdict of each."""
     with _installed():
         from mrs.published.claims import KINDS, find, load
+        from mrs.published.evidence import archives, gather
         from mrs.published.judge import by_kind, judge_all, tally
-        from mrs.study.evidence import archives, gather
     from mrs.study.store import Store
 
     chosen = find(claim) if claim else load()

@@ -1,8 +1,8 @@
 """Where published code departs from what is described: the rows of the deviations table.
 
-`data/deviations.yaml` holds a row a deviation, in the project's own words. Effects are not among
-them: they are computed from runs (`mrs.study.effects`). The bodies of the papers were not at hand:
-`described` follows abstracts, the repositories' documentation, option texts and names.
+`data/deviations.yaml` holds one row per deviation, in the project's own words. Effects are not
+among them: they are computed from runs (`mrs.published.effects`). The bodies of the papers were not
+at hand: `described` follows abstracts, the repositories' documentation, option texts and names.
 """
 
 import re

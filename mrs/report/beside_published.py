@@ -8,6 +8,7 @@ from IPython.display import Markdown, display
 
 from mrs.data.dataset import label_of
 from mrs.published import beside_ours, claims
+from mrs.published.evidence import own_data
 from mrs.published.results import (
     METRIC_LABELS,
     RECOMMENDER_LABELS,
@@ -17,7 +18,6 @@ from mrs.published.results import (
 from mrs.report.parameters import required
 from mrs.report.style import Source
 from mrs.report.tables import show
-from mrs.study.evidence import own_data
 from mrs.study.store import Store
 
 K = beside_ours.K

@@ -20,12 +20,12 @@ from mrs.published.claims import (
     Evidence,
     load,
 )
+from mrs.published.evidence import archives, gather
 from mrs.published.judge import Judgement, by_kind, judge_all, tally
 from mrs.report.figures import CHANCE, ORACLE, PLAIN, SHUFFLED, closed, legend_below
 from mrs.report.parameters import required
 from mrs.report.style import GENERATED, WIDTH
 from mrs.report.tables import show
-from mrs.study.evidence import archives, gather
 from mrs.study.store import Store
 
 # What holds has one colour and a hatch by what it was held against.

@@ -1,7 +1,7 @@
 """The chapter of deviations: what published code does otherwise, and what each one does by itself.
 
-Effects come from the runs of `mrs.study.effects` on the generated world. They say what a deviation
-does there, not what it did to the published numbers.
+Effects come from the runs of `mrs.published.effects` on the generated world. They say what a
+deviation does there, not what it did to the published numbers.
 """
 
 from contextlib import redirect_stderr
@@ -17,12 +17,12 @@ from matplotlib.figure import Figure
 from mrs.data.surrogates import HELDOUT_R2
 from mrs.published import t_intervals
 from mrs.published.deviation_table import DeviationRow, deviations
+from mrs.published.effects import COMMAND, Measured
 from mrs.recommenders import RECOMMENDERS
 from mrs.report.figures import CHANCE, closed, interval_line
 from mrs.report.parameters import required
 from mrs.report.style import CLOSED_FORM, FACTS, WIDTH, palette
 from mrs.report.tables import ends_text, show
-from mrs.study.effects import COMMAND, Measured
 
 SCENARIOS = ("hot", "cold")
 NOT_RUN = "not run yet"

@@ -11,6 +11,8 @@ import polars as pl
 
 from mrs.data.digests import of_values
 from mrs.published.audit_cases import LIVE
+from mrs.published.effects import study_file
+from mrs.published.evidence import archives
 from mrs.report import histories
 from mrs.report.mir_records import probe_key
 from mrs.report.questions import (
@@ -22,8 +24,6 @@ from mrs.report.questions import (
     variant_pairs,
 )
 from mrs.report.recommender_page import alternatives_file
-from mrs.study.effects import study_file
-from mrs.study.evidence import archives
 from mrs.study.results import Cell, Results
 from mrs.study.spec import file_name
 from mrs.study.study import Variant
@@ -99,7 +99,7 @@ def pages(study_file: str, results: Results) -> list[Part]:
                 Page("definitions", "Which definition, and how to state it", "definitions"),
             ),
         ),
-        Part("Appendix", (book.api(), book.appendix())),
+        Part("Appendix", (book.api(), Page("reference", "API reference"), book.appendix())),
     ]
     first = book.whole("index", "Overview", "overview")
     listed = of_values(contents(parts).rows())
@@ -128,6 +128,7 @@ ABOUT = {
     "metrics": "every class on these runs",
     "definitions": "and how to state it",
     "api": "every step called from Python",
+    "reference": "classes and functions, from their docstrings",
 }
 
 

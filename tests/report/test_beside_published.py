@@ -7,9 +7,9 @@ import pytest
 
 from mrs.published import beside_ours, claims
 from mrs.published.claims import HELD_AGAINST, NOT_TESTABLE, PARTLY
+from mrs.published.evidence import gather
 from mrs.published.judge import judge
 from mrs.report import beside_published
-from mrs.study.evidence import gather
 from mrs.study.store import Store
 
 

@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from typed import in_module, in_notebook, typed_numbers
 
 from mrs.published.deviation_table import deviations
+from mrs.published.effects import SCHEMA, Measured
 from mrs.report import deviations as chapter
 from mrs.report.deviations import NOT_MEASURED, NOT_RUN, DeviationsPage, signed
 from mrs.report.style import GENERATED, use_style
 from mrs.report.tables import static_table
-from mrs.study.effects import SCHEMA, Measured
 
 ROOT = Path(__file__).parents[2]
 ARCHIVE = ROOT / "studies/deviations.parquet"

@@ -73,6 +73,7 @@ _DEFAULTS: tuple[WithChance, ...] = (
     mrr.MRR(),
     map.MAP(),
 )
+#: The metrics of studies by name, each with a chance level in closed form.
 METRICS: dict[str, WithChance] = {metric.name: metric for metric in _DEFAULTS}
 
 _ACCURACY: tuple[Metric | Pooled, ...] = (
@@ -127,6 +128,7 @@ _BEYOND: tuple[Beyond, ...] = (
     exposure_gini.GiniListed(),
     intra_list_diversity.CosineDiversity(),
 )
+#: Every formula by metric and variant, as in `CLASSES["map"]["min"]`.
 CLASSES: dict[str, dict[str, Metric | Pooled]] = {}
 for _accuracy in _ACCURACY:
     CLASSES.setdefault(_accuracy.name, {})[_accuracy.variant] = _accuracy

@@ -8,10 +8,10 @@ import pytest
 
 from mrs.data.dataset import open_dataset
 from mrs.evaluation.bootstrap import difference
+from mrs.published import effects as module
 from mrs.published.deviation_table import DeviationRow, deviation
-from mrs.study import effects as module
+from mrs.published.effects import Measured, effects, make_archive, missing, pairs
 from mrs.study.archive import Archive
-from mrs.study.effects import Measured, effects, make_archive, missing, pairs
 from mrs.study.grid import by_fit
 from mrs.study.run import run_fit
 from mrs.study.spec import run_key

@@ -10,8 +10,8 @@ from worlds import random_parts, write_own
 
 from mrs.published import claims
 from mrs.published.claims import CELLS, NOT_TESTABLE
+from mrs.published.evidence import gather, own_data
 from mrs.published.judge import judge
-from mrs.study.evidence import gather, own_data
 from mrs.study.store import Store
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from mrs.study.effects import Measured
+from mrs.published.effects import Measured
 
 ARCHIVE = Path(__file__).parents[2] / "studies/deviations.parquet"
 
