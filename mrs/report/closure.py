@@ -2,8 +2,9 @@
 
 A module reaches what it imports anywhere in its text, inside functions too, and every module whose
 full name stands in it as a string. One that calls `import_module` with a composed name reaches its
-whole package. A data file of a package belongs to the modules that name it, and one that no module
-names to every module of its package.
+whole package. A name that a package's stub lists, as `mrs` loads its public names, reaches the
+module that the stub takes it from. A data file of a package belongs to the modules that name it,
+and one that no module names to every module of its package.
 """
 
 import ast
@@ -76,7 +77,8 @@ def _named(code: str, package: str = "") -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             parents = package.split(".")[: len(package.split(".")) - node.level + 1]
             start = ".".join([*(parents if node.level else []), *filter(None, [node.module])])
-            names |= {f"{start}.{alias.name}" for alias in node.names}
+            lazy = _stub(start)
+            names |= {lazy.get(alias.name, f"{start}.{alias.name}") for alias in node.names}
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             names |= {node.value} & modules().keys()
         elif isinstance(node, ast.Call) and ast.unparse(node).startswith("import_module(f"):
@@ -87,6 +89,20 @@ def _named(code: str, package: str = "") -> set[str]:
 
 
 @cache
+def _stub(package: str) -> dict[str, str]:
+    """The module of each name that a package's stub lists."""
+    path = modules()[package].with_suffix(".pyi") if package in modules() else Path()
+    if not path.is_file():
+        return {}
+    return {
+        alias.name: f"{package}.{node.module}"
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+
+
+@cache
 def _data() -> dict[Path, frozenset[str]]:
     """The modules to which each data file of the packages belongs."""
     texts = {name: path.read_text(encoding="utf-8") for name, path in modules().items()}
@@ -94,7 +110,7 @@ def _data() -> dict[Path, frozenset[str]]:
     found = {}
     for folder in _folders():
         for path in folder.rglob("*.*"):
-            if path.suffix in {".py", ".pyc"} or not path.is_file():
+            if path.suffix in {".py", ".pyc", ".pyi"} or not path.is_file():
                 continue
             owners = {name for name, text in texts.items() if path.name in text}
             home = next(one for one in path.parents if one in homes.values())

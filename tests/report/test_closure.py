@@ -15,6 +15,7 @@ TEMPLATES = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FILES = {
     "__init__.py": "",
     "core.py": "A = 1",
+    "__init__.pyi": "from .report.late import draw as draw\n",
     "report/__init__.py": "",
     "report/plain.py": "from house import core",
     "report/late.py": "def draw():\n    from house.report import plain",
@@ -38,7 +39,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(closure, "PACKAGES", ("house",))
     monkeypatch.setattr(closure, "APART", frozenset({"house.report.pages"}))
-    caches = (closure.modules, closure._imports, closure._data)
+    caches = (closure.modules, closure._imports, closure._stub, closure._data)
     for one in caches:
         one.cache_clear()
     yield
@@ -50,6 +51,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ("code", "names"),
     [
         ("from house import core", {"core.py"}),
+        ("from house import draw", {"core.py", "plain.py", "late.py", "cards.yaml"}),
         ("import house.report.plain as p", {"core.py", "plain.py", "cards.yaml"}),
         ("from house.report.late import draw", {"core.py", "plain.py", "late.py", "cards.yaml"}),
         (

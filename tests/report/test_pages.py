@@ -47,6 +47,7 @@ def by_path(parts: list[Part]) -> dict[str, Page]:
 # Pages about other things than runs.
 ELSEWHERE = {
     "reading",
+    "reference",
     "published",
     "cold_at_20",
     "forensics",
@@ -96,7 +97,7 @@ def test_parts_and_pages(folder: Path) -> None:
             ["published", "cold_at_20", "forensics", "deviations", "claims"],
         ),
         ("Do we calculate metrics consistently?", ["audit", "metrics", "definitions"]),
-        ("Appendix", ["api", "appendix"]),
+        ("Appendix", ["api", "reference", "appendix"]),
     ]
     runs = {page.path: [c.title for c in page.children] for page in parts[3].pages}
     assert runs == {
