@@ -137,6 +137,18 @@ class Settings:
                 raise InputError(f"{cls.title()}: no {kind} {name!r}; known: {shown}")
         return cls(**values)
 
+    @classmethod
+    def from_file(cls, where: str, values: Mapping[str, Any]) -> Self:
+        """Make it of values as a file holds them; `where` names the file in errors.
+
+        Raises `InputError`.
+        """
+        values = validated(where, cls, values)
+        try:
+            return cls(**values)
+        except InputError as error:  # a contradiction, which knows no file
+            raise InputError(f"{where}: {error}") from error
+
 
 def validated(where: str, kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values by name as the fields of the dataclass `kind` hold them.

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from mrs.data.dataset import Dataset, open_dataset
-from mrs.data.variations import WithVariations, with_variations
+from mrs.data.variations import with_variations
 from mrs.errors import InputError
 from mrs.study.archive import pack
 from mrs.study.grid import missing_fits, run_fits
@@ -39,7 +39,7 @@ def in_worlds(study: Study, n_worlds: int) -> list[Study]:
 
 
 @lru_cache(maxsize=2)
-def open_world(spec: str) -> WithVariations:
+def open_world(spec: str) -> Dataset:
     """A world with its surrogates and the variations, generated where it is not there."""
     return with_variations(open_dataset(spec))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from mrs.data.dataset import Card
+from mrs.data.vectors import Card
 from mrs.recommenders import make_recommender
 from mrs.study.archive import Archive, pack
 from mrs.study.spec import RunSpec

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from specs import make_spec
 
-from mrs.backends.hearing import at_hand, hear_world
+from mrs.backends.hear_world import hear_world
 from mrs.backends.musicnn import MusiCNN
+from mrs.backends.weights import at_hand
 from mrs.data.dataset import open_dataset
 from mrs.study.run import run
 from mrs.study.store import Store

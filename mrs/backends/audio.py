@@ -57,8 +57,8 @@ class Reason(StrEnum):
     NO_VECTOR = "no vector"
 
 
-class UnheardError(Exception):
-    """A file that cannot be heard: a reason, and the detail in words."""
+class UnusableAudioError(Exception):
+    """A file that cannot be used: a reason, and the detail in words."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(reason, detail)
@@ -71,7 +71,8 @@ def decode(
 ) -> np.ndarray:
     """A file's clip as mono float32 [n] at `sample_rate` Hz, by the rules above.
 
-    Raises `UnheardError` for a file that cannot be heard, `InputError` where it cannot be read now.
+    Raises `UnusableAudioError` for a file that cannot be used, `InputError` where it cannot be read
+    now.
     """
     with _opened(path) as file:
         try:
@@ -79,25 +80,26 @@ def decode(
                 waveform = _read(file, sample_rate, clip_seconds)
         except (soundfile.SoundFileError, TypeError) as error:  # TypeError: headerless
             detail = " ".join(str(getattr(error, "error_string", error)).split())
-            raise UnheardError(
+            raise UnusableAudioError(
                 Reason.CORRUPT, f"cannot be decoded (libsndfile: {detail})"
             ) from error
         except OSError as error:
             raise _unreadable(path, error) from error
     if not np.isfinite(waveform).all():
-        raise UnheardError(Reason.CORRUPT, "holds values that are not finite")
+        raise UnusableAudioError(Reason.CORRUPT, "holds values that are not finite")
     refuse_short(waveform, sample_rate, minimum_seconds)
     peak = float(np.abs(waveform).max())
     if peak < SILENCE:
-        raise UnheardError(Reason.SILENT, f"peak {peak:.1g} of full scale in the mean channel")
+        said = f"peak {peak:.1g} of full scale in the mean channel"
+        raise UnusableAudioError(Reason.SILENT, said)
     return waveform
 
 
 def refuse_short(waveform: np.ndarray, sample_rate: int, minimum_seconds: float) -> None:
-    """Raise `UnheardError` for a waveform that is shorter than a model needs, or empty."""
+    """Raise `UnusableAudioError` for a waveform that is shorter than a model needs, or empty."""
     seconds = len(waveform) / sample_rate
     if seconds < max(minimum_seconds, 1 / sample_rate):
-        raise UnheardError(
+        raise UnusableAudioError(
             Reason.TOO_SHORT, f"{seconds:.3g} s; the model needs {minimum_seconds:.3g} s"
         )
 
@@ -117,24 +119,25 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    """A file with something in it. Raises `UnheardError` for what is none, or `InputError`."""
+    """A file with content. Raises `UnusableAudioError` for what is none, or `InputError`."""
     try:
         kind = path.stat().st_mode
         if stat.S_ISDIR(kind):
-            raise UnheardError(Reason.DIRECTORY, "is a directory")
+            raise UnusableAudioError(Reason.DIRECTORY, "is a directory")
         if not stat.S_ISREG(kind):
-            raise UnheardError(Reason.UNREADABLE, "is no regular file; write the audio to one")
+            said = "is no regular file; write the audio to one"
+            raise UnusableAudioError(Reason.UNREADABLE, said)
         file = path.open("rb")
     except ValueError as error:
-        raise UnheardError(Reason.MISSING, str(error)) from error
+        raise UnusableAudioError(Reason.MISSING, str(error)) from error
     except OSError as error:
         if error.errno in NOWHERE:
             detail = error.strerror if error.errno != errno.ENOENT else None
-            raise UnheardError(Reason.MISSING, detail or "no such file") from error
+            raise UnusableAudioError(Reason.MISSING, detail or "no such file") from error
         raise _unreadable(path, error) from error
     with file:
         if not file.read(1):
-            raise UnheardError(Reason.EMPTY, "the file has no bytes")
+            raise UnusableAudioError(Reason.EMPTY, "the file has no bytes")
         yield file
 
 
@@ -197,7 +200,8 @@ def _read(file: BinaryIO, sample_rate: int, clip_seconds: float) -> np.ndarray:
         part = _Part(file, piece)
         with _Stream(part) as sound:
             if not LOWEST_RATE <= sound.samplerate <= HIGHEST_RATE:
-                raise UnheardError(Reason.CORRUPT, f"states a sample rate of {sound.samplerate} Hz")
+                said = f"states a sample rate of {sound.samplerate} Hz"
+                raise UnusableAudioError(Reason.CORRUPT, said)
             largest = max(1, LARGEST_BLOCK // sound.channels)
             if resampler is None or sound.samplerate != rate:
                 if resampler is not None:
@@ -218,7 +222,7 @@ def _read(file: BinaryIO, sample_rate: int, clip_seconds: float) -> np.ndarray:
             promised = sound.frames if piece.promised is None else piece.promised
         due = min(wanted, promised) if promised < ENDLESS else 0
         if due - n_read > MISSING_SHARE * due:
-            raise UnheardError(
+            raise UnusableAudioError(
                 Reason.CORRUPT, f"ends after {n_read / rate:.4g} of {due / rate:.4g} s"
             )
         heard += n_read / rate

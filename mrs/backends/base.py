@@ -3,10 +3,12 @@
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
+from mrs.models import MODELS
 from mrs.settings import Seconds, Settings
 
 
@@ -23,6 +25,20 @@ class WeightFile:
     name: str
     url: str
     sha256: str | None = None
+
+    @classmethod
+    def on_hub(
+        cls,
+        repository: str,
+        revision: str,
+        name: str,
+        sha256: str | None = None,
+        *,
+        place: str = "",
+    ) -> Self:
+        """A repository's file on the model hub at a revision, saved as `place` or its own name."""
+        address = f"https://huggingface.co/{repository}/resolve/{revision}/{name}"
+        return cls(place or name, address, sha256)
 
 
 @dataclass(frozen=True)
@@ -68,13 +84,18 @@ class Backend(Settings, ABC):
     layer: int | str = "last"
     pooling: str = "mean"
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "label" not in vars(cls) and vars(cls).get("name") in MODELS:
+            cls.label, cls.embedding_size = MODELS[cls.name]
+
     @classmethod
+    @override
     def title(cls) -> str:
-        """Whose settings these are, in errors."""
         return f"backend {cls.name}"
 
+    @override
     def contradiction(self) -> str:
-        """A clip is as long as the model needs."""
         if 0 < self.clip_seconds < self.minimum_seconds:
             return (
                 f"clip_seconds={self.clip_seconds:g}: write 0 for all of a file, or "
@@ -106,5 +127,5 @@ class Model(ABC):
         return self.frames(waveform).mean(axis=0)
 
     def embed_batch(self, waveforms: list[np.ndarray]) -> np.ndarray:
-        """One vector a waveform, float32 [n x d]; a model overrides it where batching pays."""
+        """one vector per waveform, float32 [n x d]; a model overrides it where batching pays."""
         return np.stack([self.embed(waveform) for waveform in waveforms])

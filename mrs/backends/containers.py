@@ -240,7 +240,7 @@ STREAMINFO = re.compile(rb"fLaC[\0\x80]\0\0\x22")
 
 
 def _flac(file: BinaryIO, start: int, size: int) -> Iterator[Piece]:
-    """FLAC: a new recording at each header; the decoder is told that the length is unknown."""
+    """FLAC: a new recording at each header; the decoder is given an unknown length."""
     begins = [start, *_find(file, STREAMINFO, start + 42, 8), size]
     for begin, stop in pairwise(begins):
         head = bytearray(_bytes(file, begin, 26))

@@ -1,18 +1,17 @@
 """Vectors of single files, without a dataset."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mrs.backends.audio import UnheardError
+from mrs.backends.audio import UnusableAudioError
 from mrs.backends.base import Backend
 from mrs.backends.extract import attempt, describe, load, refuse_unwritable, stopping
-from mrs.backends.sources import hear
+from mrs.backends.sources import read_clip
 from mrs.backends.weights import require
-from mrs.data.digests import replacing, write_atomically
 from mrs.errors import InputError
+from mrs.files import replacing, write_json
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +20,7 @@ class Embedded:
 
     rows: np.ndarray
     counts: dict[Path, int]
-    skipped: dict[Path, UnheardError]
+    skipped: dict[Path, UnusableAudioError]
 
 
 def embed_files(
@@ -32,12 +31,12 @@ def embed_files(
     folder: Path | None = None,
     frames: bool = False,
 ) -> Embedded:
-    """Write one vector a file to the .npy file `out`, in their order; a card beside it.
+    """Write one vector per file to the .npy file `out`, in their order; a card beside it.
 
-    With `frames` all time frames of all files, stacked. A file that cannot be heard has no row;
+    With `frames` all time frames of all files, stacked. A file that cannot be used has no row;
     the card says which file has how many, and which were skipped. `folder` holds the weights where
     they are not where they are looked for. Raises `InputError` before anything is computed, where
-    the model fails, or if no file can be heard.
+    the model fails, or if no file can be used.
     """
     if out.is_dir() or out.suffix != ".npy":
         raise InputError(f"{out}: name a file that ends in .npy")
@@ -46,13 +45,13 @@ def embed_files(
     model = load(backend, place)
     rows: list[np.ndarray] = []
     counts: dict[Path, int] = {}
-    skipped: dict[Path, UnheardError] = {}
+    skipped: dict[Path, UnusableAudioError] = {}
     for path in files:
         try:
-            with stopping(f"{path}: cannot be heard"):
-                waveform = hear(path, backend)
+            with stopping(f"{path}: cannot be used"):
+                waveform = read_clip(path, backend)
             found = attempt(model.frames if frames else model.embed, waveform, path)
-        except UnheardError as error:
+        except UnusableAudioError as error:
             skipped[path] = error
             continue
         found = np.atleast_2d(found)
@@ -60,7 +59,7 @@ def embed_files(
         counts[path] = len(found)
     if not rows:
         path, why = next(iter(skipped.items()))
-        raise InputError(f"{path}: {why.reason}: {why.detail}; none of the files can be heard")
+        raise InputError(f"{path}: {why.reason}: {why.detail}; none of the files can be used")
     stacked = np.concatenate(rows).astype(np.float32)
     with replacing(out) as temporary, temporary.open("wb") as file:
         np.save(file, stacked, allow_pickle=False)
@@ -73,5 +72,5 @@ def embed_files(
             for path, why in skipped.items()
         ],
     }
-    write_atomically(out.with_suffix(".json"), json.dumps(card, indent=2) + "\n")
+    write_json(out.with_suffix(".json"), card)
     return Embedded(stacked, counts, skipped)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
+from typing_extensions import override
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
-from mrs.backends.hub import hub_file
 
 if TYPE_CHECKING:
     from mrs.backends.networks.encodecmae import MaeSize
@@ -22,8 +22,6 @@ class EncodecMAE(Backend):
     """Frames of the base model's encoder: `layer` 1 to 9 within it, 10 its output."""
 
     name: ClassVar[str] = "encodecmae"
-    label: ClassVar[str] = "EncodecMAE"
-    embedding_size: ClassVar[int] = 768
     sample_rate: ClassVar[int] = 24_000
     card: ClassVar[Facts] = Facts(
         code_licence="Apache-2.0 (transformers' EnCodec)",
@@ -35,14 +33,16 @@ class EncodecMAE(Backend):
         citation="Pepino, Riera and Ferrer, arXiv 2309.07391",
         source=f"huggingface.co/{REPOSITORY}",
     )
-    weights: ClassVar[tuple[WeightFile, ...]] = (hub_file(REPOSITORY, REVISION, "model.pt"),)
+    weights: ClassVar[tuple[WeightFile, ...]] = (
+        WeightFile.on_hub(REPOSITORY, REVISION, "model.pt"),
+    )
     size: ClassVar["MaeSize | None"] = None  # the published one
 
     layer: Annotated[int, Field(ge=1, le=10)] = 10
     pooling: Literal["mean"] = "mean"
 
+    @override
     def load(self, folder: Path) -> Model:
-        """The encoder from its checkpoint."""
         from mrs.backends.networks.common import TorchModel
         from mrs.backends.networks.encodecmae import MaeSize, load_encodecmae
 

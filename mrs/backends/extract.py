@@ -5,12 +5,12 @@ the list of skipped tracks (`NAME.skipped.csv`). Until all shards are there they
 `embeddings/.NAME.parts`, each renamed into place when it is whole and named by a digest of all that
 decides its content: what is killed continues, what has changed is computed again.
 
-Only what is known of a track's sound (see `mrs.backends.audio`) and a vector of no use are reasons
+Only properties of a track's audio (see `mrs.backends.audio`) and an unusable vector are reasons
 to skip it. Any other failure, of the model, the machine or a permission, ends the command with a
 line, and nothing is kept of the tracks that it met.
 
-The row of a track that could not be heard is a copy of another track's, see
-`mrs.data.stand_ins`.
+The row of a track that could not be used is a copy of another track's, see
+`mrs.data.filled_rows`.
 """
 
 import json
@@ -31,14 +31,22 @@ import numpy as np
 import polars as pl
 
 from mrs.backends import weights
-from mrs.backends.audio import Reason, UnheardError
+from mrs.backends.audio import Reason, UnusableAudioError
 from mrs.backends.base import Backend, Model
 from mrs.backends.sources import Source, source_of
-from mrs.data import stand_ins
+from mrs.data import filled_rows
 from mrs.data.dataset import Dataset, open_dataset
-from mrs.data.digests import Digests, lock, of_values, replacing, write_atomically
 from mrs.data.tables import read_csv
 from mrs.errors import InputError, writing
+from mrs.files import (
+    Digests,
+    remove_unfinished,
+    replacing,
+    take_lock,
+    values_digest,
+    write_atomically,
+    write_json,
+)
 from mrs.workers import run_on_workers
 
 LARGEST_SHARD, FEWEST_SHARDS = 32, 64  # a shard's tracks are what a kill can cost each worker
@@ -60,7 +68,7 @@ class Shard:
 class Extracted:
     """What an extraction gave: the file of vectors, of how many tracks, the skipped ones.
 
-    `skipped` has a row a skipped track: row, track_id, audio, reason, detail, stand_in (a row).
+    `skipped` has one row per skipped track: row, track_id, audio, reason, detail, stand_in (a row).
     """
 
     path: Path
@@ -79,7 +87,7 @@ def extract(
     """Compute a dataset's vectors from its audio and write them into its folder.
 
     `folder` holds the weights where they are not where they are looked for; `workers` processes
-    (default: one a core, or one where there is a GPU) load the model once each. Memory does not
+    (default: one per core, or one where there is a GPU) load the model once each. Memory does not
     grow with the number of tracks. Raises `InputError` before anything is computed, or if shards
     failed; the others are kept.
     """
@@ -92,11 +100,12 @@ def extract(
     inputs = _inputs(backend, place)
     states = [source.state(position) for position in range(len(dataset.tracks))]
     path = target / f"{backend.name}.npy"
-    full = inputs | {"audio": of_values([dataset.info.get("parameters"), states])}
+    full = inputs | {"audio": values_digest([dataset.info.get("parameters"), states])}
     finished = _finished(path, full, dataset)
     if finished is not None:
         return finished
     refuse_unwritable(target)
+    remove_unfinished(target)
     parts = target / f".{backend.name}.parts"
     with _alone(parts):
         finished = _finished(path, full, dataset)  # by another command, just now
@@ -141,10 +150,10 @@ def describe(backend: Backend, folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def stopping(what: str) -> Iterator[None]:
-    """Turn any failure but `InputError` and `UnheardError` into an `InputError` about `what`."""
+    """Turn any failure but `InputError` and `UnusableAudioError` into one about `what`."""
     try:
         yield
-    except (InputError, UnheardError):
+    except (InputError, UnusableAudioError):
         raise
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
@@ -158,12 +167,13 @@ def attempt(
 ) -> np.ndarray:
     """What a model gives for the waveform of the track or file `name`.
 
-    Raises `UnheardError` where that is of no use, and `InputError` where the model fails.
+    Raises `UnusableAudioError` where that is of no use, and `InputError` where the model fails.
     """
     with stopping(f"{name}: the model failed"):
         found = model(waveform)
     if not _of_use(found):
-        raise UnheardError(Reason.NO_VECTOR, "the model gave zeros or values that are not finite")
+        said = "the model gave zeros or values that are not finite"
+        raise UnusableAudioError(Reason.NO_VECTOR, said)
     return found
 
 
@@ -178,10 +188,12 @@ def _of_use(found: np.ndarray) -> bool:
 
 
 def _refuse_overwriting(dataset: Dataset, backend: Backend) -> None:
-    """Vectors that the user brought are not to be replaced by computed ones."""
+    """A user's own vectors are not to be replaced by computed ones."""
     if backend.name in dataset.backends() and dataset.card(backend.name).origin == "file":
         path = dataset.folder / "embeddings" / f"{backend.name}.npy"
-        raise InputError(f"{path}: was brought here, not computed; move it away to compute it anew")
+        raise InputError(
+            f"{path}: is not computed from audio here; move it away to compute it anew"
+        )
 
 
 def _inputs(backend: Backend, place: Path) -> dict[str, Any]:
@@ -196,7 +208,7 @@ def _inputs(backend: Backend, place: Path) -> dict[str, Any]:
 
 def _finished(path: Path, inputs: dict[str, Any], dataset: Dataset) -> Extracted | None:
     """An earlier extraction with the same inputs, if it is there and untouched."""
-    card, report = path.with_suffix(".json"), stand_ins.report_file(path)
+    card, report = path.with_suffix(".json"), filled_rows.report_file(path)
     if not (path.is_file() and card.is_file() and report.is_file()):
         return None
     try:
@@ -222,7 +234,7 @@ def _alone(parts: Path) -> Iterator[None]:
             parts.mkdir(parents=True, exist_ok=True)
             folder = os.open(parts, os.O_RDONLY)
         try:
-            if not lock(folder):
+            if not take_lock(folder):
                 raise InputError(
                     f"{parts}: another command is computing these vectors; wait for its end and "
                     "run this one again"
@@ -243,7 +255,7 @@ def _shards(parts: Path, inputs: dict[str, Any], states: list[Any]) -> Iterator[
     size = shard_size(len(states))
     for start in range(0, len(states), size):
         chunk = states[start : start + size]
-        digest = of_values([inputs, start, chunk])[:16]
+        digest = values_digest([inputs, start, chunk])[:16]
         yield Shard(start, start + len(chunk), parts / f"{start:08d}-{digest}.npz")
 
 
@@ -317,7 +329,7 @@ def compute_shard(shard: Shard, spec: str, backend: Backend, place: Path) -> Non
                 else:
                     rows.append(attempt(model.embed, waveform, _name(source, position)))
                 positions.append(position)
-            except UnheardError as error:
+            except UnusableAudioError as error:
                 skipped.append((position, error.reason, error.detail))
     with replacing(shard.path) as temporary, temporary.open("wb") as file:
         np.savez(
@@ -343,9 +355,9 @@ def _batches(
     n_samples = 0
     for position in range(shard.start, shard.stop):
         try:
-            with stopping(f"{_name(source, position)}: cannot be heard"):
+            with stopping(f"{_name(source, position)}: cannot be used"):
                 batch[position] = source.read(position, backend)
-        except UnheardError as error:
+        except UnusableAudioError as error:
             skipped.append((position, error.reason, error.detail))
             continue
         n_samples += len(batch[position])
@@ -354,10 +366,6 @@ def _batches(
             batch, n_samples = {}, 0
     if batch:
         yield batch
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(f".{path.name}.part")
 
 
 @contextmanager
@@ -383,35 +391,33 @@ def _finish(
 ) -> Extracted:
     """Put the shards together to the dataset's vectors, with their card and report."""
     path = dataset.folder / "embeddings" / f"{backend.name}.npy"
-    try:
-        with writing(path):
-            extracted = _assemble(dataset, source, shards, path)
-            _write_card(backend, place, inputs, extracted)
-            _part(path).replace(path)  # last: from here on the dataset has these vectors
-    finally:
-        _part(path).unlink(missing_ok=True)
+    with replacing(path) as part:  # renamed last: from then on the dataset has these vectors
+        extracted = _assemble(dataset, source, shards, path, part)
+        _write_card(backend, place, inputs, extracted, part)
     return extracted
 
 
-def _assemble(dataset: Dataset, source: Source, shards: list[Shard], path: Path) -> Extracted:
-    """Write all shards' vectors to a temporary file beside `path`, and the list of the skipped."""
+def _assemble(
+    dataset: Dataset, source: Source, shards: list[Shard], path: Path, part: Path
+) -> Extracted:
+    """Write all shards' vectors to `part`, and the list of skipped tracks beside `path`."""
     n, width = len(dataset.tracks), 0
-    heard: list[int] = []
+    usable: list[int] = []
     skipped: list[Skip] = []
     for shard in shards:
         with _stored(shard) as stored:
-            heard += stored["positions"].tolist()
+            usable += stored["positions"].tolist()
             skipped += [tuple(entry) for entry in json.loads(str(stored["skipped"]))]
             width = max(width, stored["vectors"].shape[1])
-    if not heard:
+    if not usable:
         row, reason, detail = skipped[0]
         raise InputError(
-            f"{dataset.folder}: none of the {n} tracks can be heard; the first, "
+            f"{dataset.folder}: none of the {n} tracks can be used; the first, "
             f"{source.name(row) or 'without a file'}, is {reason}: {detail}"
         )
     rows = [row for row, _, _ in skipped]
-    drawn = stand_ins.draw(heard, rows)
-    _write_vectors(_part(path), shards, width, drawn)
+    drawn = filled_rows.draw(usable, rows)
+    _write_vectors(part, shards, width, drawn)
     columns = {
         "row": pl.Series(rows, dtype=pl.Int64),
         "track_id": dataset.tracks["track_id"][rows],
@@ -421,14 +427,14 @@ def _assemble(dataset: Dataset, source: Source, shards: list[Shard], path: Path)
         "stand_in": pl.Series(drawn.values(), dtype=pl.Int64),
     }
     frame = pl.DataFrame(columns)
-    write_atomically(stand_ins.report_file(path), frame.write_csv())
+    write_atomically(filled_rows.report_file(path), frame.write_csv())
     return Extracted(path, n, frame)
 
 
 def _write_vectors(part: Path, shards: list[Shard], width: int, drawn: dict[int, int]) -> None:
     """Write the shards' vectors as a .npy file, one shard in memory at a time."""
     with part.open("wb+") as file:
-        rows = stand_ins.RowFile(file, shards[-1].stop, width)
+        rows = filled_rows.RowFile(file, shards[-1].stop, width)
         for shard in shards:
             block = np.zeros((shard.stop - shard.start, width), np.float32)
             with _stored(shard) as stored:
@@ -439,15 +445,13 @@ def _write_vectors(part: Path, shards: list[Shard], width: int, drawn: dict[int,
 
 
 def _write_card(
-    backend: Backend, place: Path, inputs: dict[str, Any], extracted: Extracted
+    backend: Backend, place: Path, inputs: dict[str, Any], extracted: Extracted, part: Path
 ) -> None:
-    part = _part(extracted.path)
     width = np.load(part, mmap_mode="r").shape[1]
     card = describe(backend, place) | {
         "embedding_size": width,
-        "skipped": stand_ins.on_card(extracted.path, extracted.skipped),
+        "skipped": filled_rows.on_card(extracted.path, extracted.skipped),
         "inputs": inputs,
         "sha256": Digests().of_file(part),
     }
-    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(extracted.path.with_suffix(".json"), text)
+    write_json(extracted.path.with_suffix(".json"), card)

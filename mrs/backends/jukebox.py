@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
+from typing_extensions import override
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.settings import Seconds
@@ -24,8 +25,6 @@ class Jukebox(Backend):
     """
 
     name: ClassVar[str] = "jukebox"
-    label: ClassVar[str] = "Jukebox"
-    embedding_size: ClassVar[int] = 4800
     sample_rate: ClassVar[int] = 44_100
     card: ClassVar[Facts] = Facts(
         code_licence="Apache-2.0 (transformers)",
@@ -48,8 +47,8 @@ class Jukebox(Backend):
     precision: Literal["float32", "float16"] = "float32"
     pooling: Literal["mean"] = "mean"
 
+    @override
     def load(self, folder: Path) -> Model:
-        """The encoder of codes and the prior's first layers, from both checkpoints."""
         from mrs.backends.networks.common import TorchModel
         from mrs.backends.networks.jukebox import JukeboxSize, load_jukebox
 

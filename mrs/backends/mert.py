@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
+from typing_extensions import override
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
-from mrs.backends.hub import hub_file
 
 REPOSITORY = "m-a-p/MERT-v1-330M"
 REVISION = "5240c2708a5acaee1007f43fb9735c7dcd0b78c9"
@@ -22,8 +22,6 @@ class MERT(Backend):
     """
 
     name: ClassVar[str] = "mert"
-    label: ClassVar[str] = "MERT"
-    embedding_size: ClassVar[int] = 1024
     sample_rate: ClassVar[int] = 24_000
     card: ClassVar[Facts] = Facts(
         code_licence="Apache-2.0 (transformers)",
@@ -36,17 +34,17 @@ class MERT(Backend):
         source=f"huggingface.co/{REPOSITORY}",
     )
     weights: ClassVar[tuple[WeightFile, ...]] = (
-        hub_file(REPOSITORY, REVISION, "config.json"),
-        hub_file(REPOSITORY, REVISION, "preprocessor_config.json"),
-        hub_file(REPOSITORY, REVISION, "pytorch_model.bin"),
+        WeightFile.on_hub(REPOSITORY, REVISION, "config.json"),
+        WeightFile.on_hub(REPOSITORY, REVISION, "preprocessor_config.json"),
+        WeightFile.on_hub(REPOSITORY, REVISION, "pytorch_model.bin"),
     )
 
     layer: Annotated[int, Field(ge=0, le=24)] = 24
     processor: bool = True
     pooling: Literal["mean"] = "mean"
 
+    @override
     def load(self, folder: Path) -> Model:
-        """The encoder from its configuration, its preprocessor's and its weights."""
         from mrs.backends.networks.common import TorchModel
         from mrs.backends.networks.speech import load_hubert
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.backends.base import Backend, Facts, Model
 from mrs.settings import Seconds
@@ -22,8 +23,6 @@ class MFCC(Backend):
     """
 
     name: ClassVar[str] = "mfcc"
-    label: ClassVar[str] = "MFCC"
-    embedding_size: ClassVar[int] = 4 * N_COEFFICIENTS
     sample_rate: ClassVar[int] = 16_000
     minimum_seconds: ClassVar[float] = (DELTA_WIDTH - 1) * HOP_LENGTH / 16_000
     card: ClassVar[Facts] = Facts(
@@ -42,14 +41,15 @@ class MFCC(Backend):
     layer: Literal["coefficients and deltas"] = "coefficients and deltas"
     pooling: Literal["mean and standard deviation"] = "mean and standard deviation"
 
+    @override
     def load(self, folder: Path) -> "MFCCModel":
-        """There is nothing to load."""
         return MFCCModel()
 
 
 class MFCCModel(Model):
     """MFCC of a waveform at 16 kHz; frames of 2,048 samples every 512."""
 
+    @override
     def frames(self, waveform: np.ndarray) -> np.ndarray:
         """Coefficients and then their deltas, float32 [T x 52]."""
         import librosa
@@ -60,6 +60,7 @@ class MFCCModel(Model):
         deltas = librosa.feature.delta(coefficients, width=DELTA_WIDTH)
         return np.concatenate([coefficients, deltas]).T.astype(np.float32)
 
+    @override
     def embed(self, waveform: np.ndarray) -> np.ndarray:
         """Mean and standard deviation of the coefficients, then of the deltas, float32 [104]."""
         coefficients, deltas = np.split(self.frames(waveform), 2, axis=1)

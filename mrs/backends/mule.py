@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from typing_extensions import override
+
 from mrs.backends.base import Backend, Facts, Model, WeightFile
-from mrs.backends.hub import hub_file
 
 if TYPE_CHECKING:
     from mrs.backends.networks.mule import NfnetSize
@@ -24,8 +25,6 @@ class MULE(Backend):
     """
 
     name: ClassVar[str] = "mule"
-    label: ClassVar[str] = "MULE"
-    embedding_size: ClassVar[int] = 1728
     sample_rate: ClassVar[int] = 16_000
     minimum_seconds: ClassVar[float] = 3.0
     card: ClassVar[Facts] = Facts(
@@ -41,15 +40,15 @@ class MULE(Backend):
         "PandoraMedia/music-audio-representations",
     )
     weights: ClassVar[tuple[WeightFile, ...]] = (
-        hub_file(REPOSITORY, REVISION, "model.safetensors"),
+        WeightFile.on_hub(REPOSITORY, REVISION, "model.safetensors"),
     )
     size: ClassVar["NfnetSize | None"] = None  # the published one
 
     layer: Literal["last"] = "last"
     pooling: Literal["mean"] = "mean"
 
+    @override
     def load(self, folder: Path) -> Model:
-        """The network from its weights."""
         from mrs.backends.networks.common import TorchModel
         from mrs.backends.networks.mule import NfnetSize, load_mule
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
+from typing_extensions import override
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
-from mrs.backends.hub import hub_file
 
 REPOSITORY = "OpenMuQ/MuQ-large-msd-iter"
 REVISION = "0562a57814f6f8bbd9fdea0a25921a2fce1a841a"
@@ -19,8 +19,6 @@ class MuQ(Backend):
     """Hidden states of MuQ-large-msd-iter: `layer` 0 is the conformer's input, 12 its output."""
 
     name: ClassVar[str] = "muq"
-    label: ClassVar[str] = "MuQ"
-    embedding_size: ClassVar[int] = 1024
     sample_rate: ClassVar[int] = 24_000
     card: ClassVar[Facts] = Facts(
         code_licence="Apache-2.0 (transformers' conformer); the model's own is MIT",
@@ -33,8 +31,8 @@ class MuQ(Backend):
         source=f"huggingface.co/{REPOSITORY}",
     )
     weights: ClassVar[tuple[WeightFile, ...]] = (
-        hub_file(REPOSITORY, REVISION, "config.json", CONFIG_SHA256),
-        hub_file(
+        WeightFile.on_hub(REPOSITORY, REVISION, "config.json", CONFIG_SHA256),
+        WeightFile.on_hub(
             REPOSITORY,
             REVISION,
             "model.safetensors",
@@ -45,8 +43,8 @@ class MuQ(Backend):
     layer: Annotated[int, Field(ge=0, le=12)] = 12
     pooling: Literal["mean"] = "mean"
 
+    @override
     def load(self, folder: Path) -> Model:
-        """The encoder from its configuration and weights."""
         from mrs.backends.networks.common import TorchModel
         from mrs.backends.networks.muq import load_muq
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from typing_extensions import override
+
 from mrs.backends import muq
 from mrs.backends.base import Backend, Facts, Model, WeightFile
-from mrs.backends.hub import hub_file
 
 REPOSITORY = "OpenMuQ/MuQ-MuLan-large"
 REVISION = "2e01c796b71dca71b45251384c04cd7b237c9020"
@@ -20,8 +21,6 @@ class MuQMuLan(Backend):
     """
 
     name: ClassVar[str] = "muq_mulan"
-    label: ClassVar[str] = "MuQ-MuLan"
-    embedding_size: ClassVar[int] = 512
     sample_rate: ClassVar[int] = 24_000
     card: ClassVar[Facts] = Facts(
         code_licence="Apache-2.0 (transformers' conformer); the model's own is MIT",
@@ -34,18 +33,18 @@ class MuQMuLan(Backend):
         source=f"huggingface.co/{REPOSITORY}",
     )
     weights: ClassVar[tuple[WeightFile, ...]] = (
-        hub_file(
+        WeightFile.on_hub(
             muq.REPOSITORY, muq.REVISION, "config.json", muq.CONFIG_SHA256, place="muq/config.json"
         ),
-        hub_file(REPOSITORY, REVISION, "config.json"),
-        hub_file(REPOSITORY, REVISION, "pytorch_model.bin"),
+        WeightFile.on_hub(REPOSITORY, REVISION, "config.json"),
+        WeightFile.on_hub(REPOSITORY, REVISION, "pytorch_model.bin"),
     )
 
     layer: Literal["last"] = "last"
     pooling: Literal["mean"] = "mean"
 
+    @override
     def load(self, folder: Path) -> Model:
-        """The audio tower from both configurations and the weights."""
         from mrs.backends.networks.common import TorchModel
         from mrs.backends.networks.muq import load_muq_mulan
 

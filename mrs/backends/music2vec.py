@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
+from typing_extensions import override
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
-from mrs.backends.hub import hub_file
 from mrs.settings import number
 
 REPOSITORY = "m-a-p/music2vec-v1"
@@ -24,8 +24,6 @@ class Music2Vec(Backend):
     """
 
     name: ClassVar[str] = "music2vec"
-    label: ClassVar[str] = "Music2Vec"
-    embedding_size: ClassVar[int] = 768
     sample_rate: ClassVar[int] = 16_000
     card: ClassVar[Facts] = Facts(
         code_licence="Apache-2.0 (transformers)",
@@ -38,9 +36,9 @@ class Music2Vec(Backend):
         source=f"huggingface.co/{REPOSITORY}",
     )
     weights: ClassVar[tuple[WeightFile, ...]] = (
-        hub_file(REPOSITORY, REVISION, "config.json"),
-        hub_file(REPOSITORY, REVISION, "preprocessor_config.json"),
-        hub_file(REPOSITORY, REVISION, "pytorch_model.bin"),
+        WeightFile.on_hub(REPOSITORY, REVISION, "config.json"),
+        WeightFile.on_hub(REPOSITORY, REVISION, "preprocessor_config.json"),
+        WeightFile.on_hub(REPOSITORY, REVISION, "pytorch_model.bin"),
     )
 
     layer: Annotated[int, Field(ge=0, le=12)] = 12
@@ -53,8 +51,8 @@ class Music2Vec(Backend):
         # Audio is decoded at the rate that it is fed at, whatever the model takes it for.
         object.__setattr__(self, "sample_rate", self.fed_rate)
 
+    @override
     def load(self, folder: Path) -> Model:
-        """The encoder from its configuration, its preprocessor's and its weights."""
         from mrs.backends.networks.common import TorchModel
         from mrs.backends.networks.speech import load_data2vec
 

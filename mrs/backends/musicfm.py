@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
+from typing_extensions import override
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
-from mrs.backends.hub import hub_file
 
 if TYPE_CHECKING:
     from mrs.backends.networks.conformer import ConformerSize
@@ -27,8 +27,6 @@ class MusicFM(Backend):
     """
 
     name: ClassVar[str] = "musicfm"
-    label: ClassVar[str] = "MusicFM"
-    embedding_size: ClassVar[int] = 1024
     sample_rate: ClassVar[int] = 24_000
     card: ClassVar[Facts] = Facts(
         code_licence="Apache-2.0 (transformers' conformer); the model's own is MIT",
@@ -41,13 +39,13 @@ class MusicFM(Backend):
         source=f"huggingface.co/{REPOSITORY}",
     )
     weights: ClassVar[tuple[WeightFile, ...]] = (
-        hub_file(
+        WeightFile.on_hub(
             REPOSITORY,
             REVISION,
             "pretrained_msd.pt",
             "218b483a0256ddef736267425fabb166fd97008983696bb9270def464b47bded",
         ),
-        hub_file(
+        WeightFile.on_hub(
             REPOSITORY,
             REVISION,
             "msd_stats.json",
@@ -59,8 +57,8 @@ class MusicFM(Backend):
     layer: Annotated[int, Field(ge=0, le=12)] = 12
     pooling: Literal["mean", "channels"] = "mean"
 
+    @override
     def contradiction(self) -> str:
-        """Pooling over the channels leaves a number for each frame, whose count must be fixed."""
         if self.pooling == "channels" and not self.clip_seconds:
             return (
                 "pooling=channels has a number for each frame; give clip_seconds, 30 as published"
@@ -72,8 +70,8 @@ class MusicFM(Backend):
         if self.pooling == "channels":
             object.__setattr__(self, "embedding_size", round(FRAME_RATE * self.clip_seconds))
 
+    @override
     def load(self, folder: Path) -> Model:
-        """The encoder from its checkpoint and the statistics of its corpus."""
         from mrs.backends.networks.common import TorchModel
         from mrs.backends.networks.conformer import ConformerSize, load_musicfm
 

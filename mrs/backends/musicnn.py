@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from mrs.backends.base import Backend, Facts, Model, WeightFile
 from mrs.backends.tf_checkpoint import read_checkpoint
@@ -45,8 +46,6 @@ class MusiCNN(Backend):
     """
 
     name: ClassVar[str] = "musicnn"
-    label: ClassVar[str] = "MusiCNN"
-    embedding_size: ClassVar[int] = 200
     sample_rate: ClassVar[int] = 16_000
     minimum_seconds: ClassVar[float] = (PATCH - 1) * HOP_LENGTH / 16_000
     card: ClassVar[Facts] = Facts(
@@ -72,8 +71,8 @@ class MusiCNN(Backend):
     pooling: Literal["mean"] = "mean"
     patches: Literal["all", "first"] = "all"
 
+    @override
     def load(self, folder: Path) -> "MusiCNNModel":
-        """The network with the weights of the package's wheel."""
         path = folder / WHEEL
         try:
             with zipfile.ZipFile(path) as wheel:
@@ -92,17 +91,18 @@ class MusiCNNModel(Model):
         self.network = Network(tensors)
         self.patches = patches
 
+    @override
     def frames(self, waveform: np.ndarray) -> np.ndarray:
         """The penultimate layer of each patch, float32 [n_patches x 200]."""
         import torch
 
         patches = log_mel_patches(waveform)
-        heard = patches[:1] if self.patches == "first" else patches
+        frames = patches[:1] if self.patches == "first" else patches
         batch_size = BATCH if torch.get_num_threads() > 1 else 1
         with torch.inference_mode():
-            rows = [self.network(batch) for batch in torch.from_numpy(heard).split(batch_size)]
+            rows = [self.network(batch) for batch in torch.from_numpy(frames).split(batch_size)]
             features = torch.cat(rows).numpy()
-        return np.repeat(features, len(patches), axis=0) if len(heard) < len(patches) else features
+        return np.repeat(features, len(patches), axis=0) if len(frames) < len(patches) else features
 
 
 def log_mel_patches(waveform: np.ndarray) -> np.ndarray:
@@ -156,14 +156,14 @@ class Network:
         from torch.nn import functional
 
         scale, shift = self.input
-        heard = patches * scale + shift
-        channels = [*self._hear_timbre(heard), *self._hear_rhythm(heard)]
+        frames = patches * scale + shift
+        channels = [*self._timbral_features(frames), *self._temporal_features(frames)]
         front = torch.cat(channels, dim=2).transpose(1, 2)  # [n x 561 x 187]
         layers, before = [front], front
         for i, (kernel, bias, scale, shift) in enumerate(self.residual):
-            heard = torch.relu(functional.conv1d(before, kernel, bias, padding=3))
-            heard = heard * scale[:, None] + shift[:, None]
-            before = heard + before if i else heard
+            frames = torch.relu(functional.conv1d(before, kernel, bias, padding=3))
+            frames = frames * scale[:, None] + shift[:, None]
+            before = frames + before if i else frames
             layers.append(before)
         stacked = torch.cat(layers, dim=1)
         # Maximum and mean of a channel stand beside each other.
@@ -172,13 +172,13 @@ class Network:
         scale, shift = self.output
         return torch.relu(torch.addmm(bias, pooled, weight)) * scale + shift
 
-    def _hear_timbre(self, heard: "torch.Tensor") -> "list[torch.Tensor]":
+    def _timbral_features(self, frames: "torch.Tensor") -> "list[torch.Tensor]":
         """Filters of 7 frames and many bands: the best band of each, [n x 187 x 204] twice."""
         from torch.nn import functional
 
-        n, n_frames, n_bands = heard.shape
+        n, n_frames, n_bands = frames.shape
         # One row a frame: for each band the 7 frames around it.
-        around = functional.pad(heard, (0, 0, 3, 3)).unfold(1, 7, 1).flatten(0, 1)
+        around = functional.pad(frames, (0, 0, 3, 3)).unfold(1, 7, 1).flatten(0, 1)
         even, odd = around[:, 0::2], around[:, 1::2]
         after = functional.pad(even[:, 1:], (0, 0, 0, 1))
         parts = (even - odd).flatten(1), (after - odd).flatten(1), odd.flatten(1)
@@ -189,7 +189,7 @@ class Network:
             found.append(filters.finish(best).view(n, n_frames, -1))
         return found
 
-    def _hear_rhythm(self, heard: "torch.Tensor") -> "list[torch.Tensor]":
+    def _temporal_features(self, frames: "torch.Tensor") -> "list[torch.Tensor]":
         """Filters of many frames and one band: the best band of each, [n x 187 x 51] thrice.
 
         A row is a window of one band in which `STRIDE` frames lie with all that the longest filter
@@ -198,9 +198,9 @@ class Network:
         import torch
         from torch.nn import functional
 
-        n, n_frames, _ = heard.shape
+        n, n_frames, _ = frames.shape
         before = (LONGEST - 1) // 2  # TensorFlow pads the odd frame behind
-        padded = functional.pad(heard.permute(2, 0, 1), (before, LONGEST - 1 - before))
+        padded = functional.pad(frames.permute(2, 0, 1), (before, LONGEST - 1 - before))
         windows = padded.unfold(2, LONGEST + STRIDE - 1, STRIDE).flatten(1, 2).contiguous()
         best: list[torch.Tensor] = []
         for bands in windows.split(max(1, N_TOGETHER // n)):

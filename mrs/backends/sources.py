@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import soxr
+from typing_extensions import override
 
-from mrs.backends.audio import Reason, UnheardError, decode, refuse_short
+from mrs.backends.audio import Reason, UnusableAudioError, decode, refuse_short
 from mrs.backends.base import Backend
-from mrs.data.dataset import Dataset
-from mrs.data.digests import file_state
-from mrs.data.render import RENDERER, SAMPLE_RATE, Renderer
+from mrs.data.dataset import Dataset, Renderer
 from mrs.errors import InputError
+from mrs.files import file_state
 
 COLUMN = "audio"  # of tracks.parquet: a path, relative to the dataset's folder or absolute
 
@@ -24,7 +24,7 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, position: int, backend: Backend) -> np.ndarray:
-        """What the backend hears of a track. Raises `UnheardError`."""
+        """What the backend hears of a track. Raises `UnusableAudioError`."""
 
     @abstractmethod
     def state(self, position: int) -> Any:
@@ -42,19 +42,19 @@ class Files(Source):
     folder: Path
     names: list[str | None]
 
+    @override
     def name(self, position: int) -> str | None:
-        """The file as tracks.parquet names it, None where there is none."""
         return self.names[position]
 
+    @override
     def read(self, position: int, backend: Backend) -> np.ndarray:
-        """What the backend hears of a track. Raises `UnheardError`."""
         name = self.names[position]
         if not name:
-            raise UnheardError(Reason.MISSING, f"tracks.parquet names no {COLUMN} file")
-        return hear(self.folder / name, backend)
+            raise UnusableAudioError(Reason.MISSING, f"tracks.parquet names no {COLUMN} file")
+        return read_clip(self.folder / name, backend)
 
+    @override
     def state(self, position: int) -> Any:
-        """The file's name, and its state where it is there."""
         name = self.names[position]
         try:
             return [name, file_state(self.folder / name) if name else None]
@@ -68,21 +68,21 @@ class Rendered(Source):
 
     renderer: Renderer = field(repr=False)
 
+    @override
     def read(self, position: int, backend: Backend) -> np.ndarray:
-        """What the backend hears of a track. Raises `UnheardError`."""
-        waveform = self.renderer(position)
-        refuse_short(waveform, SAMPLE_RATE, backend.minimum_seconds)
+        waveform, rate = self.renderer(position), self.renderer.sample_rate
+        refuse_short(waveform, rate, backend.minimum_seconds)
         if backend.clip_seconds:
-            waveform = waveform[: round(backend.clip_seconds * SAMPLE_RATE)]
-        return soxr.resample(waveform, SAMPLE_RATE, backend.sample_rate, "HQ")
+            waveform = waveform[: round(backend.clip_seconds * rate)]
+        return soxr.resample(waveform, rate, backend.sample_rate, "HQ")
 
+    @override
     def state(self, position: int) -> Any:
-        """The renderer's version: the world's parameters decide the rest."""
-        return RENDERER
+        return self.renderer.version  # the world's parameters decide the rest
 
 
-def hear(path: Path, backend: Backend) -> np.ndarray:
-    """What a backend hears of a file. Raises `UnheardError`."""
+def read_clip(path: Path, backend: Backend) -> np.ndarray:
+    """What a backend hears of a file. Raises `UnusableAudioError`."""
     return decode(
         path,
         backend.sample_rate,

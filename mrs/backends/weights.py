@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from mrs.backends.base import Backend, Model, WeightFile
 from mrs.backends.caches import cache_folder
 from mrs.data import download
-from mrs.data.digests import Digests, write_atomically
 from mrs.errors import InputError
+from mrs.files import Digests, write_atomically
 
 if TYPE_CHECKING:
     import torch
@@ -52,6 +52,13 @@ def places(backend: type[Backend] | Backend) -> list[Path]:
     with suppress(InputError):
         return [weights_folder(backend), ASSETS]
     return [ASSETS]
+
+
+def at_hand(backend: Backend) -> bool:
+    """Whether all of a backend's weights, if it has any, lie where they are looked for."""
+    return any(
+        all((place / file.name).is_file() for file in backend.weights) for place in places(backend)
+    )
 
 
 def require(backend: type[Backend] | Backend, folder: Path | None = None) -> Path:

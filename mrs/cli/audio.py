@@ -12,7 +12,7 @@ from mrs.cli.options import (
     WeightsOption,
     WorkersOption,
     assignments,
-    warn_of_stand_ins,
+    warn_of_filled_rows,
 )
 
 MOST_SKIPPED = 5  # skipped files that are named, one per line
@@ -75,7 +75,7 @@ def extract(
     chosen = make_backend(backend, assignments(set_))
     done = extract_vectors(open_dataset(dataset), chosen, weights, workers)
     n_skipped = len(done.skipped)
-    warn_of_stand_ins(
+    warn_of_filled_rows(
         f"skipped {n_skipped} of {done.n_tracks} tracks ({done.reasons()})", n_skipped, done.path
     )
     print(f"{done.path}: {done.n_tracks - n_skipped} of {done.n_tracks} tracks computed")

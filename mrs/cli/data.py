@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mrs.cli.options import DatasetArgument, warn_of_stand_ins
+from mrs.cli.options import DatasetArgument, warn_of_filled_rows
 from mrs.errors import InputError
 
 # What other packages print of a split, from the dataset's name, the split's and its `split_table`.
@@ -73,7 +73,7 @@ def embeddings(
     for file in files:
         added = add_features(opened, file)
         n_skipped = len(added.skipped)
-        warn_of_stand_ins(
+        warn_of_filled_rows(
             f"{n_skipped} of {added.n_tracks} tracks have no row in {file}", n_skipped, added.path
         )
         print(f"{added.path}: {added.n_tracks - n_skipped} of {added.n_tracks} tracks")

@@ -36,9 +36,9 @@ def assignments(texts: list[str] | None) -> dict[str, str]:
     return values
 
 
-def warn_of_stand_ins(what: str, n_skipped: int, vectors: Path) -> None:
+def warn_of_filled_rows(what: str, n_skipped: int, vectors: Path) -> None:
     """Warn on stderr where tracks have a copy of another track's row."""
-    from mrs.data.stand_ins import report_file
+    from mrs.data.filled_rows import report_file
 
     if n_skipped:
         print(

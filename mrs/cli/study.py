@@ -42,7 +42,7 @@ def run(
     json_: JsonOption = False,
 ) -> None:
     """Run one recommender in one scenario and print its metrics beside chance."""
-    from mrs.backends.hearing import hear_world
+    from mrs.backends.hear_world import hear_world
     from mrs.data.dataset import open_dataset
     from mrs.published.deviations import recommender_of
     from mrs.study.run import run as run_one

@@ -1,1 +1,1 @@
-"""What was heard: the dataset folder and its checks, the generated world, the splits."""
+"""The dataset folder and its checks, the generated world, the splits."""

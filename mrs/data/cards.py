@@ -39,7 +39,7 @@ class DataCard(BaseModel):
         return " ".join(statement.text for statement in getattr(self, about))
 
     def table(self) -> pl.DataFrame:
-        """One row a statement: about, what is known, source."""
+        """One row per statement: about, what is known, source."""
         rows = [
             (about, statement.text, statement.source)
             for about in ABOUT

@@ -3,8 +3,10 @@
 A mistake becomes one `InputError` that names the file, the row (counted from 0) and the remedy.
 """
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,6 +14,8 @@ import polars as pl
 from mrs.data.tables import readable, scan_parquet
 from mrs.errors import InputError
 
+PARTS = ("train", "val", "hot_test", "cold_test")
+PAIR_COLUMNS = {"user_id": "id", "track_id": "id", "timestamp": "time", "count": "integer"}
 NPY_MAGIC = b"\x93NUMPY"
 VECTOR_BLOCK = 4096  # rows looked at together, so that checking a large file needs little memory
 
@@ -111,6 +115,22 @@ def refuse_duplicates(path: Path, frame: pl.DataFrame, columns: list[str]) -> No
         raise InputError(f"{path}: row {row}: {what} stands there twice; keep one row")
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file: a card or dataset.json; empty where there is no file.
+
+    Raises `InputError` for a file that is damaged or holds no object.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: not readable JSON ({error}); mend or remove it") from error
+    if not isinstance(values, dict) or not isinstance(values.get("splits", {}), dict):
+        raise InputError(f"{path}: holds no JSON object, or splits that is none; use braces")
+    return values
+
+
 def open_header(path: Path) -> tuple[int, int]:
     """The shape of a .npy file of vectors (rows, width); raises as `open_vectors` does."""
     vectors = _map_vectors(path)
@@ -127,7 +147,7 @@ def open_vectors(path: Path, n_rows: int | None = None) -> np.ndarray:
     if n_rows is not None and len(vectors) != n_rows:
         raise InputError(
             f"{path}: has {len(vectors)} rows for {n_rows} tracks; "
-            "save one row a track in the order of tracks.parquet"
+            "save one row per track in the order of tracks.parquet"
         )
     for start in range(0, len(vectors), VECTOR_BLOCK):
         block = vectors[start : start + VECTOR_BLOCK]
@@ -180,8 +200,90 @@ def _map_vectors(path: Path) -> np.ndarray:
         )
     if vectors.ndim != 2 or vectors.shape[1] == 0:
         raise InputError(
-            f"{path}: has shape {vectors.shape}; save one row a track: tracks x embedding size"
+            f"{path}: has shape {vectors.shape}; save one row per track: tracks x embedding size"
         )
     if not len(vectors):
-        raise InputError(f"{path}: has no rows; save one row a track")
+        raise InputError(f"{path}: has no rows; save one row per track")
     return vectors
+
+
+def refuse_unknown(
+    path: Path,
+    frame: pl.DataFrame,
+    column: str,
+    known: pl.Series,
+    what: str,
+    rows: pl.Series | None = None,
+) -> None:
+    """Raise `InputError` at the first row whose id is not among the known.
+
+    `rows` are the frame's rows in the file where it does not hold all of it.
+    """
+    if frame.schema[column] != known.dtype and (
+        frame.schema[column] == pl.String or known.dtype == pl.String
+    ):
+        raise InputError(
+            f"{path}: column {column!r} holds {frame.schema[column]}, {what} hold {known.dtype}; "
+            "write the same kind of id in both"
+        )
+    unknown = ~frame[column].is_in(known.implode())
+    if unknown.any():
+        place = int(unknown.arg_true()[0])
+        row = place if rows is None else rows[place]
+        raise InputError(
+            f"{path}: row {row}: {column} {frame[column][place]} is not among the {what}; "
+            "add it there or remove the row"
+        )
+
+
+def read_pairs(files: dict[str, Path], tracks: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Read a split's files by part and check what they promise each other. Raises `InputError`."""
+    parts = {part: read_frame(path, PAIR_COLUMNS) for part, path in files.items()}
+    train, cut = parts["train"], parts["train"]["timestamp"].max()
+    if not len(train):
+        raise InputError(f"{files['train']}: has no rows; a train part needs plays")
+    warm, users = train["track_id"].unique(), train["user_id"].unique()
+    for part, frame in parts.items():
+        path = files[part]
+        refuse_duplicates(path, frame, ["user_id", "track_id"])
+        refuse_unknown(path, frame, "track_id", tracks["track_id"], "tracks")
+        if part == "train":
+            continue
+        refuse_unknown(path, frame, "user_id", users, "train users")
+        early = frame["timestamp"] < cut
+        if part != "cold_val" and early.any():  # these may be new tracks of the train period
+            row = int(early.arg_true()[0])
+            raise InputError(
+                f"{path}: row {row}: {frame['timestamp'][row]} is before the last train play "
+                f"({cut!s}); a test row must lie after the cut: split by time again"
+            )
+        trained = frame["track_id"].is_in(warm.implode())
+        is_cold = part.startswith("cold")
+        if is_cold and trained.any():
+            row = int(trained.arg_true()[0])
+            raise InputError(
+                f"{path}: row {row}: track {frame['track_id'][row]} is played in train; "
+                "a cold track must not be: move the row to hot_test"
+            )
+        if not is_cold and not trained.all():
+            row = int((~trained).arg_true()[0])
+            raise InputError(
+                f"{path}: row {row}: track {frame['track_id'][row]} is not played in train; "
+                "a hot track must be: move the row to cold_test"
+            )
+    if "cold_val" in parts:
+        both = parts["cold_test"]["track_id"].is_in(parts["cold_val"]["track_id"].implode())
+        if both.any():
+            row = int(both.arg_true()[0])
+            raise InputError(
+                f"{files['cold_test']}: row {row}: track {parts['cold_test']['track_id'][row]} "
+                "is in cold_val too; keep its rows in one of the two"
+            )
+    return parts
+
+
+def split_files(folder: Path, suffix: str) -> dict[str, Path]:
+    """The files of a split, those it must have whether they are there or not."""
+    files = {part: folder / f"{part}{suffix}" for part in PARTS}
+    extra = folder / f"cold_val{suffix}"
+    return files | ({"cold_val": extra} if extra.exists() else {})

@@ -4,68 +4,50 @@
 """
 
 import hashlib
-import json
 import os
-import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 import polars as pl
 
-from mrs.backends import BACKENDS
-from mrs.data import checks, demo
-from mrs.data.digests import Digests, of_values
-from mrs.data.folders import vector_files, visible
+from mrs.data import authors, checks
 from mrs.data.labels import one_value_each
-from mrs.data.render import Renderer
 from mrs.data.rules import parse_rule
-from mrs.data.splits import KNOWN_RULES, Split, TemporalRule, to_split
+from mrs.data.splits import KNOWN_RULES, Split, TemporalRule, restrict, to_split
 from mrs.data.tables import read_parquet, readable
+from mrs.data.vectors import Card, FolderVectors, VectorSource
 from mrs.errors import InputError
+from mrs.files import Digests, values_digest, visible
 
-PARTS = ("train", "val", "hot_test", "cold_test")
-PAIR_COLUMNS = {"user_id": "id", "track_id": "id", "timestamp": "time", "count": "integer"}
 PLAY_COLUMNS = {"user_id": "id", "track_id": "id", "timestamp": "time"}
 TRACKS = "tracks.parquet"
-ORIGINS = ("audio", "file", "surrogate")
+INFO = "dataset.json"
 
 
-@dataclass(frozen=True)
-class Card:
-    """Where a backend's vectors came from.
+class Renderer(Protocol):
+    """The sound of a generated world's tracks, made when it is needed.
 
-    `origin` is "audio" (computed here from audio), "file" (brought or downloaded) or "surrogate"
-    (generated); a surrogate's `label` begins with "sim:".
+    `sample_rate` is in Hz; `version` is raised when the same world gets another sound.
     """
 
-    backend: str
-    origin: str
-    embedding_size: int
-    details: dict[str, Any] = field(default_factory=dict)
+    sample_rate: int
+    version: int
 
-    @property
-    def label(self) -> str:
-        """The name that tables and figures show."""
-        return label_of(self.backend, self.origin)
-
-
-def label_of(backend: str, origin: str) -> str:
-    """The label of a backend's vectors of an origin, see `Card`."""
-    known = BACKENDS.get(backend)
-    name = known.label if known else backend
-    return f"sim:{name}" if origin == "surrogate" else name
+    def __call__(self, position: int) -> np.ndarray:
+        """The clip of the track at a position: float32 [n], one channel."""
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """A dataset folder that passed the checks of its tracks; the rest is checked as it is read.
 
-    A track's position is its row in `tracks`. `vector_rows` maps positions to rows of the .npy
-    files, None where they are the same; `cold_ids` are the cold candidates where the layout
-    names them.
+    A track's position is its row in `tracks`. `stored` are the vectors in the folder, `beside`
+    further ones, of which a later source takes the place of an earlier one's names. `cold_ids` are
+    the cold candidates where the layout names them. `covered` says which tracks take part in the
+    splits, bool [n_tracks]; None means all. `renderer` is a generated world's, None for others.
     """
 
     spec: str
@@ -73,8 +55,11 @@ class Dataset:
     info: dict[str, Any]
     tracks: pl.DataFrame
     pair_files: dict[str, dict[str, Path]]
-    vector_rows: np.ndarray | None = None
+    stored: FolderVectors
+    beside: tuple[VectorSource, ...] = ()
     cold_ids: pl.Series | None = None
+    covered: np.ndarray | None = None
+    renderer: Renderer | None = None
 
     @property
     def name(self) -> str:
@@ -111,41 +96,33 @@ class Dataset:
     def _name_seed(self) -> int:
         return int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:8], "little")
 
-    @property
-    def _vector_files(self) -> dict[str, Path]:
-        return vector_files(self.folder / "embeddings")
+    def with_vectors(self, source: VectorSource, covered: np.ndarray | None = None) -> Self:
+        """The dataset with the vectors of one more source; nothing is written.
+
+        Tracks that are not `covered` [n_tracks] are left out of every split, so that all systems
+        choose among the same tracks.
+        """
+        if covered is not None and covered.all():
+            covered = None
+        return replace(self, beside=(*self.beside, source), covered=covered)
 
     def backends(self) -> list[str]:
-        """The names of the backends with vectors here: the known ones in their order first."""
-        found = set(self._vector_files)
-        return [name for name in BACKENDS if name in found] + sorted(found - set(BACKENDS))
+        """The names of the backends with vectors: the known ones in their order first."""
+        names = self.stored.names()
+        for source in self.beside:
+            names = [name for name in names if name not in source.names()] + source.names()
+        return names
 
-    def _vector_file(self, backend: str) -> Path:
-        if backend not in self.backends():
-            known = ", ".join(self.backends()) or "none"
-            raise InputError(
-                f"{self.folder / 'embeddings'}: no backend {backend!r} (there: {known}); "
-                f"put its vectors there as {backend}.npy"
-            )
-        return self._vector_files[backend]
+    def _source(self, backend: str) -> VectorSource:
+        return next((s for s in reversed(self.beside) if backend in s.names()), self.stored)
 
     def card(self, backend: str) -> Card:
         """The backend's card; vectors without one are of origin "file"."""
-        return read_card(self._vector_file(backend), backend)
+        return self._source(backend).card(backend)
 
     def vectors(self, backend: str, positions: np.ndarray | None = None) -> np.ndarray:
         """The vectors of the tracks at `positions` (default: all) as float32 [n x width]."""
-        expected = len(self.tracks) if self.vector_rows is None else None
-        path = self._vector_file(backend)
-        stored = checks.open_vectors(path, expected)
-        rows = self.vector_rows if self.vector_rows is not None else np.arange(len(self.tracks))
-        if rows.max(initial=-1) >= len(stored):
-            at = int(np.argmax(rows >= len(stored)))
-            raise InputError(
-                f"{path}: has {len(stored)} rows, none for track {self.tracks['track_id'][at]}; "
-                "save one row a raw track id"
-            )
-        return np.asarray(stored[rows if positions is None else rows[positions]], np.float32)
+        return self._source(backend).vectors(backend, positions)
 
     def truth(self, name: str) -> np.ndarray | None:
         """A generated world's known play probabilities [n_users x n_tracks], else None.
@@ -154,13 +131,6 @@ class Dataset:
         """
         path = self.folder / "truth" / f"{name}.npy"
         return checks.open_vectors(path) if path.is_file() else None
-
-    @cached_property
-    def renderer(self) -> Renderer | None:
-        """The sound of a generated world's tracks, made when it is asked for; None for others."""
-        if "generator" not in self.info:
-            return None
-        return Renderer(self.tracks, self.info["parameters"]["seed"])
 
     def splits(self) -> list[str]:
         """Names of the splits, the default first."""
@@ -173,8 +143,7 @@ class Dataset:
         if name in self.pair_files:
             return None
         if name in self.info.get("splits", {}):
-            where = f"{self.folder / 'dataset.json'}: splits.{name}"
-            return parse_rule(where, self.info["splits"][name])
+            return parse_rule(f"{self.folder / INFO}: splits.{name}", self.info["splits"][name])
         if name in KNOWN_RULES:
             return KNOWN_RULES[name]
         raise InputError(
@@ -182,12 +151,12 @@ class Dataset:
         )
 
     def split_name(self, name: str | None = None) -> str:
-        """The split's name, the default's where none is asked for."""
+        """The split's name, the default's for None. Raises `InputError` where there is none."""
         if name is None:
             if not self.splits():
                 raise InputError(
-                    f"{self.folder}: no split; put {', '.join(PARTS)} files under splits/NAME/ or "
-                    "listens.parquet with a split rule in dataset.json"
+                    f"{self.folder}: no split; put {', '.join(checks.PARTS)} files under "
+                    "splits/NAME/ or listens.parquet with a split rule in dataset.json"
                 )
             return self.splits()[0]
         self._rule(name)
@@ -200,17 +169,21 @@ class Dataset:
 
     def split(self, name: str | None = None) -> Split:
         """Read and check a split, or make it by its rule; None is the default split."""
-        name = self.split_name(name)
+        whole = self._whole_split(self.split_name(name))
+        return whole if self.covered is None else restrict(whole, self.covered)
+
+    def _whole_split(self, name: str) -> Split:
         rule = self._rule(name)
         if rule is None:
-            files = self.pair_files[name]
-            return to_split(name, _read_pairs(files, self.tracks), self.tracks, self.cold_ids)
+            parts = checks.read_pairs(self.pair_files[name], self.tracks)
+            return to_split(name, parts, self.tracks, self.cold_ids)
         path = self.folder / rule.source
         plays = checks.scan_frame(path, PLAY_COLUMNS)
         with readable(path):
             first = plays.with_row_index("row").group_by("track_id").agg(pl.col("row").min())
             ids = first.collect(engine="streaming").sort("row")
-            _refuse_unknown(path, ids, "track_id", self.tracks["track_id"], "tracks", ids["row"])
+            known = self.tracks["track_id"]
+            checks.refuse_unknown(path, ids, "track_id", known, "tracks", ids["row"])
             parts = rule.cut(plays)
         if not len(parts["train"]):
             raise InputError(
@@ -220,205 +193,35 @@ class Dataset:
         return to_split(name, parts, self.tracks, cold)
 
     def split_digest(self, name: str, digests: Digests) -> str:
-        """A digest of all that decides the split: its files or its rule and plays."""
+        """A digest of all that decides the split: its files or its rule, plays, tracks left out."""
         rule = self._rule(name)
         files = [self.folder / rule.source] if rule else list(self.pair_files[name].values())
-        files.append(self.folder / "tracks.parquet")
-        content = [self._content(path, digests) for path in files if path.is_file()]
-        return of_values({"rule": repr(rule), "content": content})
+        files.append(self.folder / TRACKS)
+        content = [self.stored.content_digest(path, digests) for path in files if path.is_file()]
+        whole = values_digest({"rule": repr(rule), "content": content})
+        if self.covered is None:
+            return whole
+        return values_digest([whole, np.flatnonzero(self.covered).tolist()])
 
     def vector_digest(self, backend: str, digests: Digests) -> str:
-        """A digest of the backend's vectors.
-
-        Vectors computed from a generated world's sound are known by what they were computed from,
-        as long as they are those that their card describes.
-        """
-        path = self._vector_file(backend)
-        details = self.card(backend).details
-        if "generator" in self.info and details.get("sha256") == digests.of_file(path):
-            made_from = self.info["generator"], self.info.get("parameters"), details["inputs"]
-            return of_values(["heard", *made_from])
-        return self._content(path, digests)
+        """A digest of all that decides the backend's vectors."""
+        return self._source(backend).digest(backend, digests)
 
     def truth_digest(self, name: str, digests: Digests) -> str:
         """A digest of a known truth."""
-        return self._content(self.folder / "truth" / f"{name}.npy", digests)
-
-    def _content(self, path: Path, digests: Digests) -> str:
-        """A file's digest; an unchanged generated file has that of what generated it.
-
-        Files that another processor or library version generates may differ in last bits; what
-        was drawn from the same parameters is the same input.
-        """
-        content = digests.of_file(path)
-        name = path.relative_to(self.folder).as_posix()
-        if "generator" in self.info and self.info.get("checksums", {}).get(name) == content:
-            return of_values([self.info["generator"], self.info.get("parameters"), name])
-        return content
+        return self.stored.content_digest(self.folder / "truth" / f"{name}.npy", digests)
 
     def artist_names(self) -> np.ndarray:
-        """An artist's name a track, or its id where there is no name, or "" [n_tracks]."""
+        """The name of each track's artist, its id where it has no name, or "" [n_tracks]."""
         for column in ("artist", "artist_id"):
             if column in self.tracks.columns:
                 return self.tracks[column].cast(pl.String).fill_null("").to_numpy()
         return np.full(len(self.tracks), "")
 
     def titles(self) -> np.ndarray:
-        """A title a track, or its id where there is none [n_tracks]."""
+        """The title of each track, or its id where no titles are known [n_tracks]."""
         column = "title" if "title" in self.tracks.columns else "track_id"
         return self.tracks[column].cast(pl.String).fill_null("").to_numpy()
-
-
-def read_card(vectors: Path, backend: str) -> Card:
-    """The card beside a file of vectors; without one they are of origin "file"."""
-    path = vectors.with_suffix(".json")
-    details = _read_json(path)
-    origin = details.pop("origin", "file")
-    if origin not in ORIGINS:
-        raise InputError(f"{path}: origin {origin!r}; write one of {', '.join(ORIGINS)}")
-    return Card(backend, origin, checks.open_header(vectors)[1], details)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not readable JSON ({error}); mend or remove it") from error
-    if not isinstance(values, dict) or not isinstance(values.get("splits", {}), dict):
-        raise InputError(f"{path}: holds no JSON object, or splits that is none; use braces")
-    return values
-
-
-def _refuse_unknown(
-    path: Path,
-    frame: pl.DataFrame,
-    column: str,
-    known: pl.Series,
-    what: str,
-    rows: pl.Series | None = None,
-) -> None:
-    """Raise `InputError` at the first row whose id is not among the known.
-
-    `rows` are the frame's rows in the file where it does not hold all of it.
-    """
-    if frame.schema[column] != known.dtype and (
-        frame.schema[column] == pl.String or known.dtype == pl.String
-    ):
-        raise InputError(
-            f"{path}: column {column!r} holds {frame.schema[column]}, {what} hold {known.dtype}; "
-            "write the same kind of id in both"
-        )
-    unknown = ~frame[column].is_in(known.implode())
-    if unknown.any():
-        place = int(unknown.arg_true()[0])
-        row = place if rows is None else rows[place]
-        raise InputError(
-            f"{path}: row {row}: {column} {frame[column][place]} is not among the {what}; "
-            "add it there or remove the row"
-        )
-
-
-def _read_pairs(files: dict[str, Path], tracks: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Read a split's files and check what they promise each other."""
-    parts = {part: checks.read_frame(path, PAIR_COLUMNS) for part, path in files.items()}
-    train, cut = parts["train"], parts["train"]["timestamp"].max()
-    if not len(train):
-        raise InputError(f"{files['train']}: has no rows; a train part needs plays")
-    warm, users = train["track_id"].unique(), train["user_id"].unique()
-    for part, frame in parts.items():
-        path = files[part]
-        checks.refuse_duplicates(path, frame, ["user_id", "track_id"])
-        _refuse_unknown(path, frame, "track_id", tracks["track_id"], "tracks")
-        if part == "train":
-            continue
-        _refuse_unknown(path, frame, "user_id", users, "train users")
-        early = frame["timestamp"] < cut
-        if part != "cold_val" and early.any():  # these may be new tracks of the train period
-            row = int(early.arg_true()[0])
-            raise InputError(
-                f"{path}: row {row}: {frame['timestamp'][row]} is before the last train play "
-                f"({cut!s}); a test row must lie after the cut: split by time again"
-            )
-        trained = frame["track_id"].is_in(warm.implode())
-        is_cold = part.startswith("cold")
-        if is_cold and trained.any():
-            row = int(trained.arg_true()[0])
-            raise InputError(
-                f"{path}: row {row}: track {frame['track_id'][row]} is played in train; "
-                "a cold track must not be: move the row to hot_test"
-            )
-        if not is_cold and not trained.all():
-            row = int((~trained).arg_true()[0])
-            raise InputError(
-                f"{path}: row {row}: track {frame['track_id'][row]} is not played in train; "
-                "a hot track must be: move the row to cold_test"
-            )
-    if "cold_val" in parts:
-        both = parts["cold_test"]["track_id"].is_in(parts["cold_val"]["track_id"].implode())
-        if both.any():
-            row = int(both.arg_true()[0])
-            raise InputError(
-                f"{files['cold_test']}: row {row}: track {parts['cold_test']['track_id'][row]} "
-                "is in cold_val too; keep its rows in one of the two"
-            )
-    return parts
-
-
-def _split_files(folder: Path, suffix: str) -> dict[str, Path]:
-    """The files of a split, those it must have whether they are there or not."""
-    files = {part: folder / f"{part}{suffix}" for part in PARTS}
-    extra = folder / f"cold_val{suffix}"
-    return files | ({"cold_val": extra} if extra.exists() else {})
-
-
-def _open_own(spec: str, folder: Path) -> Dataset:
-    path = folder / TRACKS
-    checks.read_frame(path, {"track_id": "id"})
-    tracks = one_value_each(path, read_parquet(path))
-    checks.refuse_duplicates(path, tracks, ["track_id"])
-    split_folders = [path for path in visible(folder / "splits") if path.is_dir()]
-    pair_files = {p.name: _split_files(p, ".parquet") for p in split_folders}
-    info = _read_json(folder / "dataset.json")
-    if info.get("generator") == demo.GENERATOR:  # also one written before a rule was added
-        info["splits"] = demo.SPLITS | info.get("splits", {})
-    return Dataset(spec, folder, info, tracks, pair_files)
-
-
-def _open_authors(spec: str, folder: Path) -> Dataset:
-    """The authors' layout: four .pqt files in one folder, vectors with row = raw track id.
-
-    The tracks are all rows up to the last that a file names: the published KNN reads rows of
-    tracks that nobody played. The cold candidates are exactly the tracks of cold_test, as in the
-    authors' evaluation (589 of them there).
-    """
-    names = [f"{part}.pqt" for part in PARTS]
-    present = [name for name in names if (folder / name).exists()]
-    complete = len(present) == len(names)
-    if "train.pqt" not in present:  # a part by itself, which a known rule cuts
-        present = [r.source for r in KNOWN_RULES.values() if (folder / r.source).exists()]
-        if not present:
-            raise InputError(f"{folder}: no train.pqt; put the authors' four .pqt files there")
-    kinds = {"track_id": "id"}
-    frames = {name: checks.read_frame(folder / name, kinds) for name in present}
-    named = pl.concat(list(frames.values()))["track_id"]
-    if not named.dtype.is_integer() or (named < 0).any():
-        raise InputError(
-            f"{folder / present[0]}: track_id must be the row of the vectors, 0 or more"
-        )
-    n_rows = named.to_numpy().max(initial=-1) + 1
-    tracks = pl.DataFrame({"track_id": pl.Series(np.arange(n_rows), dtype=named.dtype)})
-    info = {"name": folder.resolve().name, "origin": "real", "layout": "authors"}
-    return Dataset(
-        spec,
-        folder,
-        info | _read_json(folder / "dataset.json"),
-        tracks,
-        {"temporal": _split_files(folder, ".pqt")} if complete or "train.pqt" in present else {},
-        vector_rows=tracks["track_id"].to_numpy(),
-        cold_ids=frames["cold_test.pqt"]["track_id"].unique() if complete else None,
-    )
 
 
 def data_home() -> Path:
@@ -435,18 +238,7 @@ def open_dataset(spec: str | Path) -> Dataset:
     """
     spec = str(spec)
     if spec == "demo" or spec.startswith("demo:"):
-        parameters = demo.Params.parse(spec.removeprefix("demo").removeprefix(":"))
-        folder = data_home() / parameters.folder_name()
-        if not (folder / "dataset.json").is_file():
-            print(f"generating the demo world in {folder} (seconds)", file=sys.stderr)
-            demo.build(folder, parameters)
-        dataset = _open_own(spec, folder)
-        if dataset.info.get("generator") != demo.GENERATOR:
-            raise InputError(
-                f"{folder}: generated by another version of the generator; "
-                "move your own files away and remove the folder"
-            )
-        return dataset
+        return _open_own(spec, _world().generated_folder(spec, data_home()))
     folder = Path(spec)
     if not folder.is_dir():
         folder = data_home() / spec
@@ -456,8 +248,41 @@ def open_dataset(spec: str | Path) -> Dataset:
         )
     if (folder / TRACKS).exists():
         return _open_own(spec, folder)
-    if any((folder / f"{part}.pqt").exists() for part in PARTS):
+    if any((folder / f"{part}.pqt").exists() for part in checks.PARTS):
         return _open_authors(spec, folder)
     raise InputError(
         f"{folder}: holds neither tracks.parquet nor train.pqt; see the layout in README.md"
     )
+
+
+def _world() -> Any:
+    """The generated world, imported where a generated dataset is opened.
+
+    It is written and read as any dataset, so that it imports this module: the one arrow back.
+    """
+    from mrs.data import demo
+
+    return demo
+
+
+def _open_own(spec: str, folder: Path) -> Dataset:
+    path = folder / TRACKS
+    checks.read_frame(path, {"track_id": "id"})
+    tracks = one_value_each(path, read_parquet(path))
+    checks.refuse_duplicates(path, tracks, ["track_id"])
+    split_folders = [path for path in visible(folder / "splits") if path.is_dir()]
+    pair_files = {p.name: checks.split_files(p, ".parquet") for p in split_folders}
+    info = checks.read_object(folder / INFO)
+    renderer = None
+    if "generator" in info:
+        info, renderer = _world().complete(info, tracks)
+    stored = FolderVectors(folder, info, tracks["track_id"])
+    return Dataset(spec, folder, info, tracks, pair_files, stored, renderer=renderer)
+
+
+def _open_authors(spec: str, folder: Path) -> Dataset:
+    tracks, files, cold_ids = authors.read_layout(folder)
+    info = {"name": folder.resolve().name, "origin": "real", "layout": "authors"}
+    info |= checks.read_object(folder / INFO)
+    stored = FolderVectors(folder, info, tracks["track_id"], tracks["track_id"].to_numpy())
+    return Dataset(spec, folder, info, tracks, files, stored, cold_ids=cold_ids)

@@ -4,13 +4,13 @@ import numpy as np
 import polars as pl
 
 from mrs.data.dataset import Dataset
-from mrs.data.digests import Digests
 from mrs.data.splits import Interactions, Split
 from mrs.errors import InputError
+from mrs.files import Digests
 
 
 def facts(dataset: Dataset) -> pl.DataFrame:
-    """What dataset.json says in words: one row a fact (fact, value)."""
+    """What dataset.json says in words: one row per fact (fact, value)."""
     info = dataset.info
     origin = "generated: no listener and no track is real" if dataset.generated else "real"
     rows = {
@@ -30,7 +30,7 @@ def facts(dataset: Dataset) -> pl.DataFrame:
 
 
 def split_table(split: Split) -> pl.DataFrame:
-    """One row a part: pairs, users, tracks, and the median (range) of tracks and plays a user."""
+    """One row per part: pairs, users, tracks, median (range) of tracks and plays per user."""
     parts = {
         "train": split.train,
         "validation": split.val,
@@ -62,7 +62,7 @@ def _part_row(name: str, part: Interactions) -> dict[str, str | int]:
 
 
 def backend_table(dataset: Dataset) -> pl.DataFrame:
-    """One row a backend: its label, where the vectors came from, their width."""
+    """One row per backend: its label, where the vectors came from, their width."""
     cards = [dataset.card(name) for name in dataset.backends()]
     return pl.DataFrame(
         {
@@ -76,7 +76,7 @@ def backend_table(dataset: Dataset) -> pl.DataFrame:
 
 
 def verify(dataset: Dataset) -> list[str]:
-    """Check every file of the dataset; returns a line a check. Raises `InputError`."""
+    """Check every file of the dataset; returns one line per check. Raises `InputError`."""
     lines = []
     digests = Digests()
     checksums = dict(dataset.info.get("checksums", {}))

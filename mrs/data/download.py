@@ -202,7 +202,7 @@ def _whole(headers: Message) -> int | None:
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirection: what is asked for stands in the first reply."""
+    """Follows no redirection: what is needed stands in the first reply."""
 
     def redirect_request(self, *_: Any) -> None:
         return None

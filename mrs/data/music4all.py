@@ -4,25 +4,25 @@ The logs are record 15394646 of Zenodo (version 2, CC BY 4.0); Music4All itself,
 artists, titles, genres and tags, is sent by its authors on request.
 """
 
-from collections.abc import Generator
-from contextlib import closing
+import bz2
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from mrs.data.folders import visible
-from mrs.data.packed import packed_lines
-from mrs.data.reduced import first_named, refuse_existing, scratch, write_folder
 from mrs.data.tables import read_csv, scan_parts
+from mrs.data.writer import first_named, refuse_existing, write_folder
 from mrs.errors import InputError
+from mrs.files import scratch_folder, visible
 
 LISTENING = "userid_trackid_timestamp.tsv.bz2"
 INFORMATION = "id_information.csv"
 GENRES = "id_genres.csv"
 TAGS = "id_tags.csv"
-AUDIO = "audios"  # folder of a file a track, named by its id
+AUDIO = "audios"  # folder with one file per track, named by its id
 COLUMNS = ["user_id", "track_id", "timestamp"]
 TIME = "%Y-%m-%d %H:%M:%S"
 BLOCK = 64 << 20  # bytes of text looked at together: the whole is 9 GB
@@ -87,7 +87,7 @@ def reduce_onion(source: Path, folder: Path) -> Path:
         "splits": SPLITS,
     }
     with (
-        scratch(folder) as parts,
+        scratch_folder(folder) as parts,
         closing(read_listening(source / LISTENING, start)) as blocks,
     ):
         named, numbered = [], True
@@ -105,13 +105,13 @@ def reduce_onion(source: Path, folder: Path) -> Path:
 
 
 def read_listening(path: Path, start: datetime) -> Generator[pl.DataFrame]:
-    """The plays from `start` on of a tab separated, bz2 compressed log, a frame a block.
+    """The plays from `start` on of a tab separated, bz2 compressed log, one frame per block.
 
     Columns user_id and track_id (text), timestamp (microseconds). Raises `InputError` for a missing
     or truncated file, other columns, or a row that is no play.
     """
     n_rows = 0
-    with packed_lines(path, BLOCK) as blocks:
+    with bz2_lines(path, BLOCK) as blocks:
         header = next(blocks).decode(errors="replace").split()
         if header != COLUMNS:
             raise InputError(
@@ -199,3 +199,38 @@ def _read_table(path: Path, *columns: str) -> pl.DataFrame:
             "put Music4All's tab separated file there"
         )
     return frame.select(pl.col("id").alias("track_id"), *columns)
+
+
+@contextmanager
+def bz2_lines(path: Path, size: int) -> Iterator[Iterator[bytes]]:
+    """A large compressed table: its first line, then blocks of whole lines, of about `size` bytes.
+
+    How much has been read goes to stderr, with the time that is left; it ends with the context,
+    whatever ends that. Reading raises `InputError` for a missing, truncated or foreign file.
+    """
+    with closing(_lines(path, size)) as lines:
+        yield lines
+
+
+def _lines(path: Path, size: int) -> Generator[bytes]:
+    from rich.console import Console
+    from rich.progress import open as open_counted
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; download it from Zenodo record 15394646")
+    console = Console(stderr=True)
+    try:
+        with (
+            open_counted(path, "rb", description=path.name, console=console) as compressed,
+            bz2.open(compressed) as file,
+        ):
+            yield file.readline()
+            rest = b""
+            while block := file.read(size):
+                whole, newline, rest = (rest + block).rpartition(b"\n")
+                if whole:
+                    yield whole + newline
+            if rest:
+                yield rest
+    except (OSError, EOFError) as error:
+        raise InputError(f"{path}: not a whole bz2 file ({error}); download it again") from error

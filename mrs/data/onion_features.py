@@ -1,11 +1,10 @@
 """The public feature files of Music4All-Onion as vectors of a dataset folder.
 
-A file `id_NAME.tsv.bz2` of the record has a track's id and one number a column in each row. Its
+A file `id_NAME.tsv.bz2` of the record has a track's id and one number per column. Its
 vectors go to `embeddings/onion_NAME.npy`, of origin "file". `id_musicnn` holds 50 tag activations
 and not MusiCNN's 200 values, so that it is called `onion_musicnn_tags`.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mrs.data import stand_ins
+from mrs.data import filled_rows
 from mrs.data.dataset import Dataset
-from mrs.data.digests import Digests, replacing, write_atomically
 from mrs.data.download import require_space
-from mrs.data.packed import packed_lines
+from mrs.data.music4all import bz2_lines
 from mrs.data.tables import read_csv
 from mrs.errors import InputError
+from mrs.files import Digests, replacing, write_atomically, write_json
 
 BLOCK = 32 << 20  # bytes of text looked at together: the largest file has about 10 GB
 NAMES = {"musicnn": "musicnn_tags"}  # where the file's own name means something else here
@@ -32,7 +31,7 @@ SOURCE = "Music4All-Onion, zenodo.org/records/15394646"
 class Added:
     """Vectors that were written: the file, of how many tracks, and the tracks without a row.
 
-    `skipped` has a row each: row, track_id, reason, stand_in (a row).
+    `skipped` has one row per track: row, track_id, reason, stand_in (a row).
     """
 
     path: Path
@@ -51,10 +50,10 @@ def backend_name(path: Path) -> str:
 def add_features(dataset: Dataset, path: Path) -> Added:
     """Write a feature file's rows of the dataset's tracks into its folder, with their card.
 
-    Tracks without a row have a stand-in and are listed beside the vectors. The file is read in
-    blocks. In the authors' layout, whose tracks are numbers, their `trackid_sorted.csv` (idx,
-    trackid) in the folder says which number is which id. Raises `InputError`, and leaves no vectors
-    then.
+    Tracks without a row are filled (see `filled_rows`) and listed beside the vectors. The file is
+    read in blocks. In the authors' layout, whose tracks are numbers, their `trackid_sorted.csv`
+    (idx, trackid) in the folder says which number is which id. Raises `InputError`, and leaves no
+    vectors then.
     """
     name = backend_name(path)
     target = dataset.folder / "embeddings" / f"{name}.npy"
@@ -68,7 +67,7 @@ def add_features(dataset: Dataset, path: Path) -> Added:
             frame = skipped.with_columns(
                 track_id=dataset.tracks["track_id"][skipped["row"].to_list()]
             ).select("row", "track_id", pl.lit("no row in the file").alias("reason"), "stand_in")
-            write_atomically(stand_ins.report_file(target), frame.write_csv())
+            write_atomically(filled_rows.report_file(target), frame.write_csv())
             card = {
                 "backend": name,
                 "origin": "file",
@@ -76,10 +75,10 @@ def add_features(dataset: Dataset, path: Path) -> Added:
                 "source": f"{path.name} of {SOURCE}",
                 "source_sha256": Digests().of_file(path),
                 "licence": "CC BY 4.0",
-                "skipped": stand_ins.on_card(target, frame),
+                "skipped": filled_rows.on_card(target, frame),
                 "sha256": digest,
             }
-            write_atomically(target.with_suffix(".json"), json.dumps(card, indent=2) + "\n")
+            write_json(target.with_suffix(".json"), card)
     except OSError as error:
         raise InputError(
             f"{target}: cannot be written ({error.strerror or error}); make room or mend the "
@@ -114,7 +113,7 @@ def _ids(dataset: Dataset) -> pl.Series:
 
 def _write(path: Path, ids: pl.Series, target: Path) -> tuple[int, pl.DataFrame]:
     """Write the rows of the ids as .npy; returns their width and the rows that have none."""
-    with packed_lines(path, BLOCK) as lines:
+    with bz2_lines(path, BLOCK) as lines:
         return _write_lines(path, lines, ids, target)
 
 
@@ -129,7 +128,7 @@ def _write_lines(
     require_space(target.parent, 4 * width * len(ids))
     have = np.zeros(len(ids), dtype=bool)
     with target.open("wb+") as file:
-        rows = stand_ins.RowFile(file, len(ids), width)
+        rows = filled_rows.RowFile(file, len(ids), width)
         for start, names, values in _rows(path, lines, width, row_of):
             for i, name in enumerate(names):
                 row = row_of[name]
@@ -145,7 +144,7 @@ def _write_lines(
                 f"{path}: none of its ids is a track of the dataset, which begin with {ids[0]}"
             )
         skipped = np.flatnonzero(~have).tolist()
-        drawn = stand_ins.draw(np.flatnonzero(have).tolist(), skipped)
+        drawn = filled_rows.draw(np.flatnonzero(have).tolist(), skipped)
         rows.fill(drawn)
     return width, pl.DataFrame({"row": drawn.keys(), "stand_in": drawn.values()}, _LISTED)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Annotated, Self
 
 from pydantic import Field
+from typing_extensions import override
 
 from mrs.errors import InputError
 from mrs.settings import Count, NotNegative, Positive, Seed, Settings, Share
@@ -39,7 +40,7 @@ class Params(Settings):
     taste_jitter: NotNegative = 0.5  # distance of a taste from the artist it starts from
     explore: Share = 0.12  # share of plays drawn from popularity alone
     new_boost: Positive = 2.0  # factor on a track's play probability in its first month
-    plays_median: Positive = 380.0  # median of a listener's plays a year
+    plays_median: Positive = 380.0  # median number of plays per listener and year
     plays_sigma: NotNegative = 0.95  # standard deviation of its logarithm
     session_mean: Annotated[float, Field(ge=1)] = 7.0  # mean number of plays in a session
     same_artist: Share = 0.40  # share of plays that stay with the artist of the session
@@ -49,12 +50,12 @@ class Params(Settings):
     drift: NotNegative = 0.8  # change of the weights of tastes over the year (sd of the logarithm)
 
     @classmethod
+    @override
     def title(cls) -> str:
-        """Whose parameters these are, in errors."""
         return "demo"
 
+    @override
     def contradiction(self) -> str:
-        """Every artist has tracks enough, debut artists cold ones alone, the others a warm one."""
         if self.same_artist + self.same_genre > 1:
             most = f"{1 - self.same_genre:g}"
             return f"same_artist={self.same_artist} must be at most 1 - same_genre = {most}"

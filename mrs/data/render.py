@@ -48,7 +48,7 @@ _COMB_DELAY = 8e-4  # s: the hollow colour's notches lie at 625, 1875, 3125 Hz a
 class Sound:
     """What a track's traits ask of the synthesiser."""
 
-    bpm: float  # beats a minute
+    bpm: float  # beats per minute
     cutoff: float  # Hz, above which the music falls by 12 dB an octave
     slope: float  # exponent by which partials fall with their number
     hollow: float  # 0 to 1: even partials leave, notches come
@@ -61,7 +61,7 @@ class Sound:
     drive: float  # gain into the saturation
     noise: float  # root mean square of a noise beside the music
     bass: float  # gain of the bass; a chord's note has 0.3
-    arp_steps: int  # notes of the arpeggio a beat: 0, 1, 2 or 4
+    arp_steps: int  # notes of the arpeggio per beat: 0, 1, 2 or 4
     arp: float  # gain of the arpeggio
     vibrato: float  # largest relative deviation of a frequency
     bell: float  # 0 to 1, from the wave table to frequency modulation
@@ -104,6 +104,9 @@ class Sound:
 
 class Renderer:
     """The clips of a world, one at a time."""
+
+    sample_rate = SAMPLE_RATE
+    version = RENDERER
 
     def __init__(self, tracks: pl.DataFrame, seed: int) -> None:
         """`tracks` has the columns trait_* of a generated tracks.parquet; `seed` is the world's."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
+from typing_extensions import override
 
 from mrs.data.splits import Plays, TemporalRule, core, divide, parts_of_window, temporal_split
 from mrs.errors import InputError
@@ -30,7 +31,7 @@ class CatalogueRule(TemporalRule):
 
     Cold candidates are the tracks that a train user played first in the test period. Those whose
     artist has no track in train stay among them: there they were left out. Whose artist is known
-    is `Split.known_artist`, by which the slices of the cold scenario are told apart.
+    is `Split.known_artist`, by which the slices of the cold scenario are cut.
     """
 
     name: ClassVar[str] = "catalogue"
@@ -39,8 +40,8 @@ class CatalogueRule(TemporalRule):
     cold_validation_start: Moment | None = None
     cold_validation_share: PartShare = 0.0
 
+    @override
     def contradiction(self) -> str:
-        """Cold validation is of one kind, and begins before the test."""
         start = self.cold_validation_start
         if self.cold_validation_share and start is not None:
             return "cold_validation_start and cold_validation_share; keep one of them"
@@ -49,17 +50,17 @@ class CatalogueRule(TemporalRule):
         return super().contradiction()
 
     @property
+    @override
     def validates_cold(self) -> bool:
-        """Whether it sets cold validation tracks apart."""
         return self.cold_validation_start is not None or self.cold_validation_share > 0
 
+    @override
     def cut(self, plays: Plays) -> dict[str, pl.DataFrame]:
-        """Cut plays by the rule into what `to_split` takes."""
         return catalogue_split(plays, self)
 
 
 def catalogue_split(plays: Plays, rule: CatalogueRule) -> dict[str, pl.DataFrame]:
-    """Cut plays (user_id, track_id, timestamp; one row a play) by the rule.
+    """Cut plays (user_id, track_id, timestamp; one row per play) by the rule.
 
     Returns the frames of `temporal_split`, `cold_val` where the rule has cold validation, and
     `cold`: the track_id column of the cold candidates.
@@ -110,8 +111,8 @@ class PlayedRule(TemporalRule):
 
     name: ClassVar[str] = "played"
 
+    @override
     def cut(self, plays: Plays) -> dict[str, pl.DataFrame]:
-        """Cut plays by the rule into what `to_split` takes."""
         parts = temporal_split(plays, self)
         return parts | {"cold": parts["cold_test"].select("track_id").unique()}
 
@@ -125,8 +126,8 @@ class KnownRule(PlayedRule):
 
     name: ClassVar[str] = "known"
 
+    @override
     def cut(self, plays: Plays) -> dict[str, pl.DataFrame]:
-        """Cut plays by the rule into what `to_split` takes."""
         plays = plays.lazy()
         in_train = pl.col("timestamp") < self.test_start
         if self.train_start is not None:
@@ -145,7 +146,10 @@ def parse_rule(where: str, values: Any) -> TemporalRule:
 
     `where` names the mapping in errors. Raises `InputError`.
     """
-    name = values.get("rule", "temporal") if isinstance(values, dict) else "temporal"
+    if not isinstance(values, dict):
+        raise InputError(f"{where}: is no mapping; write a split rule with a test_start")
+    values = dict(values)
+    name = values.pop("rule", TemporalRule.name)
     if name not in RULES:
         raise InputError(f"{where}: unknown split rule {name!r}; known: {', '.join(RULES)}")
-    return RULES[name].parse(where, values)
+    return RULES[name].from_file(where, values)

@@ -1,7 +1,7 @@
 """Where public datasets are fetched from: addresses, checksums and sizes, file by file.
 
 Music4All-Onion is version 2 of its record, whose listing states md5 and size of every file at the
-time of the download. Yambda's host states sha256 and size of a file when it is asked for it.
+time of the download. Yambda's host states sha256 and size of a file on request.
 """
 
 import re
@@ -28,8 +28,8 @@ CHECKSUM = re.compile("md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}")
 class File:
     """A file of a source, by its place below the source's folder.
 
-    `checksum` is as in `download.fetch`, `size` in bytes; None is asked of the host. `needed` are
-    those that `data reduce` reads.
+    `checksum` is as in `download.fetch`, `size` in bytes; the host states what is None. `needed`
+    are those that `data reduce` reads.
     """
 
     name: str
@@ -62,7 +62,7 @@ SOURCES = {
                 checksum="md5:dfe82201036765f7463e6f3ce3d0f991",
                 size=2_211_449_511,
             ),
-            # names: the record's listing; md5 and size are asked for
+            # names: the record's listing; md5 and size are requested
             *(
                 File(f"id_{name}.tsv.bz2")
                 for name in ("jukebox", "maest", "musicnn", "mfcc_bow", "mfcc_stats", "essentia")
@@ -152,7 +152,7 @@ def _card(name: str) -> DataCard:
 
 
 def _chosen(name: str, only: Sequence[str]) -> list[File]:
-    """The files that were asked for, by default those that are needed."""
+    """The requested files, by default those that are needed."""
     files = list(SOURCES[name].files)
     if not only:
         return [file for file in files if file.needed]

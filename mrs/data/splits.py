@@ -1,27 +1,28 @@
-"""Splits as data: what was heard before the cut, what is to be predicted after it.
+"""Splits as data: the plays before the cut, and those after it that are to be predicted.
 
 Everything is in positions: a user is its place in `Split.users`, a track its row in
 `Dataset.tracks`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
+from typing_extensions import override
 
 from mrs.errors import InputError
-from mrs.settings import Count, Moment, Seed, Settings, Share, validated
+from mrs.settings import Count, Moment, Seed, Settings, Share
 
-Plays = pl.DataFrame | pl.LazyFrame  # user_id, track_id, timestamp: one row a play
+Plays = pl.DataFrame | pl.LazyFrame  # user_id, track_id, timestamp: one row per play
 
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
-    """Pairs of a listener and a track, one row a pair, sorted by user, then time.
+    """Pairs of a user and a track, one row per pair, sorted by user, then time.
 
     Four arrays [n]: `user` and `track` positions (int32), `timestamp` of the pair's first play
     in this part of the split (int64, microseconds), `count` of its plays there (int32). Raises
@@ -49,7 +50,7 @@ class Split:
     [n_tracks]; `warm` the tracks with a train play [N] and `cold` those never played in train
     that a cold recommendation chooses from [M], both ascending positions. `cold_val` are pairs of
     further tracks that nobody played in train, neither warm nor cold, to stop a fit by. `artists`
-    is a code a track [n_tracks], -1 where its artist is unknown, or None where all are;
+    is one code per track [n_tracks], -1 where its artist is unknown, or None where all are;
     `artist_ids` the raw id of each code.
     """
 
@@ -112,7 +113,7 @@ class Split:
 
     @cached_property
     def artist_listeners(self) -> np.ndarray:
-        """Distinct train listeners of each artist, by code [n_artists].
+        """Distinct train users of each artist, by code [n_artists].
 
         Raises `InputError` where the split knows no artists.
         """
@@ -160,7 +161,7 @@ class TemporalRule(Settings):
     without cold pairs, drawn with `seed`, gives the validation pairs; hot test is the hot pairs
     of all other users.
 
-    `source` is the file of plays. One that already holds one row a pair with a `count` is read
+    `source` is the file of plays. One that already holds one row per pair with a `count` is read
     by its first plays alone: such a count covers the whole period, plays after the cut included.
     """
 
@@ -175,22 +176,8 @@ class TemporalRule(Settings):
     source: str = "listens.parquet"
 
     @classmethod
-    def parse(cls, where: str, values: Any) -> Self:
-        """Make a rule of a mapping such as dataset.json holds; `where` names it in errors."""
-        if not isinstance(values, dict):
-            raise InputError(f"{where}: is no mapping; write a split rule with a test_start")
-        values = dict(values)
-        if values.pop("rule", cls.name) != cls.name:
-            raise InputError(f"{where}: unknown split rule; known: {cls.name}")
-        values = validated(where, cls, values)
-        try:
-            return cls(**values)
-        except InputError as error:  # a contradiction, which knows no file
-            raise InputError(f"{where}: {error}") from error
-
-    @classmethod
+    @override
     def title(cls) -> str:
-        """Which rule this is, in errors."""
         return f"{cls.name} split"
 
     @property
@@ -241,7 +228,7 @@ def core(pairs: pl.DataFrame, k: int) -> pl.DataFrame:
 
 
 def temporal_split(plays: Plays, rule: TemporalRule) -> dict[str, pl.DataFrame]:
-    """Cut plays (user_id, track_id, timestamp; one row a play) by the rule.
+    """Cut plays (user_id, track_id, timestamp; one row per play) by the rule.
 
     Returns frames of pairs (user_id, track_id, timestamp, count) for train, val, hot_test and
     cold_test, and `dropped`: the track_id column of tracks that only the core removed.
@@ -345,4 +332,30 @@ def to_split(
         cold_val=cold_val,
         artists=artists,
         artist_ids=artist_ids,
+    )
+
+
+def restrict(split: Split, kept: np.ndarray) -> Split:
+    """A split without the tracks that are not `kept` [n_tracks], and without users left empty."""
+    users = np.unique(split.train.user[kept[split.train.track]])
+    place = np.full(len(split.users), -1, dtype=np.int32)
+    place[users] = np.arange(len(users), dtype=np.int32)
+
+    def part(whole: Interactions) -> Interactions:
+        chosen = kept[whole.track] & (place[whole.user] >= 0)
+        columns = [getattr(whole, field.name)[chosen] for field in fields(Interactions)]
+        return Interactions(place[columns[0]], *columns[1:])
+
+    return Split(
+        name=split.name,
+        users=split.users[users],
+        tracks=split.tracks,
+        train=part(split.train),
+        val=part(split.val),
+        hot_test=part(split.hot_test),
+        cold_test=part(split.cold_test),
+        warm=split.warm[kept[split.warm]],
+        cold=split.cold[kept[split.cold]],
+        cold_val=part(split.cold_val) if split.cold_val is not None else None,
+        artists=split.artists,
     )

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrs.backends import BACKENDS
 from mrs.data.catalogue import TRAIT_NAMES
+from mrs.models import MODELS
 
 LOWEST, HIGHEST = 0.1, 0.8  # held-out R2 of the lowest and the highest rung
 HELDOUT_R2 = "heldout_r2"  # the entry of a surrogate's card that says its rung
-STAND_INS = ("mfcc", "musicnn")  # models that can be run everywhere; these rows wait for them
+RUN_ANYWHERE = ("mfcc", "musicnn")  # models that can be run everywhere; these rows wait for them
 
 _EMPTY = 48  # latent dimensions without content, which a trained projection can learn to ignore
 _PROFILE_SIGMA = 0.3  # sd of the logarithm of a profile's weights
@@ -36,10 +36,10 @@ _NOTE = (
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What a surrogate hears, before it is given a width.
+    """The view of the traits behind a surrogate, before it is given a width.
 
     `latent` is float32 [T, traits and empty dimensions], `profile` the weight of each trait;
-    `noise_scale` is the scale at which held-out artists' traits are told with `heldout_r2`.
+    `noise_scale` is the scale at which held-out artists' traits are predicted with `heldout_r2`.
     """
 
     latent: np.ndarray
@@ -51,16 +51,17 @@ class View:
 def ladder(seed: int) -> dict[str, float]:
     """Held-out R2 that each backend's surrogate is calibrated to.
 
-    The backends but `STAND_INS` share an evenly spaced ladder; the stand-ins lie half-way between
+    The backends but `RUN_ANYWHERE` share an evenly spaced ladder; these lie half-way between
     two of its rungs.
     """
     rng = np.random.default_rng(seed)
-    names = [name for name in BACKENDS if name not in STAND_INS]
+    names = [name for name in MODELS if name not in RUN_ANYWHERE]
     rungs = np.linspace(LOWEST, HIGHEST, len(names))
     between = (rungs[1:] + rungs[:-1]) / 2
     dealt = dict(zip(names, rng.permutation(rungs), strict=True))
-    dealt |= dict(zip(STAND_INS, rng.choice(between, len(STAND_INS), replace=False), strict=True))
-    return {name: round(float(dealt[name]), 4) for name in BACKENDS}
+    drawn = rng.choice(between, len(RUN_ANYWHERE), replace=False)
+    dealt |= dict(zip(RUN_ANYWHERE, drawn, strict=True))
+    return {name: round(float(dealt[name]), 4) for name in MODELS}
 
 
 def draw_surrogates(
@@ -76,7 +77,7 @@ def draw_surrogates(
     for name, target in ladder(seed).items():
         rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
         view = draw_view(traits, folds, target, rng)
-        width = BACKENDS[name].embedding_size
+        width = MODELS[name].embedding_size
         yield (
             {
                 "backend": name,
@@ -107,7 +108,7 @@ def draw_folds(artist: np.ndarray, seed: int) -> np.ndarray:
 def draw_view(
     traits: np.ndarray, folds: np.ndarray, target: float, rng: np.random.Generator
 ) -> View:
-    """Draw a view of the traits [T, 16] from which they can be told with an R2 of `target`."""
+    """Draw a view of the traits [T, 16] from which they can be predicted with an R2 of `target`."""
     weights = np.exp(rng.normal(0, _PROFILE_SIGMA, len(TRAIT_NAMES)))
     weights /= np.sqrt((weights**2).mean())
     # Mode is one column, key, the last of the names, is two.
@@ -125,9 +126,9 @@ def rotated(latent: np.ndarray, width: int, rng: np.random.Generator) -> np.ndar
 
 def _rung(name: str, target: float) -> str:
     """The rung counted from the lowest, for the card."""
-    n = len(BACKENDS) - len(STAND_INS)
+    n = len(MODELS) - len(RUN_ANYWHERE)
     rung = f"{1 + (target - LOWEST) / (HIGHEST - LOWEST) * (n - 1):g} of {n}"
-    return f"{rung}: between two, until the model itself is run" if name in STAND_INS else rung
+    return f"{rung}: between two, until the model itself is run" if name in RUN_ANYWHERE else rung
 
 
 def _calibrate(

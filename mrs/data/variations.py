@@ -8,17 +8,21 @@ such an offset. Nothing else changes, so that whatever changes in a result is th
 offset's doing.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import polars as pl
 from threadpoolctl import threadpool_limits
+from typing_extensions import override
 
 from mrs.data.catalogue import CONTINUOUS, trait_matrix
-from mrs.data.dataset import Card, Dataset
-from mrs.data.digests import Digests, of_values
+from mrs.data.dataset import Dataset
 from mrs.data.surrogates import HELDOUT_R2, HIGHEST, LOWEST, View, draw_folds, draw_view, rotated
+from mrs.data.vectors import Card, VectorSource
 from mrs.errors import InputError
+from mrs.files import Digests, values_digest
 
 VARIATIONS_VERSION = 1  # raised when the same world gets other vectors
 
@@ -50,41 +54,35 @@ def expected_cosine(offset: float) -> float:
     return offset**2 / (1 + offset**2)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class WithVariations(Dataset):
-    """A generated world with the variations as further backends; nothing is written."""
+@dataclass(frozen=True, eq=False)
+class Variations(VectorSource):
+    """The variations of a generated world: `info` is its dataset.json, `tracks` its tracks."""
 
-    def backends(self) -> list[str]:
-        """The world's own and the variations."""
-        return [*super().backends(), *VARIATIONS]
+    info: dict[str, Any]
+    tracks: pl.DataFrame
 
+    @override
+    def names(self) -> list[str]:
+        return list(VARIATIONS)
+
+    @override
     def card(self, backend: str) -> Card:
-        """As `Dataset.card`; that of a variation is a surrogate's."""
-        if backend not in VARIATIONS:
-            return super().card(backend)
-        asked = VARIATIONS[backend]
-        details = {HELDOUT_R2: round(self._view.heldout_r2, 4), "offset": asked.offset}
-        return Card(backend, "surrogate", asked.width, details)
+        variation = VARIATIONS[backend]
+        details = {HELDOUT_R2: round(self._view.heldout_r2, 4), "offset": variation.offset}
+        return Card(backend, "surrogate", variation.width, details)
 
+    @override
     def vectors(self, backend: str, positions: np.ndarray | None = None) -> np.ndarray:
-        """As `Dataset.vectors`."""
-        if backend not in VARIATIONS:
-            return super().vectors(backend, positions)
-        asked = VARIATIONS[backend]
+        variation = VARIATIONS[backend]
         with threadpool_limits(1):  # as the world's own surrogates
-            found = rotated(
-                shifted(self._view.latent, asked.offset, self._stream(1)),
-                asked.width,
-                self._stream(2),
-            )
+            latent = shifted(self._view.latent, variation.offset, self._stream(1))
+            found = rotated(latent, variation.width, self._stream(2))
         return found if positions is None else found[positions]
 
-    def vector_digest(self, backend: str, digests: Digests) -> str:
-        """As `Dataset.vector_digest`; a variation is known by what it is drawn from."""
-        if backend not in VARIATIONS:
-            return super().vector_digest(backend, digests)
+    @override
+    def digest(self, backend: str, digests: Digests) -> str:
         drawn_from = self.info["generator"], self.info["parameters"], VARIATIONS_VERSION, RUNG
-        return of_values([*drawn_from, backend])
+        return values_digest([*drawn_from, backend])
 
     @cached_property
     def _view(self) -> View:
@@ -103,11 +101,11 @@ class WithVariations(Dataset):
         return np.random.default_rng([self._seed, part, VARIATIONS_VERSION])
 
 
-def with_variations(dataset: Dataset) -> WithVariations:
+def with_variations(dataset: Dataset) -> Dataset:
     """Set the variations beside a world's surrogates. Raises `InputError` for other datasets."""
     if "generator" not in dataset.info:
         raise InputError(f"{dataset.spec}: no generated world; variations are drawn from its truth")
-    return WithVariations(**{f.name: getattr(dataset, f.name) for f in fields(dataset)})
+    return dataset.with_vectors(Variations(dataset.info, dataset.tracks))
 
 
 def shifted(latent: np.ndarray, offset: float, rng: np.random.Generator) -> np.ndarray:

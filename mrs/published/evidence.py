@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mrs.data.dataset import data_home, label_of, open_dataset
-from mrs.data.digests import of_values
+from mrs.data.dataset import data_home, open_dataset
+from mrs.data.vectors import label_of
 from mrs.errors import InputError
+from mrs.files import values_digest
 from mrs.published.claims import CELLS, OWN_CELLS, OWN_DATA, OWN_SPLIT, Evidence, Listening
 from mrs.recommenders import RECOMMENDERS, make_recommender
 from mrs.study.archive import Archive
@@ -88,14 +89,15 @@ def _runs(store: Store) -> pl.DataFrame:
     records = [record for record in store.records() if _counts(record.info)]
     if not records:
         return _read([])
-    key = of_values(["evidence", METRICS, WHOSE, RECORD, [record.key for record in records]])
+    key = values_digest(["evidence", METRICS, WHOSE, RECORD, [record.key for record in records]])
     return store.derived(key, lambda: _read([("", record.key, record) for record in records]))
 
 
 def _archived(store: Store, path: Path) -> pl.DataFrame:
     """The rows of an archive, as `_runs` has a store's."""
     archive = Archive(path)
-    key = of_values(["evidence", METRICS, WHOSE, RECORD, str(path), store.digests.of_file(path)])
+    content = store.digests.of_file(path)
+    key = values_digest(["evidence", METRICS, WHOSE, RECORD, str(path), content])
     places = archive.runs["place"]
     records = ((str(path), str(place), archive.record(place)) for place in places)
     return store.derived(key, lambda: _read([one for one in records if _counts(one[2].info)]))

@@ -1,13 +1,13 @@
 """Factors of many new tracks by a saved recommender, file to file in bounded memory."""
 
 import json
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from mrs.data.tables import read_csv
 from mrs.errors import InputError
+from mrs.files import replacing
 from mrs.recommenders import Fitted  # the registry imports every kind
 
 ROWS_AT_ONCE = 8192
@@ -47,8 +47,8 @@ def encode_file(
     read = _open(vectors)
     codes = None if artists is None else _codes(model, artists, len(read))
     order = np.arange(len(read)) if codes is None else np.argsort(codes, kind="stable")
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-        half, written, width = Path(folder) / "half.npy", None, 0
+    with replacing(out) as half:
+        written, width = None, 0
         for start in range(0, len(read), ROWS_AT_ONCE):
             rows = order[start : start + ROWS_AT_ONCE]
             block = np.asarray(read[rows], dtype=np.float32)
@@ -66,7 +66,6 @@ def encode_file(
             written[rows] = factors
         assert written is not None
         written.flush()
-        half.replace(out)
     return len(read), width, 0 if codes is None else int((codes < 0).sum())
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from mrs.backends import BACKENDS
 from mrs.backends.base import Facts
-from mrs.data.dataset import Card
+from mrs.data.vectors import Card
 from mrs.evaluation.mir import read_labels
 from mrs.report import summary
 from mrs.report.figures import PLAIN, closed

@@ -6,7 +6,7 @@ Only real plays with the models' own vectors qualify: see `mrs.published.beside_
 import polars as pl
 from IPython.display import Markdown, display
 
-from mrs.data.dataset import label_of
+from mrs.data.vectors import label_of
 from mrs.published import beside_ours, claims
 from mrs.published.evidence import own_data
 from mrs.published.results import (

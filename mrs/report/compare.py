@@ -11,11 +11,11 @@ import polars as pl
 from matplotlib.figure import Figure
 
 import mrs
-from mrs.data.brought import WithVectors, bring, check
 from mrs.data.dataset import open_dataset
-from mrs.data.digests import write_atomically
+from mrs.data.own_vectors import check, read_own_vectors
 from mrs.errors import InputError
 from mrs.evaluation.significance import LEVEL, POWER
+from mrs.files import write_atomically
 from mrs.report import summary
 from mrs.report.figures import forest
 from mrs.report.parameters import required, word
@@ -46,17 +46,19 @@ class ComparePage:
         split: str | None = None,
         store: str = "results",
     ) -> None:
-        from mrs.backends.hearing import hear_world
+        from mrs.backends.hear_world import hear_world
 
         opened = open_dataset(required("dataset", dataset))
         ids, split = word("ids", ids), word("split", split)
-        own = bring(opened, Path(required("vectors", vectors)), Path(ids) if ids else None)
+        path = Path(required("vectors", vectors))
+        self.own = read_own_vectors(opened, path, Path(ids) if ids else None)
         hear_world(opened, ["mfcc"])
-        self.comparison = Comparison(own, Store(required("store", store)), split)
-        self.dataset: WithVectors = self.comparison.dataset
-        self.checks = check(self.dataset)
+        store_of_runs = Store(required("store", store))
+        self.comparison = Comparison(opened, self.own, store_of_runs, split)
+        self.dataset = self.comparison.dataset
+        self.checks = check(self.own, self.dataset)
         self.results = self.comparison.results
-        self.label = self.dataset.card(self.dataset.own).label
+        self.label = self.dataset.card(self.own.name).label
         self.comparison.compute()
         self.contrasts = self.comparison.contrasts()
 
@@ -151,7 +153,7 @@ class ComparePage:
         found = self.checks
         rows = {
             "shown as": self.label,
-            "vectors are": summary.BLOCKS[self.dataset.card(self.dataset.own).origin],
+            "vectors are": summary.BLOCKS[self.dataset.card(self.own.name).origin],
             "shape": f"{found.n_rows:,} x {found.width:,}",
             "tracks with a vector": f"{found.n_covered:,} of {found.n_tracks:,}",
             "rows of other tracks": f"{found.n_unknown:,}",
@@ -247,7 +249,7 @@ class ComparePage:
         return {
             "dataset": self.dataset.name,
             "generated_listeners": self.dataset.generated,
-            "vectors": str(self.dataset.file),
+            "vectors": str(self.own.file),
             "label": self.label,
             "checks": asdict(self.checks),
             "answers": [_finite(row) for row in self.answers().iter_rows(named=True)],

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
 from mrs.backends import BACKENDS
-from mrs.data.digests import of_values
 from mrs.evaluation.bootstrap import interval
 from mrs.evaluation.correlation import LEAST, rank_correlation
 from mrs.evaluation.mir import METRICS, artist_codes, read_labels
+from mrs.files import values_digest
 from mrs.report import summary
 from mrs.report.figures import heat_map, scatter
 from mrs.report.mir_records import ProbeRecord, probe_record
@@ -281,7 +281,7 @@ class MirPage:
         keys = [self.results.key(spec) for c in self._reading() for spec in c.runs]
         probes = [one.key for one in self.records.values()]
         return self.results.store.derived(
-            of_values(["mir turns", TURNS_VERSION, keys, probes]), self._turns
+            values_digest(["mir turns", TURNS_VERSION, keys, probes]), self._turns
         )
 
     def _reading(self) -> list[Cell]:

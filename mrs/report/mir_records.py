@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from mrs.data.dataset import Dataset, open_dataset
-from mrs.data.digests import of_values, write_atomically
 from mrs.errors import InputError
 from mrs.evaluation.mir import PROBE_VERSION, Score, artist_codes, probe, read_labels
+from mrs.files import values_digest, write_atomically
 from mrs.report.mir_space import SPACE_VERSION, Space, describe
 from mrs.study.store import Store
 
@@ -43,7 +43,7 @@ class ProbeRecord:
 
 def probe_key(dataset: Dataset, backend: str, store: Store) -> str:
     """The key of a backend's record."""
-    return of_values(
+    return values_digest(
         {
             "versions": [PROBE_VERSION, SPACE_VERSION],
             "vectors": dataset.vector_digest(backend, store.digests),

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from mrs.data.digests import of_values
+from mrs.files import values_digest
 from mrs.published.audit_cases import LIVE
 from mrs.published.effects import study_file
 from mrs.published.evidence import archives
@@ -102,7 +102,7 @@ def pages(study_file: str, results: Results) -> list[Part]:
         Part("Appendix", (book.api(), Page("reference", "API reference"), book.appendix())),
     ]
     first = book.whole("index", "Overview", "overview")
-    listed = of_values(contents(parts).rows())
+    listed = values_digest(contents(parts).rows())
     return [Part("", (replace(first, inputs=(*first.inputs, listed)),)), *parts]
 
 
@@ -171,13 +171,13 @@ class _Book:
 
     def inputs(self, cells: list[Cell]) -> tuple[str, ...]:
         """What decides a page about these cells: the study and what decides their runs' pages."""
-        return (of_values(self.study.model_dump()), *self.run_inputs(cells))
+        return (values_digest(self.study.model_dump()), *self.run_inputs(cells))
 
     def run_inputs(self, cells: list[Cell]) -> tuple[str, ...]:
         """The dataset's card, the vectors' cards and the records' keys."""
         cards = [asdict(cell.card) for cell in cells if cell.card]
         keys = [self.keys[spec] for cell in cells for spec in (*cell.runs, *cell.shuffled)]
-        return (of_values([self.results.dataset.info, cards]), *keys)
+        return (values_digest([self.results.dataset.info, cards]), *keys)
 
     def whole(self, path: str, title: str, template: str) -> Page:
         """A page about the whole study."""
@@ -188,7 +188,7 @@ class _Book:
         """The dataset's card."""
         dataset, digests = self.results.dataset, self.results.store.digests
         split = dataset.split_digest(dataset.split_name(self.study.split), digests)
-        cards = [of_values(asdict(dataset.card(name))) for name in dataset.backends()]
+        cards = [values_digest(asdict(dataset.card(name))) for name in dataset.backends()]
         inputs = (*self.inputs([]), split, *cards)
         return Page("data", "Data", "data", "Data", parameters=self.common, inputs=inputs)
 
@@ -359,7 +359,7 @@ class _Book:
     def everything(self) -> str:
         """A digest of the keys of all records of the store."""
         runs = self.results.store.folder.glob("[!.]*/run.json")
-        return of_values(sorted(path.parent.name for path in runs))
+        return values_digest(sorted(path.parent.name for path in runs))
 
     def audit(self) -> Page:
         """Other libraries' metrics; `make audit` leaves their values of today in the store."""
@@ -371,5 +371,5 @@ class _Book:
     def appendix(self) -> Page:
         """Environment, provenance of the records, licence, references."""
         versions = sorted(f"{d.name} {d.version}" for d in importlib.metadata.distributions())
-        inputs = (*self.inputs(self.cells), platform.platform(), of_values(versions))
+        inputs = (*self.inputs(self.cells), platform.platform(), values_digest(versions))
         return Page("appendix", "Appendix", "appendix", parameters=self.common, inputs=inputs)

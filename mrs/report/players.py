@@ -10,7 +10,7 @@ import polars as pl
 from IPython.display import HTML
 
 from mrs.data.dataset import Dataset
-from mrs.data.render import SAMPLE_RATE, SECONDS
+from mrs.data.render import SAMPLE_RATE, SECONDS, Renderer
 
 _KEYS = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 _HEADS = ("artist", "title", "genre", "tempo", "key", "clip")
@@ -42,7 +42,7 @@ def choose(tracks: pl.DataFrame, n_artists: int, n_tracks: int) -> list[int]:
 def player_table(dataset: Dataset, positions: list[int]) -> str:
     """A table with one row and one player per track, as HTML that holds the clips as 16-bit WAV."""
     renderer = dataset.renderer
-    assert renderer is not None
+    assert isinstance(renderer, Renderer)
     heads = "".join(f'<th scope="col">{head}</th>' for head in _HEADS)
     rows = []
     for position in positions:

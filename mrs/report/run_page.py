@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from mrs.backends.hearing import hear_world
+from mrs.backends.hear_world import hear_world
 from mrs.data.dataset import open_dataset
 from mrs.published.deviations import recommender_of
 from mrs.report import summary

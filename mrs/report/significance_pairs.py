@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mrs.data.digests import of_values
 from mrs.evaluation.bootstrap import spread
 from mrs.evaluation.significance import LEVEL, components, effect_size, first_step, holm
+from mrs.files import values_digest
 from mrs.report.questions import comparable
 from mrs.study.results import Cell, Results
 from mrs.study.spec import whole
@@ -116,7 +116,7 @@ def _table(
         [[[r.key for r in results.records(cell.runs)] for cell in pair[:2]] for pair in family]
         for family in compared
     ]
-    key = of_values([what, PAIRS_VERSION, scenario, results.primary(scenario), names, keys])
+    key = values_digest([what, PAIRS_VERSION, scenario, results.primary(scenario), names, keys])
     return results.store.derived(key, lambda: _compared(results, compared, by_mean=by_mean))
 
 

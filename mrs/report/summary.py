@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from mrs.data.digests import of_values
 from mrs.evaluation.bootstrap import interval
+from mrs.files import values_digest
 from mrs.report.style import CONTROL, MEAN, SURROGATES, Source
 from mrs.study.results import Cell, Results
 from mrs.study.spec import METRICS
@@ -49,7 +49,7 @@ def cell_summary(results: Results, cell: Cell) -> pl.DataFrame | None:
     names = metric_names(results.study.k)
     keys = [[record.key for record in some] for some in (records, control)]
     return results.store.derived(
-        of_values(["cell_summary", SUMMARY_VERSION, names, *keys]),
+        values_digest(["cell_summary", SUMMARY_VERSION, names, *keys]),
         lambda: _cell_summary(records, control, names),
     )
 

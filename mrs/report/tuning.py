@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from mrs.data.dataset import label_of
+from mrs.data.vectors import label_of
 from mrs.recommenders import RECOMMENDERS
 from mrs.recommenders.cards import Range, Source, cards, plain
 from mrs.report.figures import lines, scatter

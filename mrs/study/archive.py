@@ -19,13 +19,14 @@ import numpy as np
 import polars as pl
 from typing_extensions import override
 
-from mrs.data.dataset import Card, Dataset
-from mrs.data.digests import of_values, replacing
+from mrs.data.dataset import Dataset
 from mrs.data.sealed import is_whole, sealed
 from mrs.data.surrogates import HELDOUT_R2
 from mrs.data.tables import parquet_metadata, read_parquet
+from mrs.data.vectors import Card
 from mrs.errors import InputError
 from mrs.evaluation.metrics import Judged, chance, evaluate
+from mrs.files import replacing, values_digest
 from mrs.study.spec import METRICS, RunSpec, versions_of
 from mrs.study.store import Record
 
@@ -57,7 +58,7 @@ LEFT_OUT = ("examples",)  # of run.json: long, and shown of the run's own record
 
 def archived_name(spec: RunSpec) -> str:
     """A run's name in archives: a hash of its identity and of the versions that compute it."""
-    return of_values(spec.identity() | versions_of(spec.recommender))[:20]
+    return values_digest(spec.identity() | versions_of(spec.recommender))[:20]
 
 
 @dataclass(frozen=True)

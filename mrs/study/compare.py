@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrs.data.brought import WithVectors
+from mrs.data.dataset import Dataset
+from mrs.data.own_vectors import OwnVectors
 from mrs.errors import InputError
 from mrs.evaluation.bootstrap import difference, too_few
 from mrs.evaluation.significance import detectable, first_step
@@ -76,25 +77,27 @@ class Comparison:
     `scenarios` are those that the split has test rows of. Raises `InputError` as runs do.
     """
 
-    def __init__(self, dataset: WithVectors, store: Store, split: str | None = None) -> None:
-        self.dataset = dataset
-        whole = dataset.split(split)
+    def __init__(
+        self, dataset: Dataset, own: OwnVectors, store: Store, split: str | None = None
+    ) -> None:
+        self.own, self.dataset = own, dataset.with_vectors(own, own.covered)
+        whole = self.dataset.split(split)
         rows = {"hot": whole.hot_test, "cold": whole.cold_test}
         self.scenarios = tuple(name for name in SCENARIOS if len(rows[name]))
         if not self.scenarios:
             raise InputError(
-                f"{dataset.file}: split {whole.name} has no test row of a track with a vector; "
+                f"{own.file}: split {whole.name} has no test row of a track with a vector; "
                 "add vectors of its test tracks"
             )
-        self.results = Results(self._study(whole.name), store, dataset)
+        self.results = Results(self._study(whole.name), store, self.dataset)
 
     def _study(self, split: str) -> Study:
         others = [MFCC] if self.comparable_mfcc else []
         return Study(
-            title=f"Do {self.dataset.own} vectors help?",
+            title=f"Do {self.own.name} vectors help?",
             dataset=self.dataset.spec,
             split=split,
-            backends=(self.dataset.own, *others),
+            backends=(self.own.name, *others),
             recommenders=[  # type: ignore[arg-type]
                 "knn",
                 {"knn": {"center": True}},
@@ -119,7 +122,7 @@ class Comparison:
     @property
     def both(self) -> tuple[str, str]:
         """The backends compared: the user's own vectors and MFCC."""
-        return self.dataset.own, MFCC
+        return self.own.name, MFCC
 
     def compute(self) -> None:
         """Compute the runs that the store lacks; MFCC's own control is not among them.
@@ -137,7 +140,7 @@ class Comparison:
 
     def own_cells(self, scenario: str) -> list[Cell]:
         """The cells that read the user's own vectors."""
-        return [c for c in self.results.cells(scenario) if c.backend == self.dataset.own]
+        return [c for c in self.results.cells(scenario) if c.backend == self.own.name]
 
     def contrasts(self) -> list[Contrast]:
         """Every comparison, the family that shares one level."""

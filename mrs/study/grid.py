@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mrs.backends.hearing import hear_world
+from mrs.backends.hear_world import hear_world
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.errors import InputError
 from mrs.study.results import Results

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mrs.data.dataset import Dataset
-from mrs.data.digests import Digests, of_values
 from mrs.errors import InputError
+from mrs.files import Digests, values_digest
 from mrs.published.deviations import DEVIATIONS, backbone_of
 from mrs.published.deviations.evaluation import COLD_K
 from mrs.recommenders import Recommender
@@ -198,4 +198,4 @@ def run_key(spec: RunSpec, dataset: Dataset, digests: Digests) -> str:
         values["vectors"] = dataset.vector_digest(spec.backend, digests)
     if "truth" in recommender.needs:
         values["truth"] = dataset.truth_digest(recommender.name, digests)
-    return of_values(values)[:20]
+    return values_digest(values)[:20]

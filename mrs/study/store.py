@@ -12,7 +12,6 @@ import os
 import shutil
 import socket
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,10 +22,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mrs.data.digests import Digests, lock, of_values, replacing, sweep, unfinished
 from mrs.data.sealed import is_whole, sealed
 from mrs.data.tables import read_parquet
 from mrs.errors import InputError, StorageError, writing
+from mrs.files import (
+    Digests,
+    remove_unfinished,
+    replacing,
+    scratch_folder,
+    take_lock,
+    values_digest,
+)
 
 SEAL = "record"  # what run.json has in addition to a record's information
 UNSEALED = "it has no checksum"
@@ -93,7 +99,7 @@ def damage(folder: Path) -> str | None:
         return "run.json is no JSON object"
     if not isinstance(seal, dict):
         return UNSEALED
-    if seal.get("info") != of_values(said):
+    if seal.get("info") != values_digest(said):
         return "run.json does not match its checksum"
     if seal.get("key") != folder.name:
         return f"it is the record {seal.get('key')} under another name"
@@ -174,25 +180,20 @@ class Store:
         seal = {
             "key": key,
             "users": _sha256(buffer.getvalue()),
-            "info": of_values(json.loads(text)),
+            "info": values_digest(json.loads(text)),
         }
         folder = self.folder / key
-        with writing(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=unfinished(), dir=self.folder))
+        with scratch_folder(folder) as temporary:
+            (temporary / "users.parquet").write_bytes(buffer.getvalue())
+            text = json.dumps(info | {SEAL: seal}, indent=1, ensure_ascii=False)
+            (temporary / "run.json").write_text(text, encoding="utf-8")
             try:
-                (temporary / "users.parquet").write_bytes(buffer.getvalue())
-                text = json.dumps(info | {SEAL: seal}, indent=1, ensure_ascii=False)
-                (temporary / "run.json").write_text(text, encoding="utf-8")
-                temporary.chmod(0o755)
                 if folder.exists() and not self.has(key):
                     shutil.rmtree(folder)
                 os.rename(temporary, folder)  # noqa: PTH104 - never replaces a full folder
             except OSError:
                 if not self.has(key):
                     raise
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
         return Record(key, folder)
 
     @contextmanager
@@ -207,7 +208,7 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
             file = path.open("a+", encoding="utf-8")
         with file:
-            if not lock(file):
+            if not take_lock(file):
                 file.seek(0)
                 raise InputError(
                     f"{self.folder}: another grid is computing into it ({file.read().strip()}); "
@@ -219,7 +220,7 @@ class Store:
                 file.write(f"process {os.getpid()} on {socket.gethostname()}")
                 file.flush()
             for folder in (self.folder, self.folder / ".derived", self.folder / ".tuning"):
-                sweep(folder)
+                remove_unfinished(folder)
             yield
 
     def derived(self, key: str, compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:

@@ -36,11 +36,11 @@ from threadpoolctl import threadpool_limits
 
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.demo import Params
-from mrs.data.digests import of_values, replacing, write_atomically
 from mrs.data.pseudo_cold import pseudo_cold_split, validation_split
 from mrs.data.splits import Split
-from mrs.data.surrogates import HELDOUT_R2, STAND_INS
+from mrs.data.surrogates import HELDOUT_R2, RUN_ANYWHERE
 from mrs.errors import InputError
+from mrs.files import replacing, values_digest, write_atomically
 from mrs.published.deviations import backbone_of
 from mrs.recommenders import RECOMMENDERS, Fitted, Recommender, make_recommender
 from mrs.recommenders.base import FixedEpochs
@@ -123,7 +123,7 @@ def tuning_backends(study: Study, dataset: Dataset) -> list[str]:
     than three surrogates the three are drawn from all backends in their order.
     """
     names = [n for n in dataset.backends() if study.backends is None or n in study.backends]
-    details = {name: dataset.card(name).details for name in names if name not in STAND_INS}
+    details = {name: dataset.card(name).details for name in names if name not in RUN_ANYWHERE}
     rungs = {name: float(of[HELDOUT_R2]) for name, of in details.items() if HELDOUT_R2 in of}
     ladder = sorted(rungs, key=rungs.__getitem__)
     pool = ladder if len(ladder) >= FITS else names
@@ -179,7 +179,7 @@ class Outcomes:
             content.append(dataset.vector_digest(job.backend, digests))
         versions = {name: RECOMMENDERS[name].version for name in names}
         values = asdict(job) | {"dataset": dataset.name}
-        key = of_values([values, content, versions, VERSION, EVALUATION_VERSION])[:20]
+        key = values_digest([values, content, versions, VERSION, EVALUATION_VERSION])[:20]
         return self.store.folder / ".tuning" / f"{key}.json"
 
     def read(self, job: Job, dataset: Dataset) -> dict[str, Any] | None:

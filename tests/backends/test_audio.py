@@ -9,7 +9,7 @@ import soundfile
 import soxr
 from sounds import tone, write_tone
 
-from mrs.backends.audio import Reason, UnheardError, decode
+from mrs.backends.audio import Reason, UnusableAudioError, decode
 from mrs.errors import InputError
 
 
@@ -76,7 +76,7 @@ REASONS = ["missing", "directory", "empty", "corrupt", "silent", "too short"]
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_reasons(tmp_path: Path, reason: str) -> None:
-    with pytest.raises(UnheardError) as caught:
+    with pytest.raises(UnusableAudioError) as caught:
         decode(bad_file(tmp_path, reason), 16_000, minimum_seconds=0.25)
     assert caught.value.reason == reason
     assert caught.value.detail
@@ -85,7 +85,7 @@ def test_reasons(tmp_path: Path, reason: str) -> None:
 def test_opposite_channels_are_silent(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, np.stack([tone(1.0), -tone(1.0)], axis=1), 16_000)
-    with pytest.raises(UnheardError, match="mean channel"):
+    with pytest.raises(UnusableAudioError, match="mean channel"):
         decode(path, 16_000)
 
 
@@ -93,7 +93,7 @@ def test_opposite_channels_are_silent(tmp_path: Path) -> None:
 def test_values_that_are_not_finite_are_corrupt(tmp_path: Path, value: float) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, np.append(tone(1.0), np.float32(value)), 16_000, subtype="FLOAT")
-    with pytest.raises(UnheardError) as caught:
+    with pytest.raises(UnusableAudioError) as caught:
         decode(path, 16_000)
     assert caught.value.reason is Reason.CORRUPT
 
@@ -103,7 +103,7 @@ def test_cut_short_or_without_header(tmp_path: Path, name: str) -> None:
     whole = write_tone(tmp_path / "whole.flac", 5.0).read_bytes()
     path = tmp_path / name
     path.write_bytes(whole[: len(whole) // 2] if name == "a.flac" else tone(1.0).tobytes())
-    with pytest.raises(UnheardError) as caught:
+    with pytest.raises(UnusableAudioError) as caught:
         decode(path, 16_000)
     assert caught.value.reason is Reason.CORRUPT
 
@@ -111,7 +111,7 @@ def test_cut_short_or_without_header(tmp_path: Path, name: str) -> None:
 def test_decoders_say_nothing_themselves(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.mp3"
     path.write_bytes(np.random.default_rng(0).bytes(9_999))
-    with pytest.raises(UnheardError, match="cannot be decoded"):
+    with pytest.raises(UnusableAudioError, match="cannot be decoded"):
         decode(path, 16_000)
     print("heard", file=sys.stderr)
     assert capfd.readouterr().err == "heard\n"
@@ -120,7 +120,7 @@ def test_decoders_say_nothing_themselves(tmp_path: Path, capfd: pytest.CaptureFi
 def test_no_samples(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, np.zeros(0), 16_000)
-    with pytest.raises(UnheardError) as caught:
+    with pytest.raises(UnusableAudioError) as caught:
         decode(path, 16_000)
     assert caught.value.reason is Reason.TOO_SHORT
 
@@ -135,14 +135,14 @@ def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a\0.wav", "x" * 300, "a.wav/b.wav"])
 def test_names_that_lead_nowhere(tmp_path: Path, name: str) -> None:
     write_tone(tmp_path / "a.wav", 1.0)
-    with pytest.raises(UnheardError) as caught:
+    with pytest.raises(UnusableAudioError) as caught:
         decode(tmp_path / name, 16_000)
     assert caught.value.reason is Reason.MISSING
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(UnheardError, match="no regular file") as caught:
+    with pytest.raises(UnusableAudioError, match="no regular file") as caught:
         decode(tmp_path / "pipe", 16_000)
     assert caught.value.reason is Reason.UNREADABLE
 
@@ -164,6 +164,6 @@ def test_what_cannot_be_read_now_is_no_property_of_the_file(
 @pytest.mark.parametrize("rate", [1, 800_000_000])
 def test_sample_rates_that_no_recording_has(tmp_path: Path, rate: int) -> None:
     soundfile.write(tmp_path / "a.wav", tone(1.0), rate)
-    with pytest.raises(UnheardError, match=f"states a sample rate of {rate} Hz") as caught:
+    with pytest.raises(UnusableAudioError, match=f"states a sample rate of {rate} Hz") as caught:
         decode(tmp_path / "a.wav", 16_000)
     assert caught.value.reason is Reason.CORRUPT

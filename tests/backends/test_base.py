@@ -4,6 +4,7 @@ from sounds import Counting, Stub
 
 from mrs.backends import BACKENDS, make_backend
 from mrs.errors import InputError
+from mrs.models import MODELS
 
 NAMES = [
     "mfcc",
@@ -22,6 +23,7 @@ NAMES = [
 def test_the_ten_backends_in_their_order() -> None:
     assert list(BACKENDS) == NAMES
     widths = [BACKENDS[name].embedding_size for name in NAMES]
+    assert list(MODELS) == NAMES
     assert widths == [104, 200, 1024, 768, 768, 1024, 4800, 1728, 1024, 512]
 
 

@@ -10,7 +10,7 @@ import soundfile
 from sounds import tone
 
 from mrs.backends import audio
-from mrs.backends.audio import Reason, UnheardError, decode
+from mrs.backends.audio import Reason, UnusableAudioError, decode
 from mrs.backends.containers import _frames, pieces
 
 RATE = 16_000
@@ -133,7 +133,7 @@ def test_joined_mp3_files_of_other_rates_and_channels(tmp_path: Path) -> None:
 def test_mp3_cut_short(tmp_path: Path) -> None:
     content = mp3(tmp_path)
     half = content[: len(content) // 2]
-    with pytest.raises(UnheardError, match=r"ends after .* of 12 s") as caught:
+    with pytest.raises(UnusableAudioError, match=r"ends after .* of 12 s") as caught:
         hear(tmp_path, half)
     assert caught.value.reason is Reason.CORRUPT
     assert len(hear(tmp_path, half, clip=3.0)) == 3 * RATE  # it reaches that far
@@ -162,7 +162,7 @@ def test_flac_of_unknown_or_wrong_length(tmp_path: Path, stated: int) -> None:
 
 def test_flac_that_lacks_what_it_states(tmp_path: Path) -> None:
     content = write(tmp_path / "whole.flac", changing())
-    with pytest.raises(UnheardError, match=r"ends after 12 of 20 s"):
+    with pytest.raises(UnusableAudioError, match=r"ends after 12 of 20 s"):
         hear(tmp_path, with_total(content, 20 * RATE))
 
 
@@ -230,7 +230,7 @@ def test_wav_from_a_pipe(tmp_path: Path, riff: int) -> None:
 def test_samples_cut_short(tmp_path: Path, kind: str) -> None:
     content, _, _ = chunked(kind, tmp_path)
     half = content[: len(content) // 2]
-    with pytest.raises(UnheardError, match=r"ends after (5\.99\d|6) of 12 s") as caught:
+    with pytest.raises(UnusableAudioError, match=r"ends after (5\.99\d|6) of 12 s") as caught:
         hear(tmp_path, half)
     assert caught.value.reason is Reason.CORRUPT
     assert len(hear(tmp_path, half, clip=5.0)) == 5 * RATE
@@ -251,7 +251,7 @@ def test_chunks_behind_the_samples_are_no_sound(tmp_path: Path) -> None:
     odd = content + b"LIST" + struct.pack("<I", 4_000) + b"INFO".ljust(4_000, b"\x7f")
     assert len(hear(tmp_path, odd)) == SECONDS * RATE
     empty = content[:place] + bytes(4) + odd[len(content) :]
-    with pytest.raises(UnheardError) as caught:
+    with pytest.raises(UnusableAudioError) as caught:
         hear(tmp_path, empty)
     assert caught.value.reason is Reason.TOO_SHORT
 

@@ -20,11 +20,11 @@ from mrs.backends.audio import decode
 from mrs.backends.base import Model
 from mrs.backends.extract import extract
 from mrs.backends.sources import Files
-from mrs.data import stand_ins
+from mrs.data import filled_rows
 from mrs.data.checks import open_vectors
 from mrs.data.dataset import open_dataset
-from mrs.data.digests import Digests
 from mrs.errors import InputError
+from mrs.files import Digests
 
 N = 52  # tracks of `write_sounding`
 TESTS = Path(__file__).resolve().parents[1]
@@ -101,7 +101,7 @@ def test_tracks_that_cannot_be_heard(tmp_path: Path, inline: list) -> None:
     skipped = card_of(done.path)["skipped"]
     assert skipped == {
         "count": 4,
-        "rule": stand_ins.RULE,
+        "rule": filled_rows.RULE,
         "report": "mule.skipped.csv",
         "rows": list(BAD),
     }
@@ -306,14 +306,14 @@ def test_a_disk_that_cannot_be_written(
         if when == "shard":
             broken.setattr(np, "savez", refuse)
         elif when == "vectors":
-            broken.setattr(stand_ins.RowFile, "write", refuse)
+            broken.setattr(filled_rows.RowFile, "write", refuse)
         else:
             broken.setattr(module, "_write_card", refuse)
         with pytest.raises(InputError, match=f"cannot be written .{os.strerror(number)}"):
             extract(open_dataset(tmp_path), Stub())
     kept = list((tmp_path / "embeddings" / ".mule.parts").iterdir())
     assert len(kept) == (0 if when == "shard" else 7)  # and nothing half written
-    assert not (tmp_path / "embeddings" / ".mule.npy.part").exists()
+    assert not list((tmp_path / "embeddings").glob(".new-*"))
     inline.clear()
     extract(open_dataset(tmp_path), Stub())
     assert len(inline) == 7 - len(kept)
@@ -355,7 +355,7 @@ def test_mistakes(tmp_path: Path, inline: list) -> None:
     with pytest.raises(InputError, match="workers 0"):
         extract(dataset, Stub(), workers=0)
     np.save(tmp_path / "embeddings" / "mule.npy", np.ones((N, 2), np.float32))
-    with pytest.raises(InputError, match="was brought here"):
+    with pytest.raises(InputError, match="is not computed"):
         extract(dataset, Stub())
     tracks = dataset.tracks.drop("audio")
     tracks.write_parquet(tmp_path / "tracks.parquet")

@@ -4,16 +4,18 @@ import sys
 import pytest
 
 from mrs.backends import BACKENDS
-from mrs.backends.hub import hub_file
+from mrs.backends.base import WeightFile
 
 PRETRAINED = ("mert", "music2vec", "musicfm", "encodecmae", "mule", "jukebox", "muq", "muq_mulan")
 
 
 def test_an_address_holds_the_revision_and_the_name_in_the_repository():
-    file = hub_file("owner/model", "abc", "config.json", "0" * 64, place="inner/config.json")
+    file = WeightFile.on_hub(
+        "owner/model", "abc", "config.json", "0" * 64, place="inner/config.json"
+    )
     assert file.url == "https://huggingface.co/owner/model/resolve/abc/config.json"
     assert (file.name, file.sha256) == ("inner/config.json", "0" * 64)
-    assert hub_file("owner/model", "abc", "config.json").name == "config.json"
+    assert WeightFile.on_hub("owner/model", "abc", "config.json").name == "config.json"
 
 
 def test_naming_the_backends_imports_no_model():

@@ -12,8 +12,8 @@ from worlds import random_parts, write_authors, write_own
 
 from mrs.data import demo, describe
 from mrs.data.dataset import open_dataset
-from mrs.data.digests import Digests
 from mrs.errors import InputError
+from mrs.files import Digests
 
 
 @pytest.fixture
@@ -164,7 +164,11 @@ def test_unknown_names(own: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("{", "not readable JSON"), ('{"origin": "heard"}', "audio, file")]
+    ("text", "message"),
+    [
+        ("{", "not readable JSON"),
+        ('{"origin": "heard"}', "should be 'audio', 'file' or 'surrogate'"),
+    ],
 )
 def test_wrong_card(own: Path, text: str, message: str) -> None:
     (own / "embeddings" / "mert.json").write_text(text)

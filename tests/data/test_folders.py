@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mrs.data.folders import vector_files, visible
+from mrs.data.vectors import vector_files
 from mrs.errors import InputError
+from mrs.files import visible
 
 LEFT_BEHIND = [
     ".DS_Store",

@@ -154,7 +154,7 @@ def test_a_full_disk_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(onion_features.stand_ins.RowFile, "fill", full)
+    monkeypatch.setattr(onion_features.filled_rows.RowFile, "fill", full)
     with pytest.raises(InputError, match="onion_maest.npy: cannot be written .No space left"):
         add_features(dataset, path)
     assert not list((dataset.folder / "embeddings").glob("*"))

@@ -179,8 +179,6 @@ def test_rules_by_name() -> None:
 def test_mistakes(values: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         parse_rule("x", {"rule": "catalogue", "test_start": "2018-09-01", **values})
-    with pytest.raises(InputError, match="unknown split rule"):
-        CatalogueRule.parse("x", {"rule": "temporal", "test_start": "2018-09-01"})
 
 
 # "new" is played after the cut, "gone" before the window and "later" after it.

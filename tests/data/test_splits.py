@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from mrs.data.checks import read_frame
+from mrs.data.rules import parse_rule
 from mrs.data.splits import (
     KNOWN_RULES,
     Interactions,
@@ -181,7 +182,7 @@ def test_positions() -> None:
 )
 def test_wrong_rules(values: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        TemporalRule.parse("dataset.json: splits.x", values)
+        parse_rule("dataset.json: splits.x", values)
 
 
 @pytest.mark.skipif(

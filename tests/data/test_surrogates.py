@@ -11,6 +11,7 @@ from mrs.backends import BACKENDS
 from mrs.data import surrogates
 from mrs.data.demo import generate
 from mrs.data.params import Params
+from mrs.models import MODELS
 
 Drawn = dict[str, tuple[dict, np.ndarray]]
 WORLD = generate(Params(n_users=5, n_tracks=700, n_artists=80, n_cold=60)).catalogue
@@ -95,7 +96,7 @@ def test_an_independent_ridge_recovers_each_rung_on_held_out_artists(drawn: Draw
 def test_width_buys_nothing(drawn: Drawn, monkeypatch: pytest.MonkeyPatch) -> None:
     # The same surrogates in other widths: the same cosines, hence the same neighbours.
     for name, width in (("mert", 4800), ("jukebox", 104)):
-        monkeypatch.setattr(BACKENDS[name], "embedding_size", width)
+        monkeypatch.setitem(MODELS, name, MODELS[name]._replace(embedding_size=width))
     for name, (card, vectors) in draw().items():
         if name in ("mert", "jukebox"):
             assert vectors.shape[1] != drawn[name][1].shape[1]

@@ -4,31 +4,30 @@ import numpy as np
 import pytest
 from worlds import random_parts, write_own
 
-from mrs.data.dataset import open_dataset
-from mrs.data.digests import Digests
+from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.variations import (
     OFFSETS,
     VARIATIONS,
     WIDTHS,
-    WithVariations,
     expected_cosine,
     shifted,
     with_variations,
 )
 from mrs.errors import InputError
+from mrs.files import Digests
 from mrs.report.mir_space import describe, mean_cosine
 
 WORLD = "demo:n_users=20,n_tracks=300,n_artists=40,n_cold=30"
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> WithVariations:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MRS_DATA", str(tmp_path_factory.mktemp("data")))
         return with_variations(open_dataset(WORLD))
 
 
-def test_width_alone_keeps_every_dot_product(world: WithVariations) -> None:
+def test_width_alone_keeps_every_dot_product(world: Dataset) -> None:
     narrow = world.vectors("width-104")
     assert narrow.shape == (300, 104)
     for width in WIDTHS:
@@ -41,7 +40,7 @@ def test_width_alone_keeps_every_dot_product(world: WithVariations) -> None:
     assert not np.allclose(other[:, :104], narrow, atol=0.1)
 
 
-def test_an_offset_is_all_that_differs(world: WithVariations) -> None:
+def test_an_offset_is_all_that_differs(world: Dataset) -> None:
     plain = world.vectors("offset-0").astype(np.float64)
     spread = np.sqrt(np.square(plain - plain.mean(0)).sum(axis=1).mean())
     for offset in OFFSETS:
@@ -52,7 +51,7 @@ def test_an_offset_is_all_that_differs(world: WithVariations) -> None:
         assert describe(vectors).offset == pytest.approx(offset, abs=1e-3)
 
 
-def test_the_mean_cosine_is_that_of_the_closed_form(world: WithVariations) -> None:
+def test_the_mean_cosine_is_that_of_the_closed_form(world: Dataset) -> None:
     # Equally long vectors, and an offset at right angles to all of them: exact, for n rows
     # (c^2 - 1 / (n - 1)) / (1 + c^2).
     n = 8
@@ -75,7 +74,7 @@ def test_shifted_by_hand() -> None:
     assert (rows - rows.mean()).ravel().tolist() == pytest.approx([-1, 1])
 
 
-def test_cards_and_digests(world: WithVariations) -> None:
+def test_cards_and_digests(world: Dataset) -> None:
     assert world.backends()[-len(VARIATIONS) :] == list(VARIATIONS)
     card = world.card("width-4800")
     assert (card.label, card.origin, card.embedding_size) == ("sim:width-4800", "surrogate", 4800)
@@ -86,7 +85,7 @@ def test_cards_and_digests(world: WithVariations) -> None:
     assert len(known) == len(VARIATIONS) + 1
 
 
-def test_positions_and_repeats(world: WithVariations) -> None:
+def test_positions_and_repeats(world: Dataset) -> None:
     again = with_variations(open_dataset(world.folder))
     whole = world.vectors("offset-1")
     assert whole.tobytes() == again.vectors("offset-1").tobytes()

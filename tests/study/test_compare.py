@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from worlds import random_parts, write_own
 
-from mrs.data.brought import bring
 from mrs.data.dataset import open_dataset
+from mrs.data.own_vectors import read_own_vectors
 from mrs.errors import InputError
 from mrs.evaluation.bootstrap import difference
 from mrs.evaluation.significance import detectable
@@ -40,8 +40,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def comparison(folder: Path) -> Comparison:
-    dataset = bring(open_dataset(folder / "own"), folder / "mine.npy")
-    found = Comparison(dataset, Store(folder / "store"))
+    opened = open_dataset(folder / "own")
+    own = read_own_vectors(opened, folder / "mine.npy")
+    found = Comparison(opened, own, Store(folder / "store"))
     found.compute()
     return found
 
@@ -103,10 +104,12 @@ def test_a_scenario_without_test_rows_is_left_out(folder: Path) -> None:
     kept = np.setdiff1d(np.arange(len(ids)), split.cold)
     np.save(folder / "mine.npy", np.load(folder / "mine.npy")[kept])
     (folder / "ids.csv").write_text("track_id\n" + "\n".join(str(ids[k]) for k in kept))
-    dataset = bring(open_dataset(folder / "own"), folder / "mine.npy", folder / "ids.csv")
-    assert Comparison(dataset, Store(folder / "store")).scenarios == ("hot",)
+    opened = open_dataset(folder / "own")
+    own = read_own_vectors(opened, folder / "mine.npy", folder / "ids.csv")
+    assert Comparison(opened, own, Store(folder / "store")).scenarios == ("hot",)
     (folder / "ids.csv").write_text(f"track_id\n{ids[split.cold[0]]}\n7\n")
     np.save(folder / "mine.npy", np.eye(2))
-    dataset = bring(open_dataset(folder / "own"), folder / "mine.npy", folder / "ids.csv")
+    opened = open_dataset(folder / "own")
+    own = read_own_vectors(opened, folder / "mine.npy", folder / "ids.csv")
     with pytest.raises(InputError, match="no test row"):
-        Comparison(dataset, Store(folder / "store"))
+        Comparison(opened, own, Store(folder / "store"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mrs.data.digests import Digests
+from mrs.files import Digests
 from mrs.published.deviations import recommender_of
 from mrs.recommenders import RECOMMENDERS
 from mrs.study.archive import Archive, archived_name

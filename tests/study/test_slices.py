@@ -10,9 +10,9 @@ from specs import make_spec
 from worlds import random_parts, write_own
 
 from mrs.data.dataset import Dataset, open_dataset
-from mrs.data.digests import Digests
 from mrs.errors import InputError
 from mrs.evaluation.track_popularity import spearman
+from mrs.files import Digests
 from mrs.recommenders import RECOMMENDERS
 from mrs.study.ranker import candidates_and_truth, slice_rows
 from mrs.study.results import Results

@@ -11,10 +11,10 @@ from specs import make_spec
 from worlds import random_parts, write_own
 
 from mrs.data.dataset import Dataset, open_dataset
-from mrs.data.digests import Digests, of_values
 from mrs.data.rules import CatalogueRule
 from mrs.data.splits import TemporalRule
 from mrs.errors import InputError
+from mrs.files import Digests, values_digest
 from mrs.published.deviations import recommender_of
 from mrs.recommenders.bimodal import BimodalContent
 from mrs.recommenders.knn import KNN
@@ -255,4 +255,4 @@ def test_a_run_keeps_its_name(
         backend=backend,
         scenario=scenario,
     )
-    assert of_values(asked.identity())[:20] == key
+    assert values_digest(asked.identity())[:20] == key

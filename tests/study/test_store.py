@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mrs.data.digests import unfinished
 from mrs.errors import InputError, StorageError, writing
+from mrs.files import unfinished_prefix
 from mrs.study import store as module
 from mrs.study.store import Record, Store, stacked
 
@@ -217,7 +217,7 @@ def test_leftovers_of_a_kill_are_no_records_and_swept(tmp_path: Path) -> None:
     assert gone.returncode == -signal.SIGKILL
     assert len(list(tmp_path.glob(".new-*"))) == 2
     assert len(list(tmp_path.glob(".derived/.new-*"))) == 1
-    mine = tmp_path / f"{unfinished()}abc"  # another writer's, which runs
+    mine = tmp_path / f"{unfinished_prefix()}abc"  # another writer's, which runs
     mine.mkdir()
     (mine / "run.json").write_text("{}")
     assert [record.key for record in store.records()] == ["k1"]
@@ -229,9 +229,9 @@ def test_leftovers_of_a_kill_are_no_records_and_swept(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys, tempfile
 from pathlib import Path
-from mrs.data.digests import replacing, unfinished
+from mrs.files import replacing, unfinished_prefix
 folder = Path(sys.argv[1])
-tempfile.mkdtemp(prefix=unfinished(), dir=folder)
+tempfile.mkdtemp(prefix=unfinished_prefix(), dir=folder)
 with replacing(folder / "digests.json"), replacing(folder / ".derived" / "a.parquet"):
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -266,7 +266,7 @@ FULL = """
 import resource, signal, sys
 import polars as pl
 from pathlib import Path
-from mrs.data.digests import write_atomically
+from mrs.files import write_atomically
 from mrs.errors import StorageError
 from mrs.study.store import Store
 folder = Path(sys.argv[1])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from mrs.backends.base import Model
 from mrs.errors import InputError
@@ -25,19 +26,17 @@ class TorchModel(Model):
         self.network = network.eval().requires_grad_(False).to(self.device)
         self.axis = 2 if pooled == "channels" else 1
 
+    @override
     def frames(self, waveform: np.ndarray) -> np.ndarray:
-        """All time frames of the chosen layer, float32 [T x d]."""
         return self._run(waveform[None])[0]
 
+    @override
     def embed(self, waveform: np.ndarray) -> np.ndarray:
-        """One vector, float32: the mean over the frames, or over their channels."""
         return self._run(waveform[None]).mean(axis=self.axis)[0]
 
+    @override
     def embed_batch(self, waveforms: list[np.ndarray]) -> np.ndarray:
-        """One vector a waveform. Waveforms of one length go through the network together.
-
-        Others go one by one: the networks were not trained with padding inside a batch.
-        """
+        # Waveforms of one length go together; the networks were not trained with padding.
         if len({len(waveform) for waveform in waveforms}) > 1:
             return super().embed_batch(waveforms)
         return self._run(np.stack(waveforms)).mean(axis=self.axis)
@@ -81,7 +80,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def check_layer(backend: str, layer: int, depth: int, where: Path) -> None:
-    """Raises `InputError` where the weights have fewer layers than the one asked for."""
+    """Raises `InputError` where the weights have fewer layers than the one to read."""
     if layer > depth:
         raise InputError(f"{where}: has {depth} layers, backend {backend} asks for layer {layer}")
 

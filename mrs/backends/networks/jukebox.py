@@ -24,7 +24,7 @@ from mrs.backends.networks.common import below, check_layer
 from mrs.backends.weights import load_state, read_tensors
 
 SAMPLE_RATE = 44_100
-DESCRIBED_SECONDS = 62  # the song's length that the prior is told; it knows none below 60
+DESCRIBED_SECONDS = 62  # the song's length that the prior is given; it knows none below 60
 
 
 @dataclass(frozen=True)

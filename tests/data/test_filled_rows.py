@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrs.data.stand_ins import RowFile, draw
+from mrs.data.filled_rows import RowFile, draw
 
 
 def test_rows_by_position(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
-"""A generated world heard: models at hand are run on its sound, in place of their surrogates."""
+"""Real vectors of a generated world: models are run on its sound, in place of surrogates."""
 
 from collections.abc import Iterable
 
-from mrs.backends import BACKENDS, Backend, make_backend
+from mrs.backends import BACKENDS, make_backend
 from mrs.backends.extract import extract
-from mrs.backends.weights import places
+from mrs.backends.weights import at_hand
 from mrs.data.dataset import Dataset
 
 
@@ -14,7 +14,7 @@ def hear_world(dataset: Dataset, names: Iterable[str], workers: int | None = Non
     A surrogate gives way where the model needs no weights or they have been fetched; nothing is
     fetched, and what cannot be run keeps its surrogate. Vectors that were computed from an earlier
     sound or with other weights are computed anew, with the settings on their card. Datasets without
-    rendered sound and vectors that were brought stay as they are. Raises as `extract` does.
+    rendered sound and a user's own vectors stay as they are. Raises as `extract` does.
     """
     if dataset.renderer is None:
         return
@@ -24,10 +24,3 @@ def hear_world(dataset: Dataset, names: Iterable[str], workers: int | None = Non
             backend = make_backend(name, card.details.get("settings"))
             if card.origin != "file" and at_hand(backend):
                 extract(dataset, backend, workers=workers)
-
-
-def at_hand(backend: Backend) -> bool:
-    """Whether all of a backend's weights, if it has any, lie where they are looked for."""
-    return any(
-        all((place / file.name).is_file() for file in backend.weights) for place in places(backend)
-    )

@@ -1,4 +1,4 @@
-"""Content digests of input files, cached by path and the file's state."""
+"""Files that are whole or absent, locks, and digests of content, cached by the file's state."""
 
 import fcntl
 import hashlib
@@ -15,18 +15,24 @@ from typing import IO, Any
 
 from mrs.errors import StorageError, writing
 
+# Hidden files and folders (.DS_Store, ._x.npy, .ipynb_checkpoints), backups and locks (~$x.npy,
+# x.npy~), and the names that systems and archivers give to what they add.
+FOREIGN = re.compile(
+    r"[.~].*|.*~|__macosx|__pycache__|@eadir|lost\+found|thumbs\.db|desktop\.ini", re.IGNORECASE
+)
 
-def of_values(values: Any) -> str:
+
+def values_digest(values: Any) -> str:
     """The sha256 of a JSON-serialisable value, the same whatever the order of its keys."""
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def unfinished() -> str:
+def unfinished_prefix() -> str:
     """How the names of this process's unfinished files and folders begin."""
     return f".new-{os.getpid()}@{socket.gethostname()}-"
 
 
-def sweep(folder: Path) -> None:
+def remove_unfinished(folder: Path) -> None:
     """Remove unfinished files and folders whose process is gone; others' are left alone."""
     for path in folder.glob(".new-*"):
         named = re.match(r"\.new-(\d+)@(.+)-", path.name)
@@ -49,7 +55,7 @@ def _runs(process: int) -> bool:
     return True
 
 
-def lock(file: int | IO[Any]) -> bool:
+def take_lock(file: int | IO[Any]) -> bool:
     """Lock an open file or folder for this process; False where another one has it.
 
     A file system without locks refuses nobody.
@@ -71,7 +77,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=unfinished())
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=unfinished_prefix())
         os.close(handle)
         temporary = Path(name)
         try:
@@ -86,6 +92,28 @@ def write_atomically(path: Path, text: str) -> None:
     """Write a text file that is whole or absent."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write values as a JSON file that is whole or absent."""
+    write_atomically(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """A new folder beside `path`, named .new-*, that is removed with its content at the end.
+
+    What is to be whole or absent at `path` is written there and renamed. Raises `StorageError`
+    where the folder cannot be written or the disk is full.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=unfinished_prefix()))
+        try:
+            folder.chmod(0o755)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def file_state(path: Path) -> list[int]:
@@ -137,3 +165,11 @@ def _entries(content: Any) -> dict[str, list]:
         and isinstance(entry[-1], str)
         and re.fullmatch("[0-9a-f]{64}", entry[-1])
     }
+
+
+def visible(folder: Path, suffix: str = "") -> list[Path]:
+    """The files and folders in `folder` that end in `suffix`, sorted; none if it is missing."""
+    if not folder.is_dir():
+        return []
+    entries = (path for path in folder.iterdir() if not FOREIGN.fullmatch(path.name))
+    return sorted(path for path in entries if path.name.endswith(suffix))

@@ -1,11 +1,11 @@
 """Rows of tracks without a vector.
 
-A dataset's vectors have one row a track, also for a track that has none of its own. Its row is a
-copy of another track's, drawn by a fixed seed, as in the study's shuffled controls: it tells
+A dataset's vectors have one row per track, also for a track that has none of its own. Its row is a
+copy of another track's, drawn by a fixed seed, as in the study's shuffled controls: it says
 nothing about the track, and norms and cosines stay those of the model. A row of zeros would stand
 outside of the cloud of the vectors; their mean would be nearest to every listener's profile, so
 that a few such tracks would head everyone's list. The card counts and lists these rows, and a
-table beside the vectors names each one's stand-in.
+table beside the vectors names the row that each was copied from (`stand_in`).
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ RULE = (
 
 
 def draw(known: Sequence[int], skipped: Sequence[int]) -> dict[int, int]:
-    """The row that stands in for each skipped one, drawn among the known."""
+    """The known row that is copied to each skipped one."""
     drawn = np.random.default_rng(SEED).choice(known, len(skipped))
     return dict(zip(skipped, drawn.tolist(), strict=True))
 
@@ -46,10 +46,10 @@ class RowFile:
         self.file.seek(self.begin + self.size * row)
         self.file.write(values.astype("<f4", copy=False).tobytes())
 
-    def fill(self, stand_ins: dict[int, int]) -> None:
-        """Copy rows to those that they stand for."""
-        for row, stand_in in stand_ins.items():
-            self.file.seek(self.begin + self.size * stand_in)
+    def fill(self, copied: dict[int, int]) -> None:
+        """Fill rows with copies of others: from each row without a vector to the row copied."""
+        for row, source in copied.items():
+            self.file.seek(self.begin + self.size * source)
             content = self.file.read(self.size)
             self.file.seek(self.begin + self.size * row)
             self.file.write(content)

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrs.backends import hearing, weights
-from mrs.backends.hearing import at_hand, hear_world
+from mrs.backends import weights
+from mrs.backends.hear_world import hear_world
 from mrs.backends.mfcc import MFCC
 from mrs.backends.musicnn import MusiCNN
-from mrs.backends.weights import load_model
+from mrs.backends.weights import at_hand, load_model
 from mrs.data import describe
 from mrs.data.dataset import Dataset, open_dataset
-from mrs.data.digests import Digests
+from mrs.files import Digests
 
 SPEC = "demo:n_users=30,n_tracks=60,n_artists=12,n_cold=10"
 
@@ -62,7 +62,7 @@ def test_vectors_that_were_brought_and_unknown_names_stay_alone(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("nothing is to be computed")
 
-    monkeypatch.setattr(hearing, "extract", refuse)
+    monkeypatch.setattr("mrs.backends.hear_world.extract", refuse)
     (world.folder / "embeddings" / "mfcc.json").write_text('{"origin": "file"}')
     np.save(world.folder / "embeddings" / "mine.npy", world.vectors("mfcc"))
     hear_world(world, ["mfcc", "mine", "musicnn", "nowhere"])

@@ -1,4 +1,4 @@
-"""Brought vectors: which rows are whose, what is refused, and the split of what is left."""
+"""A user's own vectors: which rows are whose, what is refused, and the split of what is left."""
 
 import json
 from pathlib import Path
@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 from worlds import random_parts, write_authors, write_own
 
-from mrs.data.brought import WithVectors, bring, check
-from mrs.data.dataset import open_dataset
-from mrs.data.digests import Digests
+from mrs.data.dataset import Dataset, open_dataset
+from mrs.data.own_vectors import OwnVectors, check, read_own_vectors
 from mrs.errors import InputError
+from mrs.files import Digests
 
 WIDTH = 4
 
@@ -33,33 +33,35 @@ def write_ids(folder: Path, ids: list, name: str = "track_id") -> Path:
     return folder / "ids.csv"
 
 
-def brought(folder: Path, ids: Path | None = None) -> WithVectors:
-    return bring(open_dataset(folder / "own"), folder / "mine.npy", ids)
+def read(folder: Path, ids: Path | None = None) -> tuple[Dataset, OwnVectors]:
+    dataset = open_dataset(folder / "own")
+    own = read_own_vectors(dataset, folder / "mine.npy", ids)
+    return dataset.with_vectors(own, own.covered), own
 
 
 def refused(folder: Path, ids: Path | None, *words: str) -> None:
     with pytest.raises(InputError) as caught:
-        brought(folder, ids)
+        read(folder, ids)
     for word in words:
         assert word in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_rows_in_the_order_of_the_tracks(folder: Path) -> None:
-    dataset = brought(folder)
+    dataset, own = read(folder)
     assert dataset.backends() == ["mert", "mine"]
     card = dataset.card("mine")
     assert (card.label, card.origin, card.embedding_size) == ("mine", "file", WIDTH)
     np.testing.assert_array_equal(dataset.vectors("mine"), np.load(folder / "mine.npy"))
-    own = open_dataset(folder / "own")
-    np.testing.assert_array_equal(dataset.vectors("mert"), own.vectors("mert"))
-    assert dataset.covered.all()
-    assert dataset.split().warm.tolist() == own.split().warm.tolist()
+    plain = open_dataset(folder / "own")
+    np.testing.assert_array_equal(dataset.vectors("mert"), plain.vectors("mert"))
+    assert own.covered.all()
+    assert dataset.split().warm.tolist() == plain.split().warm.tolist()
     assert not (folder / "own/embeddings/mine.npy").exists()
 
 
 def test_the_digest_is_that_of_the_dropped_file(folder: Path) -> None:
-    before = brought(folder).vector_digest("mine", Digests())
+    before = read(folder)[0].vector_digest("mine", Digests())
     (folder / "own/embeddings/mine.npy").write_bytes((folder / "mine.npy").read_bytes())
     assert open_dataset(folder / "own").vector_digest("mine", Digests()) == before
 
@@ -69,11 +71,11 @@ def test_rows_by_id(folder: Path) -> None:
     order = np.random.default_rng(0).permutation(52)
     vectors = np.load(folder / "mine.npy")
     np.save(folder / "mine.npy", vectors[order])
-    dataset = brought(folder, write_ids(folder, [ids[place] for place in order]))
+    dataset, _ = read(folder, write_ids(folder, [ids[place] for place in order]))
     np.testing.assert_array_equal(dataset.vectors("mine"), vectors)
     positions = np.array([3, 0])
     np.testing.assert_array_equal(dataset.vectors("mine", positions), vectors[positions])
-    assert dataset.vector_digest("mine", Digests()) != brought(folder).vector_digest(
+    assert dataset.vector_digest("mine", Digests()) != read(folder)[0].vector_digest(
         "mine", Digests()
     )
 
@@ -85,7 +87,7 @@ def test_tracks_without_a_vector_are_left_out(folder: Path) -> None:
     kept = [place for place in range(52) if place not in gone]
     np.save(folder / "mine.npy", np.load(folder / "mine.npy")[[*kept, 0]])
     path = write_ids(folder, [*(ids[place] for place in kept), 999_999])
-    dataset = brought(folder, path)
+    dataset, own = read(folder, path)
     split = dataset.split()
     assert set(split.warm) == set(whole.warm) - gone
     assert set(split.cold) == set(whole.cold) - gone
@@ -102,7 +104,7 @@ def test_tracks_without_a_vector_are_left_out(folder: Path) -> None:
     assert dataset.split_digest("mine", digests) != open_dataset(folder / "own").split_digest(
         "mine", digests
     )
-    found = check(dataset)
+    found = check(own, dataset)
     assert (found.n_covered, found.n_unknown, found.n_tracks) == (50, 1, 52)
     assert "2 of 52 tracks have no vector" in found.warnings[0]
     assert "1 rows belong to tracks that the dataset does not have" in found.warnings[1]
@@ -111,16 +113,18 @@ def test_tracks_without_a_vector_are_left_out(folder: Path) -> None:
 def test_the_authors_layout_counts_rows_by_raw_id(tmp_path: Path) -> None:
     vectors = write_authors(tmp_path / "authors", random_parts())
     np.save(tmp_path / "mine.npy", vectors)
-    dataset = bring(open_dataset(tmp_path / "authors"), tmp_path / "mine.npy")
+    opened = open_dataset(tmp_path / "authors")
+    own = read_own_vectors(opened, tmp_path / "mine.npy")
+    dataset = opened.with_vectors(own, own.covered)
     np.testing.assert_array_equal(dataset.vectors("mine"), dataset.vectors("mert"))
-    assert dataset.covered.all()
+    assert dataset.covered is None
 
 
 def test_a_card_beside_the_file_is_read(folder: Path) -> None:
     (folder / "mine.json").write_text(json.dumps({"backend": "mert", "origin": "surrogate"}))
-    assert brought(folder).card("mine").label == "sim:MERT"
+    assert read(folder)[0].card("mine").label == "sim:MERT"
     (folder / "mine.json").write_text('{"origin": "ears"}')
-    refused(folder, None, "mine.json", "'ears'", "audio, file, surrogate")
+    refused(folder, None, "mine.json", "origin=ears", "'audio', 'file' or 'surrogate'")
     (folder / "mine.json").write_text("{")
     refused(folder, None, "mine.json", "not readable JSON")
 
@@ -157,7 +161,8 @@ def test_oddities_are_warned_of(folder: Path) -> None:
     vectors = np.load(folder / "mine.npy")
     vectors[4], vectors[9], vectors[11] = 0, vectors[2], vectors[11] * 1e4
     np.save(folder / "mine.npy", vectors)
-    found = check(brought(folder))
+    dataset, own = read(folder)
+    found = check(own, dataset)
     assert (found.zeros, found.duplicates) == (1, 1)
     zeros, repeated, far = found.warnings
     assert zeros.startswith(str(folder / "mine.npy"))
@@ -165,4 +170,5 @@ def test_oddities_are_warned_of(folder: Path) -> None:
     assert "first row 9" in repeated
     assert "first row 11" in far
     np.save(folder / "mine.npy", np.load(folder / "own/embeddings/mert.npy"))
-    assert check(brought(folder)).warnings == ()
+    dataset, own = read(folder)
+    assert check(own, dataset).warnings == ()

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from mrs.data.digests import Digests, file_state
+from mrs.errors import StorageError
+from mrs.files import Digests, file_state, scratch_folder, write_json
 
 # sha256 of "abc" and of "abd"
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -82,3 +83,18 @@ def test_a_cache_of_bytes_or_a_folder_in_its_place(tmp_path: Path) -> None:
     cache.write_bytes(b"\xff\xfe{")
     assert Digests(cache).of_file(path) == ABC
     assert Digests(tmp_path).of_file(path) == ABC  # cannot be kept
+
+
+def test_a_scratch_folder_is_renamed_or_removed(tmp_path: Path) -> None:
+    with scratch_folder(tmp_path / "below" / "whole") as folder:
+        write_json(folder / "a.json", {"é": 1})
+        folder.rename(tmp_path / "below" / "whole")
+    assert (tmp_path / "below/whole/a.json").read_text(encoding="utf-8") == '{\n  "é": 1\n}\n'
+    half = scratch_folder(tmp_path / "half")
+    with pytest.raises(ValueError, match="no"), half as folder:  # noqa: PT012 - it fails half way
+        write_json(folder / "a.json", {})
+        raise ValueError("no")
+    assert [path.name for path in tmp_path.iterdir()] == ["below"]
+    within_a_file = scratch_folder(tmp_path / "below/whole/a.json/b")
+    with pytest.raises(StorageError, match="cannot be written"), within_a_file:
+        pass
