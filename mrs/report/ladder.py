@@ -26,7 +26,7 @@ TOP = 3  # surrogates on the highest rungs, "the good vectors"
 TAU_LINES = {"no order": 0.0, "the known order": 1.0}
 OTHER_WORLDS = (
     "This is one world. Whether other worlds agree, and with how many test users: "
-    "[Can this protocol tell better vectors from worse?](validity.md)"
+    "[Can this protocol tell better vectors from worse?](validity.ipynb)"
 )
 
 
