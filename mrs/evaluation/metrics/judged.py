@@ -24,7 +24,8 @@ class Judged:
 
     n_candidates: int [U], tracks that could be listed for the user.
     ratings: float [U x depth], rating of the relevant track at the rank, 0 elsewhere.
-    best_ratings: float [U x max |R|], ratings of the user's relevant tracks, highest first, then 0.
+    best_ratings: float [U x max(n_relevant)], ratings of the user's relevant tracks, highest first,
+    then 0.
     scores: float [U x depth], the score of each rank, never rising along a list; what stands after
     the end of a list is not read.
 
