@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import rankdata
-from sklearn.isotonic import IsotonicRegression
 
 HEAD = 0.2  # share of the tracks that counts as the head
 BINS = 10
@@ -66,6 +65,8 @@ def calibrated(
     """
     if not len(held_scores):
         return None
+    from sklearn.isotonic import IsotonicRegression  # takes over a second to import
+
     fit = IsotonicRegression(increasing=True, out_of_bounds="clip")
     return fit.fit(held_scores, held_plays).predict(scores)
 
