@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from mrs.data.surrogates import HELDOUT_R2
 from mrs.evaluation.bootstrap import LEAST_USERS, difference, resampled_means
+from mrs.evaluation.correlation import tau_b
 from mrs.report.figures import forest, lines
 from mrs.report.parameters import open_results
 from mrs.report.questions import LEAST_RUNGS, WORLDS, companion_files, rung
@@ -50,15 +51,6 @@ class Climb:
     def names(self) -> dict[str, str]:
         """The columns that identify the climb in a table."""
         return {"recommender": self.recommender, "scenario": self.scenario}
-
-
-def concordance(rungs: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """Kendall's tau-b of rungs [n] with each row of means [draws x n]; 0 where all are equal."""
-    first, second = np.triu_indices(len(rungs), 1)
-    a = np.sign(rungs[second] - rungs[first])
-    b = np.sign(means[:, second] - means[:, first])
-    pairs = np.sqrt((a != 0).sum() * (b != 0).sum(axis=1))
-    return np.divide(b @ a, pairs, out=np.zeros(len(means)), where=pairs > 0)
 
 
 class Page:
@@ -125,14 +117,13 @@ class Page:
         """
         rows = []
         for climb in self.climbs:
-            taus = concordance(climb.rungs, resampled_means(climb.real))
+            taus = tau_b(climb.rungs, resampled_means(climb.real))
             low, high = np.quantile(taus, [0.025, 0.975]).tolist()
             if climb.real.shape[1] < LEAST_USERS:
                 low = high = None
             means = [x for x in (climb.real, climb.shuffled) if x is not None]
             tau, *control = (
-                float(concordance(climb.rungs, values.mean(axis=(0, 1))[None])[0])
-                for values in means
+                float(tau_b(climb.rungs, values.mean(axis=(0, 1))[None])[0]) for values in means
             )
             rows.append(
                 climb.names

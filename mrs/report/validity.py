@@ -14,11 +14,12 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from mrs.evaluation.bootstrap import t_interval
+from mrs.evaluation.correlation import tau_b
 from mrs.evaluation.power import share_above_zero, subsample_means
 from mrs.evaluation.significance import POWER, components
 from mrs.report.archived import ArchivePage
 from mrs.report.figures import forest, lines
-from mrs.report.ladder import TAU_LINES, concordance
+from mrs.report.ladder import TAU_LINES
 from mrs.report.parameters import required
 from mrs.report.questions import DEFAULT
 from mrs.study.spec import PRIMARY
@@ -56,7 +57,7 @@ class Ladder:
     @property
     def tau(self) -> float:
         """Kendall's rank correlation of the rungs and the means over users."""
-        return float(concordance(self.rungs, self.values.mean(axis=0)[None])[0])
+        return float(tau_b(self.rungs, self.values.mean(axis=0)[None])[0])
 
     @property
     def halves(self) -> np.ndarray:
@@ -154,7 +155,7 @@ class Page(ArchivePage):
             for one in worlds:
                 means = subsample_means(one.values, sizes)
                 for place in range(len(sizes)):
-                    taus[place] += concordance(one.rungs, means[:, place]).mean() / len(worlds)
+                    taus[place] += tau_b(one.rungs, means[:, place]).mean() / len(worlds)
                 found += share_above_zero(one.halves, sizes) / len(worlds)
             for size, tau, share in zip(sizes, taus.tolist(), found.tolist(), strict=True):
                 row = {"recommender": recommender, "scenario": scenario, "test users": size}

@@ -58,3 +58,11 @@ def test_tau_is_scipys_with_ties() -> None:
     expected = [[kendalltau(row, other).statistic for other in second] for row in first]
     found = tau_b(first[:, None], second)
     np.testing.assert_allclose(found, np.nan_to_num(expected), atol=1e-12)
+
+
+def test_tau_of_one_order_with_each_row() -> None:
+    rng = np.random.default_rng(0)
+    rungs = np.array([0.1, 0.1, 0.2, 0.3, 0.3, 0.5])
+    means = rng.integers(0, 4, (20, 6)).astype(float)
+    expected = [kendalltau(rungs, row).statistic for row in means]
+    np.testing.assert_allclose(tau_b(rungs, means), np.nan_to_num(expected), atol=1e-12)

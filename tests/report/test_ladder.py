@@ -1,31 +1,15 @@
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
-import scipy.stats
 from matplotlib.figure import Figure
 from planted import plant, planted
 
-from mrs.report.ladder import Page, concordance
+from mrs.report.ladder import Page
 from mrs.study.results import Results
 
 STUDY = "recommenders: [knn]\nscenarios: [cold]\nshuffled_seeds: [0]\nk: [20]\n"
 RUNGS = {"mert": 0.8, "mule": 0.1, "muq": 0.4, "mfcc": 0.6}
-
-
-def test_concordance_by_hand() -> None:
-    rungs = np.array([1.0, 2.0, 3.0, 4.0])
-    means = np.array([[1, 2, 3, 4], [1, 3, 2, 4], [4, 3, 2, 1], [5, 5, 5, 5]])
-    np.testing.assert_allclose(concordance(rungs, means), [1, 4 / 6, -1, 0])
-
-
-def test_concordance_is_scipys_with_ties() -> None:
-    rng = np.random.default_rng(0)
-    rungs = np.array([0.1, 0.1, 0.2, 0.3, 0.3, 0.5])
-    means = rng.integers(0, 4, (20, 6)).astype(float)
-    expected = [scipy.stats.kendalltau(rungs, row).statistic for row in means]
-    np.testing.assert_allclose(concordance(rungs, means), np.nan_to_num(expected), atol=1e-12)
 
 
 def opened(results: Results) -> Page:
