@@ -13,6 +13,19 @@ from mrs.study.spec import RunSpec
 from mrs.study.store import Store
 from mrs.study.study import load_study
 
+# Hybrid with whole vectors and with components, beside variants that differ in more than that.
+COMPONENTS = """
+recommenders:
+  - hybrid: &short {max_epochs: 3}
+  - hybrid: {<<: *short, n_components: none}
+  - hybrid: {max_epochs: 4, n_components: none}
+  - shallow: {n_components: none}
+  - knn
+seeds: [0, 1]
+scenarios: [hot]
+k: [50]
+"""
+
 
 def planted(folder: Path, study: str, rungs: dict[str, float]) -> Results:
     """A study, its text without `dataset`, over a world with a surrogate of each rung; no record.

@@ -173,13 +173,6 @@ def palette(labels: Sequence[str]) -> dict[str, Any]:
     return {label: colours[label.removeprefix(SURROGATE)] for label in labels}
 
 
-def line_mark(label: str) -> dict[str, Any]:
-    """Keyword arguments of a line: dashed with hollow points for a surrogate."""
-    if is_surrogate(label):
-        return {"linestyle": "--", "marker": "o", "markerfacecolor": "white"}
-    return {"linestyle": "-", "marker": "o"}
-
-
 def looks(
     labels: Sequence[str], styles: Mapping[str, Mapping[str, Any]] | None = None
 ) -> dict[str, dict[str, Any]]:

@@ -96,7 +96,7 @@ def check(claim: Claim, frame: pl.DataFrame, semi_cold: float | None = None) -> 
 
 
 def rule(claim: Claim, **columns: Sequence[object]) -> tuple[str, str]:
-    """What a rule says of the answer of a query."""
+    """The finding of a rule on the answer of a query."""
     found = RULES[claim.rule](claim, pl.DataFrame(columns))
     return found.verdict, found.found
 

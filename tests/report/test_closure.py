@@ -1,4 +1,4 @@
-"""What the code of a page can reach."""
+"""Tests of the modules and data files that the code of a page can reach."""
 
 import subprocess
 import sys

@@ -3,21 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from planted import COMPONENTS as STUDY
 from planted import plant, planted
 
 from mrs.report.components import Page
-
-STUDY = """
-recommenders:
-  - hybrid: &short {max_epochs: 3}
-  - hybrid: {<<: *short, n_components: none}
-  - hybrid: {max_epochs: 4, n_components: none}
-  - shallow: {n_components: none}
-  - knn
-seeds: [0, 1]
-scenarios: [hot]
-k: [50]
-"""
 
 
 def test_the_difference_of_a_pair(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from planted import COMPONENTS as STUDY
 from planted import planted
 
 from mrs.report.questions import (
@@ -13,17 +14,6 @@ from mrs.report.questions import (
 )
 
 ROOT = Path(__file__).parents[2]
-STUDY = """
-recommenders:
-  - hybrid: &short {max_epochs: 3}
-  - hybrid: {<<: *short, n_components: none}
-  - hybrid: {max_epochs: 4, n_components: none}
-  - shallow: {n_components: none}
-  - knn
-seeds: [0, 1]
-scenarios: [hot]
-k: [50]
-"""
 
 
 def test_the_companions_of_a_study(tmp_path: Path) -> None:
