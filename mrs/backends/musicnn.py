@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from typing_extensions import override
 
-from mrs.backends.base import Backend, Facts, Model, WeightFile
+from mrs.backends.base import Backend, Model
 from mrs.backends.tf_checkpoint import read_checkpoint
 from mrs.errors import InputError
 from mrs.settings import Seconds
@@ -46,25 +46,7 @@ class MusiCNN(Backend):
     """
 
     name: ClassVar[str] = "musicnn"
-    sample_rate: ClassVar[int] = 16_000
     minimum_seconds: ClassVar[float] = (PATCH - 1) * HOP_LENGTH / 16_000
-    card: ClassVar[Facts] = Facts(
-        code_licence="ISC",
-        weights_licence="ISC",
-        revision="0.1.0",
-        n_parameters=777_109,
-        corpus="Million Song Dataset, 201,680 songs with Last.fm tags",
-        objective="supervised: 50 tags",
-        citation="Pons and Serra, arXiv 1909.06654",
-        source="PyPI package musicnn 0.1.0, MSD_musicnn",
-    )
-    weights: ClassVar[tuple[WeightFile, ...]] = (
-        WeightFile(
-            WHEEL,
-            "pypi:musicnn==0.1.0",
-            "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa",
-        ),
-    )
 
     clip_seconds: Seconds = 0.0
     layer: Literal["penultimate"] = "penultimate"

@@ -16,11 +16,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mrs.backends.base import Backend, Model, WeightFile
+from mrs.backends.base import Backend, Model
 from mrs.backends.caches import cache_folder
 from mrs.data import download
 from mrs.errors import InputError
 from mrs.files import Digests, write_atomically
+from mrs.models import WeightFile
 
 if TYPE_CHECKING:
     import torch

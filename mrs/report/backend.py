@@ -9,9 +9,9 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from mrs.backends import BACKENDS
-from mrs.backends.base import Facts
 from mrs.data.vectors import Card
 from mrs.evaluation.mir import read_labels
+from mrs.models import Facts
 from mrs.report import summary
 from mrs.report.figures import PLAIN, closed
 from mrs.report.mir import MirPage, task_title

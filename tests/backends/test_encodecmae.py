@@ -5,7 +5,6 @@ import pytest
 import torch
 from backends.published import PublishedWeights, randomise, waveform
 
-from mrs.backends.encodecmae import EncodecMAE
 from mrs.backends.networks.encodecmae import (
     Attention,
     EncodecMae,
@@ -13,6 +12,7 @@ from mrs.backends.networks.encodecmae import (
     Positions,
     Transformer,
 )
+from mrs.backends.pretrained import EncodecMAE
 
 SIZE = MaeSize(
     width=24,

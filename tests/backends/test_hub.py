@@ -4,18 +4,19 @@ import sys
 import pytest
 
 from mrs.backends import BACKENDS
-from mrs.backends.base import WeightFile
 
 PRETRAINED = ("mert", "music2vec", "musicfm", "encodecmae", "mule", "jukebox", "muq", "muq_mulan")
 
 
-def test_an_address_holds_the_revision_and_the_name_in_the_repository():
-    file = WeightFile.on_hub(
-        "owner/model", "abc", "config.json", "0" * 64, place="inner/config.json"
-    )
-    assert file.url == "https://huggingface.co/owner/model/resolve/abc/config.json"
-    assert (file.name, file.sha256) == ("inner/config.json", "0" * 64)
-    assert WeightFile.on_hub("owner/model", "abc", "config.json").name == "config.json"
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_an_address_holds_the_revision_and_the_name_in_the_repository(name):
+    facts = BACKENDS[name].card
+    for file in BACKENDS[name].weights:
+        *_, held, last = file.url.split("/")
+        assert last == file.name.removeprefix("muq/")
+        if not file.name.startswith("muq/"):  # of MuQ's own repository
+            assert held == facts.revision
+            assert facts.source.split(",")[0].removeprefix("https://") in file.url
 
 
 def test_naming_the_backends_imports_no_model():

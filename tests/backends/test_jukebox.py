@@ -7,8 +7,8 @@ from backends.published import PublishedWeights, randomise, waveform
 from transformers.models.deprecated.jukebox.modeling_jukebox import JukeboxPrior, JukeboxVQVAE
 
 from mrs.backends import make_backend
-from mrs.backends.jukebox import Jukebox as JukeboxBackend
 from mrs.backends.networks.jukebox import Jukebox, JukeboxSize
+from mrs.backends.pretrained import Jukebox as JukeboxBackend
 from mrs.errors import InputError
 
 SIZE = JukeboxSize(

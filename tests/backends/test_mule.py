@@ -5,7 +5,6 @@ import torch
 from backends.published import PublishedWeights, randomise, waveform
 from safetensors.torch import save_file
 
-from mrs.backends.mule import MULE
 from mrs.backends.networks.mule import (
     ALPHA,
     GELU_GAIN,
@@ -16,6 +15,7 @@ from mrs.backends.networks.mule import (
     ScaledConvolution,
     gelu,
 )
+from mrs.backends.pretrained import MULE
 from mrs.errors import InputError
 
 SIZE = NfnetSize(

@@ -9,10 +9,9 @@ from backends.published import PinnedWeights, randomise, waveform
 from backends.test_musicfm import published
 from transformers import Wav2Vec2ConformerConfig
 
-from mrs.backends.muq import MuQ
-from mrs.backends.muq_mulan import MuQMuLan
 from mrs.backends.networks.conformer import ConformerSize, MelConformer, MelSpectrogram
 from mrs.backends.networks.muq import AudioTower, pieces_of
+from mrs.backends.pretrained import MuQ, MuQMuLan
 from mrs.errors import InputError
 
 SIZE = ConformerSize(channels=4, width=32, depth=3, heads=2, feed_forward=24)

@@ -7,8 +7,8 @@ import torch
 from backends.published import PinnedWeights, randomise, waveform
 
 from mrs.backends import make_backend
-from mrs.backends.musicfm import MusicFM
 from mrs.backends.networks.conformer import ConformerSize, MelConformer, MelSpectrogram, Subsampling
+from mrs.backends.pretrained import MusicFM
 from mrs.errors import InputError
 
 SIZE = ConformerSize(channels=4, width=32, depth=3, heads=2, feed_forward=24)

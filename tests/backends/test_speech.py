@@ -14,9 +14,8 @@ from transformers import (
     Wav2Vec2FeatureExtractor,
 )
 
-from mrs.backends.mert import MERT
-from mrs.backends.music2vec import Music2Vec
 from mrs.backends.networks.speech import HiddenLayer
+from mrs.backends.pretrained import MERT, Music2Vec
 from mrs.errors import InputError
 
 SMALL = {

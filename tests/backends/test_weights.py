@@ -11,9 +11,10 @@ from sounds import Stub
 from torch import nn
 
 from mrs.backends import weights
-from mrs.backends.base import Backend, WeightFile
+from mrs.backends.base import Backend
 from mrs.backends.weights import fetch, load_state, read_tensors, require
 from mrs.errors import InputError
+from mrs.models import WeightFile
 
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 

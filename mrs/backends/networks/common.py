@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from mrs.backends.base import Model
+from mrs.backends.base import Backend, Model
 from mrs.errors import InputError
 
 
@@ -79,15 +79,17 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def check_layer(backend: str, layer: int, depth: int, where: Path) -> None:
+def check_layer(backend: Backend, depth: int, where: Path) -> None:
     """Raises `InputError` where the weights have fewer layers than the one to read."""
+    name, layer = backend.name, int(backend.layer)
     if layer > depth:
-        raise InputError(f"{where}: has {depth} layers, backend {backend} asks for layer {layer}")
+        raise InputError(f"{where}: has {depth} layers, backend {name} asks for layer {layer}")
 
 
-def check_width(backend: str, width: int, expected: int, where: Path) -> None:
+def check_width(backend: Backend, width: int, where: Path) -> None:
     """Raises `InputError` where a configuration is that of a wider or narrower model."""
+    name, expected = backend.name, backend.embedding_size
     if width != expected:
         raise InputError(
-            f"{where}: the model is {width} wide, backend {backend} {expected}; another model"
+            f"{where}: the model is {width} wide, backend {name} {expected}; another model"
         )

@@ -18,6 +18,7 @@ from transformers.models.wav2vec2_conformer.modeling_wav2vec2_conformer import (
 )
 
 from mrs.backends.networks.common import below, check_layer, read_json, without
+from mrs.backends.pretrained import MusicFM
 from mrs.backends.weights import load_state, read_tensors
 from mrs.errors import InputError
 
@@ -133,18 +134,15 @@ class MelConformer(nn.Module):
         return states[self.layer]
 
 
-def load_musicfm(
-    name: str,
-    size: ConformerSize,
-    checkpoint: Path,
-    statistics: Path,
-    layer: int,
-    n_samples: int = 0,
-) -> MelConformer:
+def load_musicfm(backend: MusicFM, folder: Path) -> MelConformer:
     """The encoder from a published checkpoint and the statistics of its corpus."""
-    check_layer(name, layer, size.depth, checkpoint)
+    checkpoint, statistics = (folder / file.name for file in backend.weights)
+    size = backend.size or ConformerSize()
+    check_layer(backend, size.depth, checkpoint)
     mean, deviation = read_statistics(read_json(statistics), statistics)
-    network = MelConformer(size, layer, mean, deviation, n_samples)
+    filled = backend.pooling == "channels"
+    n_samples = round(backend.clip_seconds * backend.sample_rate) if filled else 0
+    network = MelConformer(size, backend.layer, mean, deviation, n_samples)
     load_state(network, encoder_tensors(read_tensors(checkpoint), "model."), checkpoint)
     return network
 

@@ -16,8 +16,11 @@ from transformers import EncodecConfig
 from transformers.models.encodec.modeling_encodec import EncodecEncoder
 
 from mrs.backends.networks.common import below, check_layer, named_for
+from mrs.backends.pretrained import EncodecMAE
 from mrs.backends.weights import load_state, read_tensors
 from mrs.errors import InputError
+
+PIECE_SECONDS = 4  # what the published code hears at a time
 
 
 @dataclass(frozen=True)
@@ -133,12 +136,11 @@ class EncodecMae(nn.Module):
         return self.visible_encoder(inputs, heard, self.layer)
 
 
-def load_encodecmae(
-    name: str, size: MaeSize, checkpoint: Path, layer: int, piece: int
-) -> EncodecMae:
+def load_encodecmae(backend: EncodecMAE, folder: Path) -> EncodecMae:
     """The encoder from a published checkpoint."""
-    check_layer(name, layer, size.depth, checkpoint)
-    network = EncodecMae(size, layer, piece)
+    checkpoint, size = folder / backend.weights[0].name, backend.size or MaeSize()
+    check_layer(backend, size.depth, checkpoint)
+    network = EncodecMae(size, backend.layer, PIECE_SECONDS * backend.sample_rate)
     tensors = below(
         read_tensors(checkpoint),
         "wav_encoder.",

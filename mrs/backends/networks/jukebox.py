@@ -21,6 +21,7 @@ from transformers.models.deprecated.jukebox.modeling_jukebox import (
 )
 
 from mrs.backends.networks.common import below, check_layer
+from mrs.backends.pretrained import Jukebox as JukeboxBackend
 from mrs.backends.weights import load_state, read_tensors
 
 SAMPLE_RATE = 44_100
@@ -144,17 +145,17 @@ class Jukebox(nn.Module):
         return start, timing
 
 
-def load_jukebox(
-    name: str, size: JukeboxSize, vqvae: Path, prior: Path, layer: int, half: bool
-) -> Jukebox:
+def load_jukebox(backend: JukeboxBackend, folder: Path) -> Jukebox:
     """The first layers of the prior and the encoder of its codes, from both checkpoints.
 
-    With `half` the prior computes in 16-bit floats; the codes never do.
+    With precision "float16" the prior computes in 16-bit floats; the codes never do.
     """
-    check_layer(name, layer, size.depth, prior)
+    vqvae, prior = (folder / file.name for file in backend.weights)
+    size, layer = backend.size or JukeboxSize(), backend.layer
+    check_layer(backend, size.depth, prior)
     with torch.device("meta"):  # no memory is filled with numbers that are then replaced
         network = Jukebox(size, layer)
-        if half:
+        if backend.precision == "float16":
             network.prior.half()
     network.to_empty(device="cpu")
     tensors = {_code_name(n, len(size.downs) - 1): t for n, t in read_tensors(vqvae).items()}

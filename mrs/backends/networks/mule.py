@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from mrs.backends.networks.common import without
+from mrs.backends.pretrained import MULE
 from mrs.backends.weights import load_state, read_tensors
 from mrs.errors import InputError
 
@@ -289,8 +290,9 @@ class Mule(nn.Module):
         return (cut - mean) / deviation.clamp(min=0.01)
 
 
-def load_mule(size: NfnetSize, checkpoint: Path) -> Mule:
+def load_mule(backend: MULE, folder: Path) -> Mule:
     """The network from the published weights, converted to torch names and axes."""
-    network = Mule(size)
+    checkpoint = folder / backend.weights[0].name
+    network = Mule(backend.size or NfnetSize())
     load_state(network.backbone, without(read_tensors(checkpoint), "backbone."), checkpoint)
     return network

@@ -18,6 +18,7 @@ from mrs.backends.networks.conformer import (
     encoder_tensors,
     read_statistics,
 )
+from mrs.backends.pretrained import MuQ, MuQMuLan
 from mrs.backends.weights import load_state, read_tensors
 from mrs.errors import InputError
 
@@ -32,11 +33,12 @@ CONFORMER = {
 MULAN = {"audio_model": {"use_layer_idx": -1}, "audio_transformer": {"tf_depth": 0}}
 
 
-def load_muq(name: str, config: Path, checkpoint: Path, layer: int, width: int) -> MelConformer:
+def load_muq(backend: MuQ, folder: Path) -> MelConformer:
     """MuQ from its configuration and weights."""
-    network = _build(config, layer)
-    check_width(name, network.size.width, width, config)
-    check_layer(name, layer, network.size.depth, checkpoint)
+    config, checkpoint = (folder / file.name for file in backend.weights)
+    network = _build(config, backend.layer)
+    check_width(backend, network.size.width, config)
+    check_layer(backend, network.size.depth, checkpoint)
     load_state(network, encoder_tensors(read_tensors(checkpoint), "model."), checkpoint)
     return network
 
@@ -68,10 +70,9 @@ def pieces_of(waveforms: Tensor) -> list[Tensor]:
     return [*whole, torch.cat([last, waveforms[:, : CLIP_SAMPLES - last.shape[1]]], dim=1)]
 
 
-def load_muq_mulan(
-    name: str, muq_config: Path, config: Path, checkpoint: Path, joint: int
-) -> AudioTower:
+def load_muq_mulan(backend: MuQMuLan, folder: Path) -> AudioTower:
     """The audio tower from both configurations and MuQ-MuLan's weights, the text tower left out."""
+    muq_config, config, checkpoint = (folder / file.name for file in backend.weights)
     encoder = _build(muq_config, layer=-1)
     settings = read_json(config)
     for part, expected in MULAN.items():
@@ -80,7 +81,7 @@ def load_muq_mulan(
         widths = int(settings["audio_transformer"]["dim"]), int(settings["mulan"]["dim_latent"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{config}: no number for {error}; fetch it again") from error
-    check_width(name, widths[1], joint, config)
+    check_width(backend, widths[1], config)
     network = AudioTower(encoder, *widths)
     tensors = read_tensors(checkpoint)
     inner = encoder_tensors(tensors, "mulan.audio.model.model.")

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from transformers import Data2VecAudioConfig, Data2VecAudioModel, HubertConfig, HubertModel
 
 from mrs.backends.networks.common import check_layer, check_width, named_for, read_json
+from mrs.backends.pretrained import MERT, Music2Vec
 from mrs.backends.weights import load_state, read_tensors
 from mrs.errors import InputError
 
@@ -32,7 +33,7 @@ class HiddenLayer(nn.Module):
         return states[self.layer]
 
 
-def load_hubert(name: str, folder: Path, layer: int, width: int, processor: bool) -> HiddenLayer:
+def load_hubert(backend: MERT, folder: Path) -> HiddenLayer:
     """A MERT encoder from its folder: HuBERT, fed by convolutions alone.
 
     Other members of the family add a constant-Q transform to the input (`feature_extractor_cqt`)
@@ -44,14 +45,13 @@ def load_hubert(name: str, folder: Path, layer: int, width: int, processor: bool
     for key in ("feature_extractor_cqt", "deepnorm"):
         if config.get(key):
             raise InputError(f"{folder / 'config.json'}: {key} is set; this is another MERT")
-    encoder = HubertModel(HubertConfig.from_dict(_usable(config)))
-    return _load(encoder, name, folder, layer, width, processor)
+    return _load(HubertModel(HubertConfig.from_dict(_usable(config))), backend, folder)
 
 
-def load_data2vec(name: str, folder: Path, layer: int, width: int, processor: bool) -> HiddenLayer:
+def load_data2vec(backend: Music2Vec, folder: Path) -> HiddenLayer:
     """A data2vec audio encoder (Music2Vec) from its folder."""
     config = Data2VecAudioConfig.from_dict(_usable(read_json(folder / "config.json")))
-    return _load(Data2VecAudioModel(config), name, folder, layer, width, processor)
+    return _load(Data2VecAudioModel(config), backend, folder)
 
 
 def _usable(config: dict[str, Any]) -> dict[str, Any]:
@@ -61,14 +61,12 @@ def _usable(config: dict[str, Any]) -> dict[str, Any]:
     return kept | {"mask_time_prob": 0.0, "mask_feature_prob": 0.0}
 
 
-def _load(
-    encoder: Any, name: str, folder: Path, layer: int, width: int, processor: bool
-) -> HiddenLayer:
-    where = folder / "pytorch_model.bin"
-    check_width(name, encoder.config.hidden_size, width, folder / "config.json")
-    check_layer(name, layer, encoder.config.num_hidden_layers, where)
+def _load(encoder: Any, backend: MERT | Music2Vec, folder: Path) -> HiddenLayer:
+    config, preprocessor, where = (folder / file.name for file in backend.weights)
+    check_width(backend, encoder.config.hidden_size, config)
+    check_layer(backend, encoder.config.num_hidden_layers, where)
     tensors = read_tensors(where)
     tensors.pop("masked_spec_embed", None)  # stands in for masked frames in training
     load_state(encoder, named_for(encoder, tensors), where)
-    prepared = read_json(folder / "preprocessor_config.json").get("do_normalize", False)
-    return HiddenLayer(encoder, layer, normalise=processor and bool(prepared))
+    prepared = backend.processor and bool(read_json(preprocessor).get("do_normalize", False))
+    return HiddenLayer(encoder, backend.layer, normalise=prepared)
