@@ -13,25 +13,18 @@ if TYPE_CHECKING:  # rich is imported with the first bar
 Item = TypeVar("Item")
 
 
-def progress_bar(console: Console | None = None) -> Progress:
-    """A bar with the number done, the time taken and the time left."""
+def progress_bar(console: Console | None = None, *, in_bytes: bool = False) -> Progress:
+    """A bar with what is done, the time taken (or bytes a second) and the time left."""
+    from rich import progress
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left:"),
-        TimeRemainingColumn(),
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.DownloadColumn() if in_bytes else progress.MofNCompleteColumn(),
+        progress.TransferSpeedColumn() if in_bytes else progress.TimeElapsedColumn(),
+        progress.TextColumn("left:"),
+        progress.TimeRemainingColumn(),
         console=console or Console(file=sys.stderr),
     )
 

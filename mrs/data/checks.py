@@ -3,8 +3,10 @@
 A mistake becomes one `InputError` that names the file, the row (counted from 0) and the remedy.
 """
 
+import hashlib
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,12 @@ import polars as pl
 
 from mrs.data.tables import readable, scan_parquet
 from mrs.errors import InputError
+from mrs.files import file_state
 
 PARTS = ("train", "val", "hot_test", "cold_test")
 PAIR_COLUMNS = {"user_id": "id", "track_id": "id", "timestamp": "time", "count": "integer"}
 NPY_MAGIC = b"\x93NUMPY"
-VECTOR_BLOCK = 4096  # rows looked at together, so that checking a large file needs little memory
+VECTOR_BLOCK = 1024  # rows looked at together, so that checking a large file needs little memory
 
 
 def read_frame(path: Path, columns: dict[str, str]) -> pl.DataFrame:
@@ -149,27 +152,41 @@ def open_vectors(path: Path, n_rows: int | None = None) -> np.ndarray:
             f"{path}: has {len(vectors)} rows for {n_rows} tracks; "
             "save one row per track in the order of tracks.parquet"
         )
-    for start in range(0, len(vectors), VECTOR_BLOCK):
-        block = vectors[start : start + VECTOR_BLOCK]
+    _refuse_not_finite(path, tuple(file_state(path)))
+    return vectors
+
+
+def read_vectors(path: Path, rows: np.ndarray) -> np.ndarray:
+    """Rows of a .npy file of vectors, float32 [len(rows) x width]; raises as `open_vectors` does.
+
+    Memory is needed for these rows alone: a part of the file is mapped at a time.
+    """
+    found = np.empty((len(rows), open_vectors(path).shape[1]), np.float32)
+    for start in range(0, len(rows), VECTOR_BLOCK):
+        block = slice(start, start + VECTOR_BLOCK)
+        found[block] = _map_vectors(path)[rows[block]]
+    return found
+
+
+@lru_cache(maxsize=64)
+def _refuse_not_finite(path: Path, state: tuple[int, ...]) -> None:
+    """Raise `InputError` at the first row that is not finite; once for each `state` of a file."""
+    for start in range(0, len(_map_vectors(path)), VECTOR_BLOCK):
+        block = _map_vectors(path)[start : start + VECTOR_BLOCK]
         with np.errstate(over="ignore"):
             usable = np.isfinite(np.asarray(block, np.float32)).all(axis=1)
         if not usable.all():
-            row = start + int(np.argmin(usable))
-            if np.isfinite(vectors[row]).all():
-                raise InputError(f"{path}: row {row}: a value is beyond float32; scale the vectors")
-            raise InputError(
-                f"{path}: row {row}: a value is NaN or infinite; compute that track's vector "
-                "again or remove the track"
-            )
-    return vectors
+            row = int(np.argmin(usable))
+            what = "NaN or infinite; compute that track's vector again or remove the track"
+            if np.isfinite(block[row]).all():
+                what = "beyond float32; scale the vectors"
+            raise InputError(f"{path}: row {start + row}: a value is {what}")
 
 
 def repeated_rows(vectors: np.ndarray) -> np.ndarray:
     """Positions of the rows that equal an earlier row, ascending."""
-    rows = np.ascontiguousarray(vectors)
-    first: dict[bytes, int] = {}
-    places = [first.setdefault(row.tobytes(), place) for place, row in enumerate(rows)]
-    return np.flatnonzero(np.array(places) != np.arange(len(rows)))
+    digests = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in vectors]
+    return np.flatnonzero(~pl.Series(digests).is_first_distinct().to_numpy())
 
 
 def _map_vectors(path: Path) -> np.ndarray:

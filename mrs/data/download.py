@@ -12,7 +12,6 @@ import http.client
 import json
 import re
 import shutil
-import sys
 import time
 import urllib.error
 import urllib.parse
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from mrs.errors import InputError
+from mrs.progress import progress_bar
 
 BLOCK = 1 << 20  # bytes
 TIMEOUT = 60.0  # seconds without a byte, after which a host counts as gone
@@ -140,24 +140,7 @@ def shown(
 
     `begin` bytes of `total` were there before.
     """
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=Console(file=sys.stderr),
-    )
+    progress = progress_bar(in_bytes=True)
     task = progress.add_task(title, total=total, completed=begin)
     started = time.monotonic()
     try:

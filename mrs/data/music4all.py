@@ -17,6 +17,7 @@ from mrs.data.tables import read_csv, scan_parts
 from mrs.data.writer import first_named, refuse_existing, write_folder
 from mrs.errors import InputError
 from mrs.files import scratch_folder, visible
+from mrs.progress import progress_bar
 
 LISTENING = "userid_trackid_timestamp.tsv.bz2"
 INFORMATION = "id_information.csv"
@@ -213,15 +214,12 @@ def bz2_lines(path: Path, size: int) -> Iterator[Iterator[bytes]]:
 
 
 def _lines(path: Path, size: int) -> Generator[bytes]:
-    from rich.console import Console
-    from rich.progress import open as open_counted
-
     if not path.is_file():
         raise InputError(f"{path}: no such file; download it from Zenodo record 15394646")
-    console = Console(stderr=True)
     try:
         with (
-            open_counted(path, "rb", description=path.name, console=console) as compressed,
+            progress_bar(in_bytes=True) as progress,
+            progress.open(path, "rb", description=path.name) as compressed,
             bz2.open(compressed) as file,
         ):
             yield file.readline()

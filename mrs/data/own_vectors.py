@@ -52,8 +52,7 @@ class OwnVectors(VectorSource):
     @override
     def vectors(self, backend: str, positions: np.ndarray | None = None) -> np.ndarray:
         rows = self.rows if positions is None else self.rows[positions]
-        stored = checks.open_vectors(self.file)
-        vectors = np.asarray(stored[np.maximum(rows, 0)], dtype=np.float32)
+        vectors = checks.read_vectors(self.file, np.maximum(rows, 0))
         vectors[rows < 0] = 0  # tracks without a vector, which no split has
         return vectors
 
@@ -152,8 +151,8 @@ class Checks:
 
 def check(own: OwnVectors, dataset: Dataset) -> Checks:
     """Coverage, rows of zeros, repeated rows and lengths; an oddity is a warning, not an error."""
-    stored = np.asarray(checks.open_vectors(own.file), dtype=np.float32)
-    norms = np.linalg.norm(stored.astype(np.float64), axis=1)
+    stored = checks.open_vectors(own.file).astype(np.float32, copy=False)
+    norms = np.sqrt(np.einsum("nd,nd->n", stored, stored, dtype=np.float64))
     zeros, repeated = np.flatnonzero(norms == 0), checks.repeated_rows(stored)
     repeated = np.setdiff1d(repeated, zeros)
     low, median, high = np.quantile(norms, [0.05, 0.5, 0.95])

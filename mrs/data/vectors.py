@@ -167,7 +167,7 @@ class FolderVectors(VectorSource):
                 f"{path}: has {len(stored)} rows, none for track {self.track_ids[at]}; "
                 "save one row per raw track id"
             )
-        return np.asarray(stored[rows if positions is None else rows[positions]], np.float32)
+        return checks.read_vectors(path, rows if positions is None else rows[positions])
 
     @override
     def digest(self, backend: str, digests: Digests) -> str:

@@ -1,5 +1,7 @@
 """The ranking task of each scenario, and a recommender's top lists for it."""
 
+from collections.abc import Callable
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -12,6 +14,8 @@ from mrs.study.spec import SLICES
 
 # Test users, candidates, truth and seen candidates, as `candidates_and_truth` returns them.
 Task = tuple[np.ndarray, np.ndarray, sp.csr_matrix, sp.csr_matrix | None]
+# From positions of tracks [n] to their rows, float32 [n x width].
+ReadVectors = Callable[[np.ndarray], np.ndarray]
 
 
 def candidates_and_truth(dataset: Dataset, split: Split, scenario: str) -> Task:
@@ -67,8 +71,8 @@ def slice_rows(split: Split, scenario: str) -> np.ndarray:
 class Ranker:
     """A fitted recommender's top lists: a scenario is ranked once, and its slices share the lists.
 
-    `vectors` are what the recommender reads of all tracks, None where it reads none. Equal scores
-    are ranked in the dataset's fixed order, or in one drawn with `tie_seed` where it is given.
+    `vectors` reads a row per track, None where the recommender reads none. Equal scores are ranked
+    in the dataset's fixed order, or in one drawn with `tie_seed` where it is given.
     """
 
     def __init__(
@@ -76,7 +80,7 @@ class Ranker:
         dataset: Dataset,
         split: Split,
         fitted: Fitted,
-        vectors: np.ndarray | None,
+        vectors: ReadVectors | None,
         tie_seed: int | None = None,
     ) -> None:
         self.dataset, self.split, self.fitted, self.vectors = dataset, split, fitted, vectors
@@ -94,7 +98,7 @@ class Ranker:
         """Factors of tracks that train has not seen, by their positions [M x d]."""
         unread = np.empty((len(tracks), 0), dtype=np.float32)
         artists = None if self.split.artists is None else self.split.artists[tracks]
-        return self.fitted.encode(unread if self.vectors is None else self.vectors[tracks], artists)
+        return self.fitted.encode(unread if self.vectors is None else self.vectors(tracks), artists)
 
     def lists(self, scenario: str, depth: int) -> tuple[np.ndarray, np.ndarray]:
         """Test users of "hot" or "cold" [T] and their best candidates' columns [T x depth]."""

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from mrs.published.deviations import backbone_of
 from mrs.recommenders import Fitted, Recommender
 from mrs.recommenders.base import FixedEpochs
 from mrs.study.new_tracks import describe_new_tracks, has_new_tracks
-from mrs.study.ranker import Ranker
+from mrs.study.ranker import Ranker, ReadVectors
 from mrs.study.spec import METRICS, RunSpec, run_key, whole
 from mrs.study.store import Record, Store
 
@@ -77,8 +77,8 @@ def _compute(missing: list[tuple[RunSpec, str]], store: Store, dataset: Dataset)
     if "backbone" in recommender.needs:
         model = recommender.backbone_trainer(backbone_of(recommender))
         backbone = _backbone(dataset, spec.split, model, spec.seed)
+    read = None if vectors is None else vectors(recommender.tracks_needed(split))
     started = time.perf_counter()
-    read = None if vectors is None else vectors[recommender.tracks_needed(split)]
     shared = recommender.fit(split, read, backbone=backbone, seed=spec.seed)
     fit_seconds = time.perf_counter() - started
     rankers: dict[Recommender, Ranker] = {}
@@ -99,23 +99,24 @@ def _compute(missing: list[tuple[RunSpec, str]], store: Store, dataset: Dataset)
         store.write(key, info, users)
 
 
-def _vectors(spec: RunSpec, dataset: Dataset, split: Split) -> np.ndarray | None:
-    """The vectors of all tracks that the recommender reads [n_tracks x width].
+def _vectors(spec: RunSpec, dataset: Dataset, split: Split) -> ReadVectors | None:
+    """What reads the recommender's vectors of tracks; None where it reads none.
 
     A shuffled run permutes rows among the train tracks and, separately, among the cold tracks and
     those of cold validation, so that each group keeps its own set of vectors.
     """
     if "truth" in spec.recommender.needs:
-        return _truth(spec, dataset, split)
+        return _truth(spec, dataset, split).__getitem__
     if spec.backend is None:
         return None
-    vectors = dataset.vectors(spec.backend)
+    source = np.arange(len(split.tracks))  # the track whose vector each one has
     if spec.shuffled:
         held = np.array([], int) if split.cold_val is None else np.unique(split.cold_val.track)
         for part, positions in enumerate((split.warm, split.cold, held)):
             generator = np.random.default_rng([spec.seed, part])
-            vectors[positions] = vectors[generator.permutation(positions)]
-    return vectors
+            source[positions] = generator.permutation(positions)
+    read = partial(dataset.vectors, spec.backend)
+    return lambda tracks: read(source[tracks])
 
 
 def _truth(spec: RunSpec, dataset: Dataset, split: Split) -> np.ndarray:

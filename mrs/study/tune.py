@@ -25,7 +25,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -221,11 +221,11 @@ def fit_and_score(job: Job) -> dict[str, Any]:
     if "backbone" in recommender.needs:
         model = recommender.backbone_trainer(backbone_of(recommender))
         backbone = _backbone(job.dataset, job.split, job.cold, model, job.seed)
-    vectors = dataset.vectors(job.backend) if job.backend else None
+    vectors = partial(dataset.vectors, job.backend) if job.backend else None
+    read = None if vectors is None else vectors(recommender.tracks_needed(split))
     import lightning  # noqa: F401 - takes seconds, which are not the first fit's
 
     wall, cpu = time.perf_counter(), time.process_time()
-    read = None if vectors is None else vectors[recommender.tracks_needed(split)]
     shared = recommender.fit(split, read, backbone=backbone, seed=job.seed)
     outcome = {
         "seconds": time.perf_counter() - wall,

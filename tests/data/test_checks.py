@@ -1,5 +1,6 @@
 """Every wrong file gives one line with the file, the row and the remedy."""
 
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -9,7 +10,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mrs.data.checks import open_vectors, read_frame, refuse_duplicates, repeated_rows
+from mrs.data.checks import (
+    open_vectors,
+    read_frame,
+    read_vectors,
+    refuse_duplicates,
+    repeated_rows,
+)
 from mrs.errors import InputError
 
 COLUMNS = {"user_id": "id", "track_id": "id"}
@@ -223,4 +230,27 @@ def test_vectors_that_are_none(tmp_path: Path, array: np.ndarray, words: str) ->
     path = tmp_path / "x.npy"
     np.save(path, array)
     with fails(path, words):
+        open_vectors(path)
+
+
+def test_a_few_rows_of_a_large_file_need_their_own_memory(tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    vectors = np.random.default_rng(0).normal(size=(40_000, 64))
+    np.save(path, vectors)  # 20 MB
+    rows = np.array([39_999, 0, 7, 7])
+    tracemalloc.start()
+    found = read_vectors(path, rows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, vectors[rows].astype(np.float32))
+    assert peak < 2e6
+
+
+def test_a_file_that_changes_is_checked_again(tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    np.save(path, np.ones((3, 2)))
+    assert len(open_vectors(path)) == 3
+    np.save(path, np.array([[1.0, 1.0], [np.nan, 1.0], [1.0, 1.0]]))
+    with fails(path, "row 1: a value is NaN"):
         open_vectors(path)

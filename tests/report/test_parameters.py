@@ -11,7 +11,8 @@ from mrs.errors import InputError
 from mrs.report.parameters import integers, mapping, required, word, words
 
 ROOT = Path(__file__).parents[2]
-APART = {"appendix"}  # it shows the library, with its own errors
+APART = {"api", "appendix"}  # they show the library, with its own errors
+APART |= {"cold_at_20", "forensics"}  # without parameters
 TEMPLATES = [
     path
     for path in sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -173,7 +173,7 @@ def test_shuffling_permutes_within_warm_and_within_cold(own: Path, tmp_path: Pat
     shuffled = _vectors(spec, dataset, split)  # type: ignore[arg-type]
     assert shuffled is not None
     for positions in (split.warm, split.cold):
-        before, after = plain[positions], shuffled[positions]
+        before, after = plain[positions], shuffled(positions)
         assert not np.array_equal(before, after)
         assert np.array_equal(before[np.lexsort(before.T)], after[np.lexsort(after.T)])
 
