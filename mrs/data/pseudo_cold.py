@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mrs.data.splits import Interactions, Split
+from mrs.data.splits import Split
 from mrs.errors import InputError
 
 MONTH = 30 * 86_400_000_000  # microseconds
@@ -18,7 +18,7 @@ def validation_split(split: Split) -> Split:
             f"split {split.name}: has no validation pairs to choose hyper-parameters on; set its "
             "validation_share above 0"
         )
-    none = _rows(split.val, np.zeros(len(split.val), dtype=bool))
+    none = split.val.take(slice(0))
     return replace(split, hot_test=split.val, cold_test=none, cold=split.cold[:0], cold_val=None)
 
 
@@ -61,31 +61,7 @@ def pseudo_cold_split(split: Split, least: int | None = None) -> tuple[Split, in
         months += 1
         new = (first > end - months * MONTH) & (first <= end)
     stays = ~new[train.track]
-    known = np.bincount(train.user[stays], minlength=len(split.users)) > 0
-    warm = np.flatnonzero(np.bincount(train.track[stays], minlength=len(first))).astype(np.int32)
-    place = (np.cumsum(known) - 1).astype(np.int32)
-
-    def part(pairs: Interactions, chosen: np.ndarray) -> Interactions:
-        kept = _rows(pairs, chosen & known[pairs.user])
-        return replace(kept, user=place[kept.user])
-
+    left, part = split.keeping(stays)
     val = part(split.val, ~new[split.val.track])
-    return (
-        replace(
-            split,
-            users=split.users[known],
-            train=part(train, stays),
-            val=val,
-            hot_test=val,
-            cold_test=part(train, ~stays),
-            warm=warm,
-            cold=np.flatnonzero(new).astype(np.int32),
-        ),
-        months,
-    )
-
-
-def _rows(pairs: Interactions, chosen: np.ndarray) -> Interactions:
-    return Interactions(
-        pairs.user[chosen], pairs.track[chosen], pairs.timestamp[chosen], pairs.count[chosen]
-    )
+    cold = np.flatnonzero(new).astype(np.int32)
+    return replace(left, val=val, hot_test=val, cold_test=part(train, ~stays), cold=cold), months

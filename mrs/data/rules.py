@@ -12,7 +12,14 @@ import numpy as np
 import polars as pl
 from typing_extensions import override
 
-from mrs.data.splits import Plays, TemporalRule, core, divide, parts_of_window, temporal_split
+from mrs.data.splits import (
+    Plays,
+    TemporalRule,
+    divide,
+    parts_of_window,
+    temporal_split,
+    train_and_test,
+)
 from mrs.errors import InputError
 from mrs.settings import Count, Moment, PartShare
 
@@ -66,30 +73,19 @@ def catalogue_split(plays: Plays, rule: CatalogueRule) -> dict[str, pl.DataFrame
     `cold`: the track_id column of the cold candidates.
     """
     before, after = parts_of_window(plays, rule)
-    released = before.group_by("track_id").agg(pl.col("timestamp").min())
+    late = None
     if rule.cold_validation_start is not None:
+        released = before.group_by("track_id").agg(pl.col("timestamp").min())
         late = released.filter(pl.col("timestamp") >= rule.cold_validation_start)
-    else:
-        late = released.clear()
-    catalogue = before.join(late, on="track_id", how="anti")
-    train = core(catalogue, rule.min_core) if rule.min_core > 1 else catalogue
-    dropped = catalogue.select("track_id").unique().join(train, on="track_id", how="anti")
-    test = (
-        after.join(before, on=["user_id", "track_id"], how="anti")
-        .join(train, on="user_id", how="semi")
-        .join(pl.concat([dropped, late.select("track_id")]), on="track_id", how="anti")
-    )
-    new = test.join(train, on="track_id", how="anti")
-    hot = test.join(train, on="track_id", how="semi")
+    parts, hot, new = train_and_test(before, after, rule, late)
     held = _drawn(new, rule)
     cold = new.join(held, on="track_id", how="anti")
-    parts = {"train": train, **divide(hot, cold, rule), "dropped": dropped}
-    parts["cold"] = cold.select("track_id").unique()
+    parts |= divide(hot, cold, rule) | {"cold": cold.select("track_id").unique()}
     if rule.cold_validation_share:
         parts["cold_val"] = new.join(held, on="track_id", how="semi")
-    elif rule.cold_validation_start is not None:
+    elif late is not None:
         pairs = before.join(late, on="track_id", how="semi")
-        parts["cold_val"] = pairs.join(train, on="user_id", how="semi")
+        parts["cold_val"] = pairs.join(parts["train"], on="user_id", how="semi")
     return parts
 
 

@@ -4,10 +4,11 @@ Everything is in positions: a user is its place in `Split.users`, a track its ro
 `Dataset.tracks`.
 """
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
@@ -40,6 +41,11 @@ class Interactions:
 
     def __len__(self) -> int:
         return len(self.user)
+
+    def take(self, rows: np.ndarray | slice, place: np.ndarray | None = None) -> Self:
+        """Some of the rows, in their order; `place` gives each user's new position."""
+        user, *others = (column[rows] for column in vars(self).values())
+        return type(self)(user if place is None else place[user], *others)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +82,24 @@ class Split:
 
     def without_validation(self) -> Self:
         """The same split without validation pairs; its train part is what it was."""
-        nothing = {name: part[:0] for name, part in vars(self.val).items()}
-        return replace(self, val=replace(self.val, **nothing))
+        return replace(self, val=self.val.take(slice(0)))
+
+    def keeping(self, stays: np.ndarray) -> tuple[Self, Callable[..., Interactions]]:
+        """The split with those train rows alone that stay, of users with such a row.
+
+        Also returns what takes rows of any pairs of this split, of these users alone, with their
+        new positions; the split's other parts are yet to be replaced by it.
+        """
+        known = np.bincount(self.train.user[stays], minlength=len(self.users)) > 0
+        place = (np.cumsum(known) - 1).astype(np.int32)
+
+        def part(pairs: Interactions, chosen: np.ndarray) -> Interactions:
+            return pairs.take(chosen & known[pairs.user], place)
+
+        train = part(self.train, stays)
+        played = np.bincount(train.track, minlength=len(self.tracks))
+        warm = np.flatnonzero(played).astype(np.int32)
+        return replace(self, users=self.users[known], train=train, warm=warm), part
 
     @cached_property
     def column(self) -> np.ndarray:
@@ -234,16 +256,27 @@ def temporal_split(plays: Plays, rule: TemporalRule) -> dict[str, pl.DataFrame]:
     cold_test, and `dropped`: the track_id column of tracks that only the core removed.
     """
     before, after = parts_of_window(plays, rule)
-    train = core(before, rule.min_core) if rule.min_core > 1 else before
-    dropped = before.select("track_id").unique().join(train, on="track_id", how="anti")
+    parts, hot, cold = train_and_test(before, after, rule)
+    return parts | divide(hot, cold, rule)
+
+
+def train_and_test(
+    before: pl.DataFrame, after: pl.DataFrame, rule: TemporalRule, late: pl.DataFrame | None = None
+) -> tuple[dict[str, pl.DataFrame], pl.DataFrame, pl.DataFrame]:
+    """Train pairs and `dropped` tracks by name, and the test pairs of hot and of new tracks.
+
+    The tracks of `late` take part in none of them.
+    """
+    early = before if late is None else before.join(late, on="track_id", how="anti")
+    train = core(early, rule.min_core) if rule.min_core > 1 else early
+    dropped = early.select("track_id").unique().join(train, on="track_id", how="anti")
     test = (
         after.join(before, on=["user_id", "track_id"], how="anti")
         .join(train, on="user_id", how="semi")
-        .join(dropped, on="track_id", how="anti")
+        .join(before.join(train, on="track_id", how="anti"), on="track_id", how="anti")
     )
-    cold = test.join(train, on="track_id", how="anti")
-    hot = test.join(train, on="track_id", how="semi")
-    return {"train": train, **divide(hot, cold, rule), "dropped": dropped}
+    hot, new = (test.join(train, on="track_id", how=how) for how in ("semi", "anti"))
+    return {"train": train, "dropped": dropped}, hot, new
 
 
 def parts_of_window(plays: Plays, rule: TemporalRule) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -337,25 +370,10 @@ def to_split(
 
 def restrict(split: Split, kept: np.ndarray) -> Split:
     """A split without the tracks that are not `kept` [n_tracks], and without users left empty."""
-    users = np.unique(split.train.user[kept[split.train.track]])
-    place = np.full(len(split.users), -1, dtype=np.int32)
-    place[users] = np.arange(len(users), dtype=np.int32)
-
-    def part(whole: Interactions) -> Interactions:
-        chosen = kept[whole.track] & (place[whole.user] >= 0)
-        columns = [getattr(whole, field.name)[chosen] for field in fields(Interactions)]
-        return Interactions(place[columns[0]], *columns[1:])
-
-    return Split(
-        name=split.name,
-        users=split.users[users],
-        tracks=split.tracks,
-        train=part(split.train),
-        val=part(split.val),
-        hot_test=part(split.hot_test),
-        cold_test=part(split.cold_test),
-        warm=split.warm[kept[split.warm]],
-        cold=split.cold[kept[split.cold]],
-        cold_val=part(split.cold_val) if split.cold_val is not None else None,
-        artists=split.artists,
-    )
+    left, part = split.keeping(kept[split.train.track])
+    others: dict[str, Any] = {
+        name: part(pairs, kept[pairs.track])
+        for name in ("val", "hot_test", "cold_test", "cold_val")
+        if (pairs := getattr(split, name)) is not None
+    }
+    return replace(left, cold=split.cold[kept[split.cold]], **others)
