@@ -15,6 +15,7 @@ from importlib.resources import files
 
 import polars as pl
 
+from mrs.backends import BACKENDS
 from mrs.data.tables import read_csv
 
 SOURCE = "published, arXiv 2604.23077"
@@ -30,6 +31,7 @@ RECOMMENDER_LABELS: dict[str, str] = {
     "bert4rec": "BERT4Rec",
     "elsa": "ELSA (no audio)",
 }
+BACKEND_LABELS = {name: backend.label for name, backend in BACKENDS.items()} | {"none": "none"}
 METRIC_LABELS: dict[str, str] = {"hitrate": "HitRate", "recall": "Recall", "ndcg": "NDCG"}
 SCENARIOS = ("hot", "cold")
 
@@ -59,6 +61,13 @@ def load() -> pl.DataFrame:
 def tables() -> pl.DataFrame:
     """Return the complete tables (source cell 6): one row for each value printed there."""
     return load().filter(pl.col("source_cell") == COMPLETE_CELL)
+
+
+def table_labels() -> pl.Expr:
+    """The labels of a frame's tables: the recommender with its variant, such as "Hybrid 100"."""
+    variant = pl.when(pl.col("variant") == "base").then(pl.lit(""))
+    names = pl.col("recommender").cast(pl.String).replace_strict(RECOMMENDER_LABELS)
+    return names + variant.otherwise(pl.lit(" ") + pl.col("variant"))
 
 
 def repeats() -> pl.DataFrame:

@@ -14,6 +14,9 @@ from mrs.evaluation.bootstrap import interval
 from mrs.evaluation.correlation import LEAST, rank_correlation
 from mrs.evaluation.mir import METRICS, artist_codes, read_labels
 from mrs.files import values_digest
+from mrs.published import claims
+from mrs.published.judge import judge
+from mrs.published.results import BACKEND_LABELS
 from mrs.report import summary
 from mrs.report.figures import heat_map, scatter
 from mrs.report.mir_records import ProbeRecord, probe_record
@@ -333,3 +336,21 @@ class MirPage:
         """The pairs that turn over: the one with the higher probe score recommends worse."""
         named = {"heard better": "higher probe score", "heard worse": "lower probe score"}
         return self.turns.filter("turned").drop("turned").rename(named)
+
+
+# Published scores
+
+
+def labelled(table: pl.DataFrame) -> pl.DataFrame:
+    """A table of `mrs.published.mir` with the backends' labels."""
+    return table.with_columns(pl.col("backend").replace_strict(BACKEND_LABELS))
+
+
+def published_correlations() -> str:
+    """How the printed scores go with the published ranks of recommendation."""
+    (claim,) = claims.find("p2-mir")
+    found = judge(claim, claims.Evidence())
+    return (
+        "Spearman's ρ of a score and the ranks, with its interval over backends, where at "
+        f"least {LEAST} have both: {found.found}. Scores stem from different probes."
+    )

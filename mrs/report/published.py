@@ -1,384 +1,325 @@
-"""The chapter of published results: sortable tables and figures of arXiv 2604.23077's numbers.
+"""The chapter of published results: tables and figures of the numbers of arXiv 2604.23077.
 
-Each `show_*` displays one table or figure with its caption, each other function returns a figure.
-Figures are tall rather than wide, so that they can be read on a telephone.
+Beside the printed values stand runs on the tables' own data where the store has them: real plays
+with the models' own vectors (`mrs.published.beside_ours`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
-import matplotlib.pyplot as plt
-import numpy as np
 import polars as pl
-import seaborn as sns
-from IPython.display import Markdown, display
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from mrs.backends import BACKENDS
-from mrs.published import results
-from mrs.published.results import METRIC_LABELS, RECOMMENDER_LABELS, SCENARIOS, SOURCE
-from mrs.report.labels import label_points
-from mrs.report.style import WIDTH
-from mrs.report.tables import show
+from mrs.data.vectors import label_of
+from mrs.errors import InputError
+from mrs.published import beside_ours, claims, results
+from mrs.published.beside_ours import KEY
+from mrs.published.evidence import own_data
+from mrs.published.results import (
+    BACKEND_LABELS,
+    METRIC_LABELS,
+    RECOMMENDER_LABELS,
+    SCENARIOS,
+    table_labels,
+)
+from mrs.report.figures import forest, heat_map, scatter
+from mrs.report.parameters import required, words
+from mrs.report.style import Source
+from mrs.study.store import Store
 
 K_LABELS = {"hot": "@50", "cold": "printed @20, computed @50"}
-REAL, SHUFFLED = "#0072b2", "#d55e00"  # Okabe and Ito's blue and vermilion
+BESIDE = Source("real", "real plays; the column “published” is printed in arXiv 2604.23077")
+BACKEND = pl.col("backend").replace_strict(BACKEND_LABELS)
+METRIC = pl.col("metric").replace_strict(METRIC_LABELS)
+RECOMMENDER = pl.col("recommender").replace_strict(RECOMMENDER_LABELS)
 
 
-def backend_label(name: str) -> str:
-    """Return the label of a backend as tables and figures show it."""
-    return BACKENDS[name].label if name in BACKENDS else "none"
+class Page:
+    """Every printed number, and beside it what a store has on the same data.
 
+    `metric` is that of ranks, of hot against cold and of real against shuffled; `metrics` are those
+    of the heat maps.
+    """
 
-def table_label(recommender: str, variant: str) -> str:
-    """Return the label of a recommender and its variant."""
-    label = RECOMMENDER_LABELS[recommender]
-    return label if variant == "base" else f"{label} {variant}"
+    def __init__(self, store: Any, metric: Any, metrics: Any) -> None:
+        self.store = Store(required("store", store))
+        (self.metric,) = _known("metric", [required("metric", metric)])
+        self.metrics = _known("metrics", words("metrics", metrics))
+        (self.claim,) = claims.find(beside_ours.CLAIM)
 
+    # In words
 
-def show_table(frame: pl.DataFrame, caption: str, *, decimals: int | Mapping[str, int] = 4) -> None:
-    """Display a sortable table below its caption, which wraps where a wide table scrolls."""
-    display(Markdown(caption))
-    show(frame, sortable=True, decimals=decimals)
+    def size(self) -> str:
+        """How many numbers the chapter holds."""
+        everything, complete = results.load(), results.tables()
+        n = {scenario: len(everything.filter(scenario=scenario)) for scenario in SCENARIOS}
+        return (
+            f"{len(everything):,} values: {len(complete)} in the full tables and "
+            f"{len(everything) - len(complete)} printed again; {n['hot']} hot and {n['cold']} "
+            f"cold. Hot values are {K_LABELS['hot']}; cold values are {K_LABELS['cold']}."
+        )
 
+    def knn_level(self) -> str:
+        """The hot KNN values beside the level of a random ranking."""
+        knn = results.ranks("recall").filter(scenario="hot", recommender="knn")["mean"]
+        low, high = knn.sort()[[0, -1]]
+        return (
+            f"Hot KNN Recall @50: {low:.4f} to {high:.4f}, mean {knn.to_numpy().mean():.5f}; a "
+            f"random list of 50 out of {results.N_TRAIN_TRACKS:,} train tracks reaches about "
+            f"{50 / results.N_TRAIN_TRACKS:.5f}."
+        )
 
-# Tables
+    def improvements(self) -> str:
+        """How the printed improvements over shuffled embeddings come out when recomputed."""
+        rows = results.improvements_from_base()
+        equal = int((rows["improvement"] == rows["recomputed"]).sum())
+        return (
+            f"{equal} of the {len(rows)} printed improvements equal 100 (real − shuffled) / "
+            "shuffled, computed from the printed four-decimal means with the shuffled mean of the "
+            f"base runs. This includes the {len(rows.filter(variant='100'))} improvements of the "
+            "“100” tables, whose own shuffled runs are not printed."
+        )
 
+    # On the same data, computed here
 
-def values_table(scenario: str) -> pl.DataFrame:
-    """Return the complete tables of a scenario as they are shown: one row a printed pair."""
-    rows = results.real_and_shuffled().filter(pl.col("scenario") == scenario)
-    return rows.select(
-        *_label_columns(),
-        pl.col("k_printed").alias("k printed"),
-        pl.col("k_computed").alias("k computed"),
-        pl.col("real"),
-        pl.col("real_ci95").alias("± real"),
-        pl.col("shuffled"),
-        pl.col("shuffled_ci95").alias("± shuffled"),
-        pl.col("improvement_over_shuffle_pct").alias("gain, %"),
-    )
+    @cached_property
+    def on_own_data(self) -> pl.DataFrame:
+        """Every published value beside the store's runs: `beside_ours.beside` with within."""
+        rows = beside_ours.beside(own_data(self.store))
+        return rows.with_columns(within=beside_ours.within(self.claim.tolerance))
 
+    def own_text(self) -> str:
+        """How many values of the base tables have a run on the same data, and come out again."""
+        rows, claim = self.on_own_data.filter(variant="base"), self.claim
+        wanted = f"{claim.wanted}, then `{claim.run}`"
+        values = rows.select(KEY).n_unique()
+        found = rows.filter(pl.col("protocol").is_not_null())
+        if not len(found):
+            return (
+                "No run on that data with the models' own vectors is in the store: none of the "
+                f"{values} values of the base tables has one of ours beside it. It takes {wanted}."
+            )
+        parts = [
+            f"{int(mine['within'].sum())} of {len(mine)} with protocol {protocol}"
+            for (protocol,), mine in found.group_by(["protocol"], maintain_order=True)
+        ]
+        missing = values - found.select(KEY).n_unique()
+        rest = f" {missing} of {values} values have no run: it takes {wanted}." if missing else ""
+        return (
+            f"Within tolerance are {' and '.join(parts)}. The tolerance, set beforehand in the "
+            f"claims' table (`{claim.id}`), is {claim.tolerance:g} {claim.unit}: "
+            f"{claim.reason}.{rest} Counted are the base tables; values of the “100” tables, of "
+            "projections trained for 100 epochs, stand beside the same runs."
+        )
 
-def show_values(scenario: str) -> None:
-    """Display every value of the complete tables of a scenario."""
-    show_table(
-        values_table(scenario),
-        f"All {scenario} values, {K_LABELS[scenario]} ({SOURCE}, source cell "
-        f"{results.COMPLETE_CELL}). Means over training runs, real and shuffled embeddings; "
-        "±: printed 95 % half-width over runs; gain: printed improvement over shuffled.",
-    )
+    def own_tables(self) -> dict[str, pl.DataFrame]:
+        """Ours beside published: a caption and a table for each scenario that has runs."""
+        found = self.on_own_data.filter(pl.col("protocol").is_not_null())
+        tables = {}
+        for scenario in SCENARIOS:
+            mine = found.filter(scenario=scenario)
+            protocols = mine["protocol"].unique()
+            caption = f"{scenario.capitalize()}, @{beside_ours.K}: {results.SOURCE}, and computed "
+            caption += "here on real plays"
+            if len(protocols) == 1:
+                caption += f", protocol {protocols[0]}"
+                mine = mine.drop("protocol")
+            if len(mine):
+                tables[caption] = mine.select(
+                    pl.when(pl.col("variant") == "base")
+                    .then(RECOMMENDER)
+                    .otherwise(RECOMMENDER + ", “100”"),
+                    pl.col("backend").map_elements(lambda name: label_of(name, "audio"), pl.String),
+                    "vectors",
+                    METRIC,
+                    pl.col("^protocol$"),  # where several are shown
+                    "published",
+                    pl.col("here").alias("here, real plays"),
+                    "difference",
+                    "within",
+                    "±",
+                    "runs",
+                )
+        return tables
 
+    # Tables
 
-def repeats_table() -> pl.DataFrame:
-    """Return the values printed a second time as they are shown."""
-    return results.repeats().select(
-        pl.col("source_cell").alias("cell"),
-        pl.col("scenario"),
-        *_label_columns(),
-        pl.col("embeddings"),
-        pl.col("k_printed").alias("k printed"),
-        pl.col("k_computed").alias("k computed"),
-        pl.col("mean"),
-        pl.col("ci95").alias("±"),
-        pl.col("improvement_over_shuffle_pct").alias("gain, %"),
-        pl.col("mean_complete").alias("full table"),
-        pl.when("agrees").then(pl.lit("yes")).otherwise(pl.lit("no")).alias("agrees"),
-    )
+    def values(self, scenario: str) -> pl.DataFrame:
+        """The complete tables of a scenario, one row per printed pair of real and shuffled."""
+        rows = results.real_and_shuffled().filter(scenario=scenario)
+        return rows.select(
+            table_labels(),
+            BACKEND,
+            METRIC,
+            pl.col("k_printed").alias("k printed"),
+            pl.col("k_computed").alias("k computed"),
+            "real",
+            pl.col("real_ci95").alias("± real"),
+            "shuffled",
+            pl.col("shuffled_ci95").alias("± shuffled"),
+            pl.col("improvement_over_shuffle_pct").alias("gain, %"),
+        )
 
+    def values_caption(self, scenario: str) -> str:
+        return (
+            f"All {scenario} values, {K_LABELS[scenario]} (source cell {results.COMPLETE_CELL}). "
+            "Means over training runs, real and shuffled embeddings; ±: printed 95 % half-width "
+            "over runs; gain: printed improvement over shuffled."
+        )
 
-def show_repeats() -> None:
-    """Display the values printed a second time, and say which of them differ."""
-    repeated = results.repeats()
-    cells = repeated["source_cell"].to_list()
-    show_table(
-        repeats_table(),
-        f"Values printed again in source cells {min(cells)} to {max(cells)} ({SOURCE}). Cold "
-        f"rows: {K_LABELS['cold']}.",
-    )
-    differ = repeated.filter(~pl.col("agrees"))
-    where = differ.select("recommender", "scenario", "backend", "source_cell").unique()
-    names = ", ".join(
-        f"{RECOMMENDER_LABELS[row['recommender']]} {row['scenario']} with "
-        f"{backend_label(row['backend'])} (cell {row['source_cell']})"
-        for row in where.sort("source_cell").iter_rows(named=True)
-    )
-    display(
-        Markdown(
+    def repeats(self) -> pl.DataFrame:
+        """The values that are printed a second time."""
+        return results.repeats().select(
+            pl.col("source_cell").alias("cell"),
+            "scenario",
+            table_labels(),
+            BACKEND,
+            METRIC,
+            "embeddings",
+            pl.col("k_printed").alias("k printed"),
+            pl.col("k_computed").alias("k computed"),
+            "mean",
+            pl.col("ci95").alias("±"),
+            pl.col("improvement_over_shuffle_pct").alias("gain, %"),
+            pl.col("mean_complete").alias("full table"),
+            "agrees",
+        )
+
+    def repeats_caption(self) -> str:
+        first, last = results.repeats()["source_cell"].sort()[[0, -1]]
+        return (
+            f"Values printed again in source cells {first} to {last}. Cold rows: "
+            f"{K_LABELS['cold']}."
+        )
+
+    def repeats_text(self) -> str:
+        """Which of the values printed a second time differ."""
+        repeated = results.repeats()
+        differ = repeated.filter(~pl.col("agrees"))
+        where = differ.select("source_cell", "scenario", RECOMMENDER, BACKEND).unique()
+        names = ", ".join(
+            f"{recommender} {scenario} with {backend} (cell {cell})"
+            for cell, scenario, recommender, backend in where.sort("source_cell").iter_rows()
+        )
+        return (
             f"{len(repeated)} values are printed again; {len(differ)} of them differ from the "
             f"full tables{': ' + names if names else ''}."
         )
-    )
 
+    # Figures
 
-def show_size() -> None:
-    """Display how many numbers the chapter holds."""
-    everything = results.load()
-    complete = results.tables()
-    display(
-        Markdown(
-            f"{len(everything):,} values ({SOURCE}): {len(complete)} in the full tables and "
-            f"{len(everything) - len(complete)} printed again; "
-            f"{(everything['scenario'] == 'hot').sum()} hot and "
-            f"{(everything['scenario'] == 'cold').sum()} cold. Hot values are {K_LABELS['hot']}; "
-            f"cold values are {K_LABELS['cold']}."
-        )
-    )
-
-
-def show_improvements() -> None:
-    """Display how the printed improvements over shuffled embeddings come out when recomputed."""
-    rows = results.improvements_from_base()
-    equal = int((rows["improvement"] == rows["recomputed"]).sum())
-    later = int((rows["variant"] == "100").sum())
-    display(
-        Markdown(
-            f"{equal} of the {len(rows)} printed improvements equal 100 (real − shuffled) / "
-            "shuffled, computed from the printed four-decimal means with the shuffled mean of the "
-            f"base runs. This includes the {later} improvements of the “100” tables, whose own "
-            "shuffled runs are not printed."
-        )
-    )
-
-
-def show_knn_level() -> None:
-    """Display the hot KNN values beside the level of a random ranking."""
-    knn = results.ranks("recall").filter(
-        pl.col("scenario") == "hot", pl.col("recommender") == "knn"
-    )["mean"]
-    n_tracks = results.N_TRAIN_TRACKS
-    display(
-        Markdown(
-            f"Hot KNN Recall @50 ({SOURCE}): {min(knn):.4f} to {max(knn):.4f}, mean "
-            f"{sum(knn) / len(knn):.5f}; a random list of 50 out of {n_tracks:,} train tracks "
-            f"reaches about {50 / n_tracks:.5f}."
-        )
-    )
-
-
-# Figures
-
-
-def heat_maps(scenario: str, metrics: Sequence[str]) -> Figure:
-    """Return one heat map a metric: backends by recommenders, real embeddings."""
-    labels = _columns(scenario)
-    order = _backends_by_rank(metrics[0])
-    fig, axes = plt.subplots(
-        len(metrics), 1, figsize=(WIDTH, 1.1 + 2.7 * len(metrics)), squeeze=False
-    )
-    for ax, metric in zip(axes[:, 0], metrics, strict=True):
-        matrix = _matrix(results.ranks(metric), scenario, "mean", order)
-        text = np.vectorize(lambda value: f"{value:.4f}".removeprefix("0"))(matrix)
-        last = ax is axes[-1, 0]
-        _heat(ax, matrix, text, order, [label for _, label in labels] if last else None)
-        ax.set_title(f"{METRIC_LABELS[metric]}, {scenario}, {K_LABELS[scenario]}", fontsize=10)
-    return fig
-
-
-def show_heat_maps(scenario: str, metrics: Sequence[str]) -> None:
-    """Display the heat maps of a scenario."""
-    note = ""
-    if scenario == "hot":
-        elsa = results.tables().filter(pl.col("recommender") == "elsa")
-        values = dict(elsa.select("metric", "mean").iter_rows())
-        note = " ELSA, without audio: " + ", ".join(
-            f"{METRIC_LABELS[metric]} {values[metric]:.4f}" for metric in metrics
-        )
-        note += "."
-    show_figure(
-        heat_maps(scenario, metrics),
-        f"Backend by recommender, {scenario}, {K_LABELS[scenario]}, real embeddings ({SOURCE}). "
-        f"Colours span each panel's own range.{note}",
-    )
-
-
-def rank_map(metric: str) -> Figure:
-    """Return the rank of each backend in every table, hot and cold side by side."""
-    order = _backends_by_rank(metric)
-    columns = [(scenario, *column) for scenario in SCENARIOS for column in _columns(scenario)]
-    matrix = np.hstack(
-        [_matrix(results.ranks(metric), scenario, "rank", order) for scenario in SCENARIOS]
-    )
-    fig, ax = plt.subplots(figsize=(WIDTH, 4.8))
-    text = np.vectorize(lambda rank: f"{rank:g}")(matrix)
-    _heat(ax, -matrix, text, order, [label for _, _, label in columns])
-    n_hot = len(_columns("hot"))
-    ax.axvline(n_hot, color="white", linewidth=4)
-    for middle, scenario in ((n_hot / 2, "hot"), ((n_hot + len(columns)) / 2, "cold")):
-        ax.text(middle, -0.25, scenario, ha="center", fontsize=10)
-    return fig
-
-
-def show_rank_map(metric: str) -> None:
-    """Display the ranks."""
-    show_figure(
-        rank_map(metric),
-        f"Rank of each backend by {METRIC_LABELS[metric]} (1 = highest) within each recommender "
-        f"and scenario ({SOURCE}). Hot {K_LABELS['hot']}; cold {K_LABELS['cold']}. Equal printed "
-        "values share their mean rank. Backends are ordered by their mean rank over the columns; "
-        "descriptive only, no test is implied.",
-    )
-
-
-def hot_against_cold(metric: str) -> Figure:
-    """Return hot against cold means, one panel a recommender that has both."""
-    pairs = results.hot_and_cold(metric)
-    panels = list(pairs.select("recommender", "variant").unique(maintain_order=True).iter_rows())
-    n_rows = -(-len(panels) // 2)
-    fig, axes = plt.subplots(n_rows, 2, figsize=(WIDTH, 2.7 * n_rows), squeeze=False)
-    for ax, (recommender, variant) in zip(axes.flat, panels, strict=False):
-        rows = pairs.filter(pl.col("recommender") == recommender, pl.col("variant") == variant)
-        ax.scatter(rows["mean_hot"], rows["mean_cold"], s=12, color=REAL)
-        rho = stats.spearmanr(rows["rank_hot"], rows["rank_cold"]).statistic
-        ax.set_title(f"{table_label(recommender, variant)}, ρ = {rho:.2f}", fontsize=10)
-        ax.tick_params(labelsize=8)
-        ax.margins(0.18)
-        ax.grid(visible=False)
-        ax.locator_params(nbins=4)
-    for ax in list(axes.flat)[len(panels) :]:
-        ax.remove()
-    fig.supxlabel(f"{METRIC_LABELS[metric]}, hot, {K_LABELS['hot']}", fontsize=9.5)
-    fig.supylabel(f"{METRIC_LABELS[metric]}, cold, {K_LABELS['cold']}", fontsize=9.5)
-    fig.draw_without_rendering()
-    fig.set_layout_engine("none")
-    for ax, (recommender, variant) in zip(axes.flat, panels, strict=False):
-        rows = pairs.filter(pl.col("recommender") == recommender, pl.col("variant") == variant)
-        points = rows.select("mean_hot", "mean_cold").to_numpy()
-        label_points(ax, points, [backend_label(name) for name in rows["backend"]])
-    return fig
-
-
-def show_hot_against_cold(metric: str) -> None:
-    """Display hot against cold."""
-    show_figure(
-        hot_against_cold(metric),
-        f"Hot against cold {METRIC_LABELS[metric]} of each backend, real embeddings ({SOURCE}). "
-        f"Hot {K_LABELS['hot']}; cold {K_LABELS['cold']}. ρ: Spearman's rank correlation over the "
-        "ten backends. Axes differ between panels.",
-    )
-
-
-def real_against_shuffled(scenario: str, metric: str) -> Figure:
-    """Return real and shuffled means with their printed intervals, one panel a recommender."""
-    rows = results.real_and_shuffled().filter(
-        pl.col("scenario") == scenario,
-        pl.col("metric") == metric,
-        pl.col("shuffled").is_not_null(),
-    )
-    panels = list(rows.select("recommender", "variant").unique(maintain_order=True).iter_rows())
-    order = _backends_by_rank(metric)
-    n_rows = -(-len(panels) // 2)
-    fig, axes = plt.subplots(
-        n_rows, 2, figsize=(WIDTH, 0.7 + 2.3 * n_rows), squeeze=False, sharey=True
-    )
-    position = np.arange(len(order))
-    for ax, (recommender, variant) in zip(axes.flat, panels, strict=False):
-        chosen = rows.filter(pl.col("recommender") == recommender, pl.col("variant") == variant)
-        by_name = {row["backend"]: row for row in chosen.iter_rows(named=True)}
-        for kind, colour, marker, shift in (
-            ("real", REAL, "o", -0.15),
-            ("shuffled", SHUFFLED, "s", 0.15),
-        ):
-            ax.errorbar(
-                [by_name[name][kind] for name in order],
-                position + shift,
-                xerr=[by_name[name][f"{kind}_ci95"] for name in order],
-                fmt=marker,
-                color=colour,
-                markersize=3.5,
-                markerfacecolor="white" if kind == "shuffled" else colour,
-                linewidth=0.9,
-                label=f"{kind} embeddings",
+    def heat_maps(self, scenario: str) -> Figure:
+        """One heat map per metric: backends by recommenders, real embeddings."""
+        order = _order(self.metrics[0])
+        parts = [
+            _ranked(order, metric)
+            .filter(scenario=scenario)
+            .select(
+                "row",
+                "column",
+                value="mean",
+                text=pl.col("mean")
+                .map_elements("{:.4f}".format, pl.String)
+                .str.strip_chars_start("0"),
+                panel=pl.lit(f"{METRIC_LABELS[metric]}, {scenario}, {K_LABELS[scenario]}"),
             )
-        ax.set_title(table_label(recommender, variant), fontsize=10)
-        ax.set_xlim(left=0)
-        ax.tick_params(labelsize=8.5)
-        ax.locator_params(axis="x", nbins=4)
-        ax.grid(visible=False, axis="y")
-        ax.grid(axis="x", linewidth=0.6)
-    axes[0, 0].set_yticks(position, [backend_label(name) for name in order])
-    axes[0, 0].invert_yaxis()
-    for ax in list(axes.flat)[len(panels) :]:
-        ax.remove()
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper center", ncols=2, fontsize=9, frameon=False)
-    fig.supxlabel(f"{METRIC_LABELS[metric]}, {scenario}, {K_LABELS[scenario]}", fontsize=9.5)
-    return fig
+            for metric in self.metrics
+        ]
+        return heat_map(pl.concat(parts))
+
+    def elsa(self) -> str:
+        """ELSA's values, which stand in no heat map."""
+        elsa = results.tables().filter(recommender="elsa")
+        values = dict(elsa.select("metric", "mean").iter_rows())
+        listed = ", ".join(f"{METRIC_LABELS[name]} {values[name]:.4f}" for name in self.metrics)
+        return f"ELSA, without audio: {listed}."
+
+    def rank_map(self) -> Figure:
+        """The rank of each backend in every table, hot and cold side by side."""
+        panels = {scenario: self._label(scenario).replace(", p", ",\np") for scenario in SCENARIOS}
+        rows = _ranked(_order(self.metric), self.metric).select(
+            "row",
+            "column",
+            panel=pl.col("scenario").cast(pl.String).replace_strict(panels),
+            value="rank",
+            text=pl.col("rank").map_elements("{:g}".format, pl.String),
+        )
+        return heat_map(rows, scale="low", columns=2)
+
+    def hot_against_cold(self) -> Figure:
+        """Hot against cold means, one panel per recommender that has both."""
+        parts = []
+        for rows in results.hot_and_cold(self.metric).partition_by(
+            "recommender", "variant", maintain_order=True
+        ):
+            rho = stats.spearmanr(rows["rank_hot"], rows["rank_cold"]).statistic
+            title = table_labels() + f", ρ = {rho:.2f}"
+            parts.append(
+                rows.select(
+                    title.alias("panel"), BACKEND.alias("name"), x="mean_hot", y="mean_cold"
+                )
+            )
+        left = [part["panel"][0] for part in parts[::2]]
+        return scatter(
+            pl.concat(parts),
+            self._label("hot"),
+            dict.fromkeys(left, self._label("cold").replace(", p", ",\np")),
+            columns=2,
+            height=3.0,
+        )
+
+    def real_against_shuffled(self, scenario: str) -> Figure:
+        """Real and shuffled means with their printed intervals, one panel per recommender."""
+        rows = (
+            results.real_and_shuffled()
+            .filter(pl.col("shuffled").is_not_null(), scenario=scenario, metric=self.metric)
+            .join(_order(self.metric), on="backend", maintain_order="left")
+            .with_columns(panel=table_labels())
+        )
+        panels = rows["panel"].unique(maintain_order=True)
+        sides = [
+            rows.sort(pl.col("panel").cast(pl.Enum(panels)), "place").select(
+                "panel",
+                "row",
+                group=pl.lit(side),
+                value=side,
+                low=(pl.col(side) - pl.col(f"{side}_ci95")).clip(0),
+                high=pl.col(side) + pl.col(f"{side}_ci95"),
+            )
+            for side in ("real", "shuffled")
+        ]
+        label = self._label(scenario).replace(", p", ",\np")
+        return forest(
+            pl.concat(sides), dict.fromkeys(panels.to_list()[-2:], label), columns=2, zero=True
+        )
+
+    def _label(self, scenario: str) -> str:
+        """The metric, the scenario and its cutoff, for an axis."""
+        return f"{METRIC_LABELS[self.metric]}, {scenario}, {K_LABELS[scenario]}"
 
 
-def show_real_against_shuffled(scenario: str, metric: str) -> None:
-    """Display real against shuffled embeddings."""
-    show_figure(
-        real_against_shuffled(scenario, metric),
-        f"Real against shuffled embeddings, {METRIC_LABELS[metric]}, {scenario}, "
-        f"{K_LABELS[scenario]} ({SOURCE}). Bars: printed 95 % intervals over training runs, cut at "
-        "zero. KNN and the “100” variants have no printed shuffled values.",
-    )
+def _known(name: str, metrics: Sequence[str]) -> list[str]:
+    """Metrics that the tables print. Raises `InputError`."""
+    for metric in metrics:
+        if metric not in METRIC_LABELS:
+            raise InputError(f"parameter {name}: {metric!r}; write {', '.join(METRIC_LABELS)}")
+    return list(metrics)
 
 
-def _label_columns() -> list[pl.Expr]:
-    labels = {name: backend_label(name) for name in [*BACKENDS, "none"]}
-    variant = (
-        pl.when(pl.col("variant") == "base").then(pl.lit("")).otherwise(" " + pl.col("variant"))
-    )
-    return [
-        (pl.col("recommender").cast(pl.String).replace_strict(RECOMMENDER_LABELS) + variant).alias(
-            "recommender"
-        ),
-        pl.col("backend").replace_strict(labels),
-        pl.col("metric").replace_strict(METRIC_LABELS),
-    ]
-
-
-def _columns(scenario: str) -> list[tuple[tuple[str, str], str]]:
-    """Return ((recommender, variant), label) of each table of a scenario that has backends."""
-    rows = results.ranks("ndcg").filter(pl.col("scenario") == scenario)
-    pairs = rows.select("recommender", "variant").unique(maintain_order=True).iter_rows()
-    return [(pair, table_label(*pair)) for pair in pairs]
-
-
-def _backends_by_rank(metric: str) -> list[str]:
+def _order(metric: str) -> pl.DataFrame:
+    """The backends by their mean rank over the tables: backend, row (the label), place."""
     ranked = results.ranks(metric).group_by("backend").agg(pl.col("rank").mean())
-    return ranked.sort("rank", "backend")["backend"].to_list()
+    return ranked.sort("rank", "backend").select("backend", row=BACKEND).with_row_index("place")
 
 
-def _matrix(ranked: pl.DataFrame, scenario: str, value: str, backends: list[str]) -> np.ndarray:
-    """Return one column of `results.ranks` as an array [backends x tables of the scenario]."""
-    cells = {
-        (row["recommender"], row["variant"], row["backend"]): row[value]
-        for row in ranked.filter(pl.col("scenario") == scenario).iter_rows(named=True)
-    }
-    columns = _columns(scenario)
-    return np.array([[cells[*pair, name] for pair, _ in columns] for name in backends])
-
-
-def _heat(
-    ax: Axes, matrix: np.ndarray, text: np.ndarray, backends: list[str], columns: list[str] | None
-) -> None:
-    """Draw a heat map, darker for more, light enough throughout for dark text."""
-    low, high = matrix.min(), matrix.max()
-    sns.heatmap(
-        matrix,
-        annot=text,
-        fmt="",
-        cmap="Blues",
-        vmin=low,
-        vmax=low + 1.7 * (high - low),
-        cbar=False,
-        ax=ax,
-        annot_kws={"size": 8.5, "color": "black"},
-        linewidths=0.4,
-        xticklabels=columns or False,
-        yticklabels=[backend_label(name) for name in backends],
+def _ranked(order: pl.DataFrame, metric: str) -> pl.DataFrame:
+    """`results.ranks` by table and by `order`, with row (backend) and column (table)."""
+    rows = results.ranks(metric).join(order, on="backend", maintain_order="left")
+    tables = rows.select("scenario", column=table_labels()).unique(maintain_order=True)
+    return (
+        rows.with_columns(column=table_labels())
+        .join(tables.with_row_index("table"), on=["scenario", "column"], maintain_order="left")
+        .sort("place", "table")
     )
-    ax.tick_params(labelsize=8.5, length=0)
-    ax.tick_params(axis="y", rotation=0)
-    plt.setp(ax.get_xticklabels(), rotation=40, ha="right", rotation_mode="anchor")
-
-
-def show_figure(fig: Figure, caption: str) -> None:
-    """Display a figure with its caption below."""
-    display(fig)
-    plt.close(fig)
-    display(Markdown(caption))

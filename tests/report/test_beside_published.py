@@ -9,7 +9,7 @@ from mrs.published import beside_ours, claims
 from mrs.published.claims import HELD_AGAINST, NOT_TESTABLE, PARTLY
 from mrs.published.evidence import gather
 from mrs.published.judge import judge
-from mrs.report import beside_published
+from mrs.report.published import Page
 from mrs.study.store import Store
 
 
@@ -47,6 +47,10 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return Store(tmp_path / "store")
 
 
+def page(store: Store) -> Page:
+    return Page(str(store.folder), "ndcg", "ndcg")
+
+
 def verdict(store: Store) -> str:
     (claim,) = claims.find("p2-values")
     return judge(claim, gather(store)).verdict
@@ -54,7 +58,8 @@ def verdict(store: Store) -> str:
 
 def test_without_a_run_the_command_is_named(store: Store) -> None:
     plant(store, 0, name="another")
-    text = beside_published.state_of(beside_published.on_own_data(store))
+    assert page(store).own_tables() == {}
+    text = page(store).own_text()
     assert f"none of the {len(base())} values" in text
     assert "python -m mrs grid --study studies/music4all-onion.yaml" in text
     assert verdict(store) == NOT_TESTABLE
@@ -62,7 +67,7 @@ def test_without_a_run_the_command_is_named(store: Store) -> None:
 
 def test_every_value_with_its_difference_and_verdict(store: Store) -> None:
     plant(store, 5)
-    found = beside_published.on_own_data(store)
+    found = page(store).on_own_data
     assert len(found) == len(beside_ours.published())
     rows, n = found.filter(variant="base"), len(base())
     assert len(rows) == n < len(found)
@@ -72,7 +77,7 @@ def test_every_value_with_its_difference_and_verdict(store: Store) -> None:
     assert 0 < len(wrong) <= 15
     assert wrong["difference"].to_list() == pytest.approx((wrong["published"] * 0.1).to_list())
     assert set(wrong.select(beside_ours.KEY).rows()) <= set(too_high.select(beside_ours.KEY).rows())
-    text = beside_published.state_of(found)
+    text = page(store).own_text()
     assert f"{n - len(wrong)} of {n} with protocol corrected" in text
     assert "p2-values" in text
     assert verdict(store) == HELD_AGAINST["listening"]
@@ -83,15 +88,9 @@ def test_many_values_off_change_the_verdict(store: Store) -> None:
     assert verdict(store) == PARTLY
 
 
-def test_ours_and_theirs_have_columns_of_their_own(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ours_and_theirs_have_columns_of_their_own(store: Store) -> None:
     plant(store, 0)
-    shown: dict[str, pl.DataFrame] = {}
-    monkeypatch.setattr(
-        beside_published, "show", lambda table, caption, **_: shown.update({caption: table})
-    )
-    beside_published.show_on_own_data(str(store.folder))
+    shown = page(store).own_tables()
     assert [caption[:5] for caption in shown] == ["Hot, ", "Cold,"]
     assert sum(map(len, shown.values())) == len(beside_ours.published())
     for caption, table in shown.items():

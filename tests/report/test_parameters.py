@@ -11,8 +11,7 @@ from mrs.errors import InputError
 from mrs.report.parameters import integers, mapping, required, word, words
 
 ROOT = Path(__file__).parents[2]
-APART = {"api", "appendix"}  # they show the library, with its own errors
-APART |= {"cold_at_20", "forensics"}  # without parameters
+APART = {"appendix"}  # it shows the library, with its own errors
 TEMPLATES = [
     path
     for path in sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -10,9 +10,11 @@ import papermill
 import polars as pl
 import pytest
 
+from mrs.errors import InputError
 from mrs.published import results
-from mrs.report import cold_at_20, published
+from mrs.report import cold_at_20
 from mrs.report.labels import label_points
+from mrs.report.published import K_LABELS, Page
 from mrs.report.style import PUBLISHED, use_style
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -25,17 +27,21 @@ def _style() -> Iterator[None]:
     plt.close("all")
 
 
+def page(metric: str = "ndcg", metrics: str = "ndcg,recall") -> Page:
+    return Page("no store", metric, metrics)
+
+
 def test_the_tables_show_every_number_once():
     shown = sum(
-        published.values_table(scenario)[column].count()
+        page().values(scenario)[column].count()
         for scenario in results.SCENARIOS
         for column in ("real", "shuffled")
     )
     assert shown == len(results.tables())
-    again = published.repeats_table()
+    again = page().repeats()
     assert shown + len(again) == len(results.load())
     widths = sum(
-        published.values_table(scenario)[column].count()
+        page().values(scenario)[column].count()
         for scenario in results.SCENARIOS
         for column in ("± real", "± shuffled")
     )
@@ -43,17 +49,21 @@ def test_the_tables_show_every_number_once():
 
 
 def test_a_row_of_the_cold_table():
-    rows = published.values_table("cold").filter(
-        pl.col("recommender") == "Bimodal content 100",
-        pl.col("backend") == "Jukebox",
-        pl.col("metric") == "Recall",
+    rows = (
+        page()
+        .values("cold")
+        .filter(
+            pl.col("recommender") == "Bimodal content 100",
+            pl.col("backend") == "Jukebox",
+            pl.col("metric") == "Recall",
+        )
     )
     assert rows.row(0, named=True)["real"] == 0.3937
     assert rows.row(0, named=True)["shuffled"] is None
 
 
 def test_the_levels_table():
-    recall = cold_at_20.levels_table().row(1, named=True)
+    recall = cold_at_20.Page().levels().row(1, named=True)
     assert recall["metric"] == "Recall"
     assert recall["chance @20"] == pytest.approx(20 / 589)
     assert recall["95 % interval"] == "0.0817 to 0.0877"
@@ -61,14 +71,14 @@ def test_the_levels_table():
 
 
 def test_cold_tables_say_both():
-    cold = published.values_table("cold")
+    cold = page().values("cold")
     assert cold["k printed"].unique().to_list() == [20]
     assert cold["k computed"].unique().to_list() == [50]
-    assert published.K_LABELS["cold"] == "printed @20, computed @50"
+    assert K_LABELS["cold"] == "printed @20, computed @50"
 
 
 def test_heat_maps_hold_the_published_values():
-    figure = published.heat_maps("cold", ["recall"])
+    figure = page(metrics="recall").heat_maps("cold")
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert len(texts) == 60
     expected = results.ranks("recall").filter(pl.col("scenario") == "cold")["mean"]
@@ -77,21 +87,31 @@ def test_heat_maps_hold_the_published_values():
 
 
 def test_the_rank_map_puts_backend_and_table_together():
-    axis = published.rank_map("recall").axes[0]
-    backends = [label.get_text() for label in axis.get_yticklabels()]
-    columns = [label.get_text() for label in axis.get_xticklabels()]
-    assert (len(backends), len(columns)) == (10, 16)
+    hot, cold = page("recall").rank_map().axes
+    backends = [label.get_text() for label in hot.get_yticklabels()]
+    columns = [[label.get_text() for label in axis.get_xticklabels()] for axis in (hot, cold)]
+    assert (len(backends), *map(len, columns)) == (10, 10, 6)
     texts = {
         (int(text.get_position()[1]), int(text.get_position()[0])): text.get_text()
-        for text in axis.texts[:160]
+        for text in cold.texts
     }
-    row = backends.index("Jukebox")
-    cold_100 = len(columns) - 1 - columns[::-1].index("Bimodal content 100")
-    assert texts[row, cold_100] == "1"
+    assert texts[backends.index("Jukebox"), columns[1].index("Bimodal content 100")] == "1"
+
+
+@pytest.mark.parametrize(
+    ("metric", "metrics", "message"),
+    [
+        ("mrr", "ndcg", "parameter metric: 'mrr'; write hitrate, recall, ndcg"),
+        ("ndcg", "[ndcg, mrr]", "parameter metrics: 'mrr'; write hitrate, recall, ndcg"),
+    ],
+)
+def test_a_metric_that_is_not_printed(metric: str, metrics: str, message: str):
+    with pytest.raises(InputError, match=message):
+        page(metric, metrics)
 
 
 def test_hot_against_cold_names_every_point():
-    figure = published.hot_against_cold("ndcg")
+    figure = page().hot_against_cold()
     assert len(figure.axes) == 6
     for axis in figure.axes:
         assert len({text.get_text() for text in axis.texts}) == 10
@@ -111,23 +131,24 @@ def test_labels_keep_apart_where_there_is_room():
 
 
 def test_real_against_shuffled_has_a_panel_a_controlled_recommender():
-    assert len(published.real_against_shuffled("hot", "recall").axes) == 6
-    assert len(published.real_against_shuffled("cold", "recall").axes) == 4
+    assert len(page("recall").real_against_shuffled("hot").axes) == 6
+    assert len(page("recall").real_against_shuffled("cold").axes) == 4
 
 
 def test_the_controls_figure_draws_both_levels():
-    axis = cold_at_20.controls_figure().axes[1]
+    axis = cold_at_20.Page().figure().axes[1]
     lines = {line.get_label(): line.get_xdata()[0] for line in axis.get_lines()}
     assert lines["chance @20"] == pytest.approx(20 / 589)
     assert lines["chance @50"] == pytest.approx(50 / 589)
 
 
-@pytest.mark.parametrize("name", ["published", "cold_at_20"])
-def test_templates_are_parameterised_and_hold_no_output(name):
+@pytest.mark.parametrize(("name", "parameters"), [("published", 1), ("cold_at_20", 0)])
+def test_templates_hide_their_code_and_hold_no_output(name, parameters):
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert sum("parameters" in cell.metadata.tags for cell in code) == 1
-    assert all("remove-input" in cell.metadata.tags and not cell.outputs for cell in code)
+    tags = [cell.metadata.tags for cell in code]
+    assert tags == [["parameters"]] * parameters + [["remove-input"]] * (len(code) - parameters)
+    assert not any(cell.outputs for cell in code)
     assert notebook.metadata.kernelspec.name == "python3"
 
 
@@ -144,5 +165,5 @@ def test_notebooks_run(name, phrase, tmp_path):
     papermill.execute_notebook(NOTEBOOKS / f"{name}.ipynb", target, progress_bar=False)
     text = target.read_text()
     assert phrase in text
-    assert results.SOURCE in text
+    assert "numbers printed in arXiv 2604.23077" in text
     assert len(text) < 3_000_000
