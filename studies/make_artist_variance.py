@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from make_worlds import compute_and_pack, in_worlds
 
-from mrs.data.params import Params
+from mrs.world.params import Params
 from mrs.study.store import Store
 from mrs.study.study import Study, load_study
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from mrs.data.dataset import Dataset, open_dataset
-from mrs.data.variations import with_variations
+from mrs.world.variations import with_variations
 from mrs.errors import InputError
 from mrs.study.archive import pack
 from mrs.study.grid import missing_fits, run_fits

@@ -26,7 +26,7 @@ OF_THE_BOOK = {
     "nbformat",
 }
 # A generated world is made where one is opened for the first time.
-LATE = {("mrs.data.dataset", "mrs.data.demo")}
+LATE = {("mrs.data.dataset", "mrs.world.demo")}
 
 
 def modules() -> dict[str, Path]:

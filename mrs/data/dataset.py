@@ -260,7 +260,7 @@ def _world() -> Any:
 
     It is written and read as any dataset, so that it imports this module: the one arrow back.
     """
-    from mrs.data import demo
+    from mrs.world import demo
 
     return demo
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from mrs.data.params import Params
+from mrs.world.params import Params
 from mrs.evaluation.bootstrap import resampled_means
 from mrs.report.archived import ArchivePage
 from mrs.report.coldstart import MAIN, method_name

@@ -14,7 +14,7 @@ import polars as pl
 from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
-from mrs.data.surrogates import HELDOUT_R2
+from mrs.world.surrogates import HELDOUT_R2
 from mrs.published import t_intervals
 from mrs.published.deviation_table import DeviationRow, deviations
 from mrs.published.effects import COMMAND, Measured

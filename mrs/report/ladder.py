@@ -14,7 +14,7 @@ import polars as pl
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
-from mrs.data.surrogates import HELDOUT_R2
+from mrs.world.surrogates import HELDOUT_R2
 from mrs.evaluation.bootstrap import LEAST_USERS, difference, resampled_means
 from mrs.evaluation.correlation import tau_b
 from mrs.report.figures import forest, lines

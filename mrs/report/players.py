@@ -10,7 +10,7 @@ import polars as pl
 from IPython.display import HTML
 
 from mrs.data.dataset import Dataset
-from mrs.data.render import SAMPLE_RATE, SECONDS, Renderer
+from mrs.world.render import SAMPLE_RATE, SECONDS, Renderer
 
 _KEYS = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 _HEADS = ("artist", "title", "genre", "tempo", "key", "clip")

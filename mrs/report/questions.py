@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from mrs.data.surrogates import HELDOUT_R2
+from mrs.world.surrogates import HELDOUT_R2
 from mrs.study.results import Cell, Results
 from mrs.study.study import Study, Variant, load_study
 

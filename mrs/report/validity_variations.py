@@ -1,6 +1,6 @@
 """What the width of vectors, and an offset that all of them share, do alone; from an archive.
 
-The vectors are variations of one view of a generated world's traits: see `mrs.data.variations`.
+The vectors are variations of one view of a generated world's traits: see `mrs.world.variations`.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from mrs.data.variations import VARIATIONS, WIDTH, expected_cosine
+from mrs.world.variations import VARIATIONS, WIDTH, expected_cosine
 from mrs.evaluation.bootstrap import interval
 from mrs.report.archived import ArchivePage
 from mrs.report.figures import lines

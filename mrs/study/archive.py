@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from mrs.data.dataset import Dataset
 from mrs.data.sealed import is_whole, sealed
-from mrs.data.surrogates import HELDOUT_R2
+from mrs.world.surrogates import HELDOUT_R2
 from mrs.data.tables import parquet_metadata, read_parquet
 from mrs.data.vectors import Card
 from mrs.errors import InputError

@@ -35,10 +35,10 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from mrs.data.dataset import Dataset, open_dataset
-from mrs.data.demo import Params
+from mrs.world.demo import Params
 from mrs.data.pseudo_cold import pseudo_cold_split, validation_split
 from mrs.data.splits import Split
-from mrs.data.surrogates import HELDOUT_R2, RUN_ANYWHERE
+from mrs.world.surrogates import HELDOUT_R2, RUN_ANYWHERE
 from mrs.errors import InputError
 from mrs.files import replacing, values_digest, write_atomically
 from mrs.published.deviations import backbone_of

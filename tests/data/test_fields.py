@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mrs.data.params import Params
+from mrs.world.params import Params
 from mrs.data.rules import RULES, parse_rule
 from mrs.data.vectors import Card
 from mrs.errors import InputError

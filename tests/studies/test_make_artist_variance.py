@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from make_artist_variance import PAIRS, SHARES, at_share, worlds
 
-from mrs.data.params import Params
+from mrs.world.params import Params
 from mrs.report.coldstart_variance import artist_share
 from mrs.study.study import load_study
 

@@ -14,7 +14,7 @@ import polars as pl
 from scipy import fft
 from scipy.special import ndtr
 
-from mrs.data.catalogue import CONTINUOUS
+from mrs.world.catalogue import CONTINUOUS
 
 RENDERER = 1  # raised when the same traits give another sound
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from mrs.data.names import artist_names, genre_names, track_titles
+from mrs.world.names import artist_names, genre_names, track_titles
 
 
 def test_names_are_unique_where_they_identify() -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.fft import irfft, rfft, rfftfreq
 
-from mrs.data import demo
-from mrs.data.catalogue import CONTINUOUS
-from mrs.data.params import Params
-from mrs.data.render import N_SAMPLES, SAMPLE_RATE, Renderer, Sound, render
+from mrs.world import demo
+from mrs.world.catalogue import CONTINUOUS
+from mrs.world.params import Params
+from mrs.world.render import N_SAMPLES, SAMPLE_RATE, Renderer, Sound, render
 
 HZ = rfftfreq(N_SAMPLES, 1 / SAMPLE_RATE)
 PLAIN = Sound.of(np.full(len(CONTINUOUS), -1.0), key=0, mode=1)  # C major, little of everything

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrs.data.catalogue import CONTINUOUS, DAYS, TEST_DAYS, TRAIN_DAYS, Catalogue, fifths
-from mrs.data.params import Params
+from mrs.world.catalogue import CONTINUOUS, DAYS, TEST_DAYS, TRAIN_DAYS, Catalogue, fifths
+from mrs.world.params import Params
 
 # How much listeners care about each continuous trait, about mode and about key. A surrogate's
 # profile is drawn without regard to these.

@@ -8,9 +8,9 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from mrs.backends import BACKENDS
-from mrs.data import surrogates
-from mrs.data.demo import generate
-from mrs.data.params import Params
+from mrs.world import surrogates
+from mrs.world.demo import generate
+from mrs.world.params import Params
 from mrs.models import MODELS
 
 Drawn = dict[str, tuple[dict, np.ndarray]]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrs.data.params import DEBUT_TRACKS, Params
+from mrs.world.params import DEBUT_TRACKS, Params
 
 # The thirteen continuous traits; mode and key come beside them.
 CONTINUOUS = (

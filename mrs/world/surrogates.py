@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrs.data.catalogue import TRAIT_NAMES
+from mrs.world.catalogue import TRAIT_NAMES
 from mrs.models import MODELS
 
 LOWEST, HIGHEST = 0.1, 0.8  # held-out R2 of the lowest and the highest rung
@@ -83,7 +83,7 @@ def draw_surrogates(
                 "backend": name,
                 "origin": "surrogate",
                 "embedding_size": width,
-                "created_by": "mrs.data.surrogates",
+                "created_by": "mrs.world.surrogates",
                 "note": _NOTE,
                 "rung": _rung(name, target),
                 "heldout_r2_target": target,

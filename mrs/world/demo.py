@@ -13,19 +13,19 @@ import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from mrs.data.catalogue import CONTINUOUS, Catalogue, draw_catalogue
+from mrs.world.catalogue import CONTINUOUS, Catalogue, draw_catalogue
 from mrs.data.checks import read_object
-from mrs.data.listening import (
+from mrs.world.listening import (
     Listeners,
     content_probability,
     draw_listeners,
     draw_plays,
     probability,
 )
-from mrs.data.names import artist_names, genre_names, track_titles
-from mrs.data.params import Params
-from mrs.data.render import Renderer
-from mrs.data.surrogates import draw_surrogates
+from mrs.world.names import artist_names, genre_names, track_titles
+from mrs.world.params import Params
+from mrs.world.render import Renderer
+from mrs.world.surrogates import draw_surrogates
 from mrs.errors import InputError
 from mrs.files import Digests, scratch_folder, write_json
 

@@ -1,6 +1,6 @@
 import pytest
 
-from mrs.data.params import Params
+from mrs.world.params import Params
 from mrs.errors import InputError
 
 

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from scipy.stats import spearmanr
 
-from mrs.data import demo
+from mrs.world import demo
 from mrs.data.dataset import open_dataset
-from mrs.data.params import Params
+from mrs.world.params import Params
 from mrs.errors import InputError
 
 SMALL = Params(n_users=200, n_tracks=300, n_artists=40, n_cold=30)

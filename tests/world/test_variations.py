@@ -5,7 +5,7 @@ import pytest
 from worlds import random_parts, write_own
 
 from mrs.data.dataset import Dataset, open_dataset
-from mrs.data.variations import (
+from mrs.world.variations import (
     OFFSETS,
     VARIATIONS,
     WIDTHS,

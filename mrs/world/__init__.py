@@ -1,0 +1,1 @@
+"""The generated world: listeners, catalogue, sound and surrogate vectors."""
