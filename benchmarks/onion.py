@@ -30,7 +30,7 @@ import sizes
 from measure import Line, report, run_command
 
 from mrs.data.dataset import open_dataset
-from mrs.data.music4all import COLUMNS, LISTENING, TIME
+from mrs.data.readers.music4all import COLUMNS, LISTENING, TIME
 
 N_TRACKS = 56_512
 PLAYS_A_USER, PLAYS_A_PAIR, MOST_PLAYS = 2_123, 5, 126_907

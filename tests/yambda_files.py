@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from mrs.data import yambda
+from mrs.data.readers import yambda
 
 DAY = 86_400
 LAST = 26_000_000  # the last play, seconds from the origin

@@ -23,7 +23,7 @@ def fetch(
     ] = None,
 ) -> None:
     """Fetch a public dataset: print its licence, then download, resuming where interrupted."""
-    from mrs.data.sources import fetch_dataset, overview
+    from mrs.data.readers.sources import fetch_dataset, overview
 
     if name is None:
         print(overview())
@@ -45,8 +45,8 @@ def reduce(
 ) -> None:
     """Reduce a large public dataset to a dataset folder of plays, tracks and artists."""
     from mrs.data.dataset import open_dataset
-    from mrs.data.music4all import reduce_onion
-    from mrs.data.yambda import reduce_yambda
+    from mrs.data.readers.music4all import reduce_onion
+    from mrs.data.readers.yambda import reduce_yambda
 
     if layout == "yambda-50m":
         written = reduce_yambda(source, folder, protocol, events)
@@ -67,7 +67,7 @@ def embeddings(
 ) -> None:
     """Add feature files of Music4All-Onion to a dataset as embeddings/onion_NAME.npy."""
     from mrs.data.dataset import open_dataset
-    from mrs.data.onion_features import add_features
+    from mrs.data.readers.onion_features import add_features
 
     opened = open_dataset(dataset)
     for file in files:

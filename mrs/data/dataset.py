@@ -13,7 +13,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 import polars as pl
 
-from mrs.data import authors, checks
+from mrs.data import checks
+from mrs.data.readers import authors
 from mrs.data.labels import one_value_each
 from mrs.data.rules import parse_rule
 from mrs.data.splits import KNOWN_RULES, Split, TemporalRule, restrict, to_split

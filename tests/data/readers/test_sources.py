@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hosts import Host
 
-from mrs.data import sources
-from mrs.data.sources import fetch_dataset, overview
+from mrs.data.readers import sources
+from mrs.data.readers.sources import fetch_dataset, overview
 from mrs.errors import InputError
 
 LOG = "userid_trackid_timestamp.tsv.bz2"

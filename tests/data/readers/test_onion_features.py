@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 from worlds import random_parts, write_authors
 
-from mrs.data import onion_features
+from mrs.data.readers import onion_features
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.describe import verify
-from mrs.data.onion_features import add_features, backend_name
+from mrs.data.readers.onion_features import add_features, backend_name
 from mrs.errors import InputError
 
 TRACKS = ["tC", "tA", "tE", "tB", "tD"]  # in another order than the file's

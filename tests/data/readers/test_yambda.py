@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from yambda_files import CUT, DAY, N_NEW, generated_rows, write, write_likes
 
-from mrs.data import yambda
+from mrs.data.readers import yambda
 from mrs.data.dataset import open_dataset
 from mrs.errors import InputError
 

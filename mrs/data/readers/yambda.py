@@ -13,7 +13,7 @@ import polars as pl
 
 from mrs.data import checks
 from mrs.data.tables import readable, scan_parquet
-from mrs.data.writer import first_named, refuse_existing, write_folder
+from mrs.data.readers.writer import first_named, refuse_existing, write_folder
 from mrs.errors import InputError
 from mrs.progress import tracked
 

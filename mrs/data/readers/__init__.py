@@ -1,0 +1,1 @@
+"""Readers of public datasets: each turns published files into a dataset folder."""
