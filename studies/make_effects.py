@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from mrs.published.effects import make_archive
+from mrs_book.papers.effects import make_archive
 from mrs.study.store import Store
 
 ARCHIVE = Path(__file__).with_name("deviations.parquet")

@@ -62,9 +62,9 @@ def claims(
 ) -> None:
     """Judge the claims of the papers: kind, source, tolerance, finding and verdict of each."""
     with _installed():
-        from mrs.published.claims import KINDS, find, load
-        from mrs.published.evidence import archives, gather
-        from mrs.published.judge import by_kind, judge_all, tally
+        from mrs_book.papers.claims import KINDS, find, load
+        from mrs_book.papers.evidence import archives, gather
+        from mrs_book.papers.judge import by_kind, judge_all, tally
     from mrs.study.store import Store
 
     chosen = find(claim) if claim else load()
@@ -113,7 +113,7 @@ def compare(
 
 def print_published_counts(dataset: str, split: str, table: Any) -> None:
     """Print the counts that a paper's authors publish of a split beside those of `table`."""
-    from mrs.published import split_counts
+    from mrs_book.papers import split_counts
 
     published = split_counts.beside(dataset, split, table)
     if len(published):

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from mrs.published.audit_cases import COLUMNS, Case, cases
+from mrs_book.papers.audit_cases import COLUMNS, Case, cases
 
 # A value to compute: metric, cutoff, name of the function, and the call itself.
 Question = tuple[str, "int | str", str, Callable[[], Any]]

@@ -1,6 +1,6 @@
 """The chapter "Do we calculate metrics consistently?": what libraries compute under one name.
 
-Every verdict is computed when the page is built, from `mrs.published.metrics_audit` and
+Every verdict is computed when the page is built, from `mrs_book.papers.metrics_audit` and
 `metric_population`.
 """
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import polars as pl
 
-from mrs.evaluation.libraries import audit_2021
+from mrs_book.papers.libraries import audit_2021
 from mrs.evaluation.metrics import CLASSES
-from mrs.published import metric_population, metrics_audit
-from mrs.published.metrics_audit import TODAY
+from mrs_book.papers import metric_population, metrics_audit
+from mrs_book.papers.metrics_audit import TODAY
 from mrs.report.parameters import required
 
 LABELS = {metric: next(iter(classes.values())).label for metric, classes in CLASSES.items()}

@@ -1,4 +1,4 @@
-"""The chapter "Which claims hold?": the verdicts of `mrs.published.judge`, as figure and tables.
+"""The chapter "Which claims hold?": the verdicts of `mrs_book.papers.judge`, as figure and tables.
 
 Claims of different kinds are never counted together.
 """
@@ -11,7 +11,7 @@ import polars as pl
 from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
-from mrs.published.claims import (
+from mrs_book.papers.claims import (
     HELD_AGAINST,
     KINDS,
     NOT_TESTABLE,
@@ -20,8 +20,8 @@ from mrs.published.claims import (
     Evidence,
     load,
 )
-from mrs.published.evidence import archives, gather
-from mrs.published.judge import Judgement, by_kind, judge_all, tally
+from mrs_book.papers.evidence import archives, gather
+from mrs_book.papers.judge import Judgement, by_kind, judge_all, tally
 from mrs.report.figures import CHANCE, ORACLE, PLAIN, SHUFFLED, closed, legend_below
 from mrs.report.parameters import required
 from mrs.report.style import GENERATED, WIDTH

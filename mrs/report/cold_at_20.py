@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from mrs.published import cold_at_20
-from mrs.published.cold_at_20 import KS, N_COLD_TRACKS
-from mrs.published.results import BACKEND_LABELS, METRIC_LABELS, RECOMMENDER_LABELS, tables
+from mrs_book.papers import cold_at_20
+from mrs_book.papers.cold_at_20 import KS, N_COLD_TRACKS
+from mrs_book.papers.results import BACKEND_LABELS, METRIC_LABELS, RECOMMENDER_LABELS, tables
 from mrs.report.figures import forest
 from mrs.report.style import BLUE, ORANGE
 

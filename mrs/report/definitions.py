@@ -11,7 +11,7 @@ from inspect import cleandoc
 import polars as pl
 
 from mrs.evaluation import metrics
-from mrs.evaluation.libraries import libraries
+from mrs_book.papers.libraries import libraries
 from mrs.evaluation.metrics import BEYOND, CLASSES, METRICS, describe
 from mrs.evaluation.metrics.base import Accuracy, Beyond, Pooled
 

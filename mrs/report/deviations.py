@@ -1,6 +1,6 @@
 """The chapter of deviations: what published code does otherwise, and what each one does by itself.
 
-Effects come from the runs of `mrs.published.effects` on the generated world. They say what a
+Effects come from the runs of `mrs_book.papers.effects` on the generated world. They say what a
 deviation does there, not what it did to the published numbers.
 """
 
@@ -15,9 +15,9 @@ from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
 from mrs.world.surrogates import HELDOUT_R2
-from mrs.published import t_intervals
-from mrs.published.deviation_table import DeviationRow, deviations
-from mrs.published.effects import COMMAND, Measured
+from mrs_book.papers import t_intervals
+from mrs_book.papers.deviation_table import DeviationRow, deviations
+from mrs_book.papers.effects import COMMAND, Measured
 from mrs.recommenders import RECOMMENDERS
 from mrs.report.figures import CHANCE, closed, interval_line
 from mrs.report.parameters import required

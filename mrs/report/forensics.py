@@ -11,16 +11,16 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from mrs.evaluation.bootstrap import t_interval
-from mrs.published import cold_at_20, forensics, results
-from mrs.published.cold_at_20 import KS
-from mrs.published.results import (
+from mrs_book.papers import cold_at_20, forensics, results
+from mrs_book.papers.cold_at_20 import KS
+from mrs_book.papers.results import (
     BACKEND_LABELS,
     METRIC_LABELS,
     RECOMMENDER_LABELS,
     SCENARIOS,
     table_labels,
 )
-from mrs.published.t_intervals import width_ratio
+from mrs_book.papers.t_intervals import width_ratio
 from mrs.report.figures import forest, scatter, stacked
 from mrs.report.style import BLUE, GREEN, GREY, ORANGE
 

@@ -14,9 +14,9 @@ from mrs.evaluation.bootstrap import interval
 from mrs.evaluation.correlation import LEAST, rank_correlation
 from mrs.evaluation.mir import METRICS, artist_codes, read_labels
 from mrs.files import values_digest
-from mrs.published import claims
-from mrs.published.judge import judge
-from mrs.published.results import BACKEND_LABELS
+from mrs_book.papers import claims
+from mrs_book.papers.judge import judge
+from mrs_book.papers.results import BACKEND_LABELS
 from mrs.report import summary
 from mrs.report.figures import heat_map, scatter
 from mrs.report.mir_records import ProbeRecord, probe_record
@@ -342,7 +342,7 @@ class MirPage:
 
 
 def labelled(table: pl.DataFrame) -> pl.DataFrame:
-    """A table of `mrs.published.mir` with the backends' labels."""
+    """A table of `mrs_book.papers.mir` with the backends' labels."""
     return table.with_columns(pl.col("backend").replace_strict(BACKEND_LABELS))
 
 

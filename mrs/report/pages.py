@@ -10,9 +10,9 @@ from typing import Any
 import polars as pl
 
 from mrs.files import values_digest
-from mrs.published.audit_cases import LIVE
-from mrs.published.effects import study_file
-from mrs.published.evidence import archives
+from mrs_book.papers.audit_cases import LIVE
+from mrs_book.papers.effects import study_file
+from mrs_book.papers.evidence import archives
 from mrs.report import histories
 from mrs.report.mir_records import probe_key
 from mrs.report.questions import (

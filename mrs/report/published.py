@@ -1,7 +1,7 @@
 """The chapter of published results: tables and figures of the numbers of arXiv 2604.23077.
 
 Beside the printed values stand runs on the tables' own data where the store has them: real plays
-with the models' own vectors (`mrs.published.beside_ours`).
+with the models' own vectors (`mrs_book.papers.beside_ours`).
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from scipy import stats
 
 from mrs.data.vectors import label_of
 from mrs.errors import InputError
-from mrs.published import beside_ours, claims, results
-from mrs.published.beside_ours import KEY
-from mrs.published.evidence import own_data
-from mrs.published.results import (
+from mrs_book.papers import beside_ours, claims, results
+from mrs_book.papers.beside_ours import KEY
+from mrs_book.papers.evidence import own_data
+from mrs_book.papers.results import (
     BACKEND_LABELS,
     METRIC_LABELS,
     RECOMMENDER_LABELS,

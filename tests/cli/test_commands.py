@@ -33,10 +33,10 @@ def test_other_packages_add_commands(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_missing_dependency_of_the_book_is_one_line(
     mrs: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "mrs.published.judge", None)
+    monkeypatch.setitem(sys.modules, "mrs_book.papers.judge", None)
     done = mrs("claims", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "mrs: this command needs mrs.published.judge, which the book depends on; "
+        "mrs: this command needs mrs_book.papers.judge, which the book depends on; "
         "install it with `pip install 'mrs[book]'`\n"
     )

@@ -8,7 +8,7 @@ import papermill
 import polars as pl
 import pytest
 
-from mrs.published import metrics_audit
+from mrs_book.papers import metrics_audit
 from mrs.report.audit import AuditPage
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks/audit.ipynb"

@@ -5,10 +5,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from mrs.published import beside_ours, claims
-from mrs.published.claims import HELD_AGAINST, NOT_TESTABLE, PARTLY
-from mrs.published.evidence import gather
-from mrs.published.judge import judge
+from mrs_book.papers import beside_ours, claims
+from mrs_book.papers.claims import HELD_AGAINST, NOT_TESTABLE, PARTLY
+from mrs_book.papers.evidence import gather
+from mrs_book.papers.judge import judge
 from mrs.report.published import Page
 from mrs.study.store import Store
 

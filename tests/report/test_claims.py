@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 from typed import in_module, in_notebook
 
-from mrs.published.claims import KINDS, NOT_TESTABLE, VERDICTS, Evidence, Listening, load
-from mrs.published.judge import Judgement, judge_all
+from mrs_book.papers.claims import KINDS, NOT_TESTABLE, VERDICTS, Evidence, Listening, load
+from mrs_book.papers.judge import Judgement, judge_all
 from mrs.report.claims import ClaimsPage
 from mrs.report.style import PUBLISHED, use_style
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mrs.evaluation.libraries import libraries
+from mrs_book.papers.libraries import libraries
 from mrs.evaluation.metrics import BEYOND, CLASSES, describe
 from mrs.report import definitions
 

@@ -12,8 +12,8 @@ import pytest
 from matplotlib.figure import Figure
 from typed import in_module, in_notebook, typed_numbers
 
-from mrs.published.deviation_table import deviations
-from mrs.published.effects import SCHEMA, Measured
+from mrs_book.papers.deviation_table import deviations
+from mrs_book.papers.effects import SCHEMA, Measured
 from mrs.report import deviations as chapter
 from mrs.report.deviations import NOT_MEASURED, NOT_RUN, DeviationsPage, signed
 from mrs.report.style import GENERATED, use_style

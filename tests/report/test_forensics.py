@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from typed import in_module, in_notebook, typed_numbers
 
-from mrs.published import results
+from mrs_book.papers import results
 from mrs.report.forensics import Page
 from mrs.report.style import PUBLISHED, use_style
 

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from mrs.errors import InputError
-from mrs.published import results
+from mrs_book.papers import results
 from mrs.report import cold_at_20
 from mrs.report.labels import label_points
 from mrs.report.published import K_LABELS, Page

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import scipy.sparse as sp
 
-from mrs.evaluation.libraries import audit_2021, libraries, library_values
+from mrs_book.papers.libraries import audit_2021, libraries, library_values
 from mrs.evaluation.metrics import (
     BEYOND,
     CLASSES,
