@@ -19,8 +19,8 @@ from pathlib import Path
 import papermill
 import psutil
 
-from mrs.report.execute import Task, execute
-from mrs.report.warm import ENVIRONMENT
+from mrs_book.kit.execute import Task, execute
+from mrs_book.kit.warm import ENVIRONMENT
 from mrs.study.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]

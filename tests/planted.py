@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from worlds import random_parts, write_own
 
-from mrs.report.summary import metric_names
+from mrs_book.kit.summary import metric_names
 from mrs.study.results import Results
 from mrs.study.spec import RunSpec
 from mrs.study.store import Store

@@ -12,12 +12,12 @@ from mrs.backends import BACKENDS
 from mrs.data.vectors import Card
 from mrs.evaluation.mir import read_labels
 from mrs.models import Facts
-from mrs.report import summary
-from mrs.report.figures import PLAIN, closed
+from mrs_book.kit import summary
+from mrs_book.kit.figures import PLAIN, closed
 from mrs.report.mir import MirPage, task_title
 from mrs.report.mir_space import drawn, plane
-from mrs.report.parameters import required
-from mrs.report.style import COLOURS, WIDTH, is_surrogate
+from mrs_book.kit.parameters import required
+from mrs_book.kit.style import COLOURS, WIDTH, is_surrogate
 
 OTHER = "others"
 MARKS = ("o", "^", "s")  # one colour cycle each

@@ -22,10 +22,10 @@ from mrs_book.papers.claims import (
 )
 from mrs_book.papers.evidence import archives, gather
 from mrs_book.papers.judge import Judgement, by_kind, judge_all, tally
-from mrs.report.figures import CHANCE, ORACLE, PLAIN, SHUFFLED, closed, legend_below
-from mrs.report.parameters import required
-from mrs.report.style import GENERATED, WIDTH
-from mrs.report.tables import show
+from mrs_book.kit.figures import CHANCE, ORACLE, PLAIN, SHUFFLED, closed, legend_below
+from mrs_book.kit.parameters import required
+from mrs_book.kit.style import GENERATED, WIDTH
+from mrs_book.kit.tables import show
 from mrs.study.store import Store
 
 # What holds has one colour and a hatch by what it was held against.

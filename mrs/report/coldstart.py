@@ -16,10 +16,10 @@ from matplotlib.figure import Figure
 
 from mrs.evaluation.bootstrap import interval
 from mrs.recommenders.cards import cards
-from mrs.report.figures import forest
-from mrs.report.parameters import open_results
-from mrs.report.prose import note
-from mrs.report.summary import BLOCKS
+from mrs_book.kit.figures import forest
+from mrs_book.kit.parameters import open_results
+from mrs_book.kit.prose import note
+from mrs_book.kit.summary import BLOCKS
 from mrs.study.costs import seconds_by_recommender, seconds_of
 from mrs.study.results import Cell
 from mrs.study.spec import PRIMARY, RunSpec

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from mrs.recommenders import RECOMMENDERS
 from mrs.report import coldstart
 from mrs.report.coldstart import MAIN, SLICES
-from mrs.report.figures import scatter
+from mrs_book.kit.figures import scatter
 
 MODEL = "artist_mean"  # nothing of its own is trained: it shows the backbone alone
 EXPLOIT, DISCOVERY = SLICES["cold/exploit"], SLICES["cold/discovery"]

@@ -9,7 +9,7 @@ from IPython.display import Markdown
 from mrs.evaluation.bootstrap import difference
 from mrs.report import coldstart
 from mrs.report.coldstart import MAIN, REFERENCES, SLICES, is_ablation, method_name, names_of
-from mrs.report.summary import BLOCKS
+from mrs_book.kit.summary import BLOCKS
 from mrs.study.results import Cell
 from mrs.study.store import Record, stacked
 

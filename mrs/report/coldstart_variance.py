@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 
 from mrs.world.params import Params
 from mrs.evaluation.bootstrap import resampled_means
-from mrs.report.archived import ArchivePage
+from mrs_book.kit.archived import ArchivePage
 from mrs.report.coldstart import MAIN, method_name
-from mrs.report.figures import scatter
+from mrs_book.kit.figures import scatter
 
 ENDS = (0.025, 0.975)  # quantiles of the 95 % interval
 RATIOS = (

@@ -16,9 +16,9 @@ from mrs.data.own_vectors import check, read_own_vectors
 from mrs.errors import InputError
 from mrs.evaluation.significance import LEVEL, POWER
 from mrs.files import write_atomically
-from mrs.report import summary
-from mrs.report.figures import forest
-from mrs.report.parameters import required, word
+from mrs_book.kit import summary
+from mrs_book.kit.figures import forest
+from mrs_book.kit.parameters import required, word
 from mrs.study.compare import HYBRID, NO_DIFFERENCE, SEEDS, TOO_FEW, Comparison
 from mrs.study.store import Store
 
@@ -308,7 +308,7 @@ def write_page(target: Path, parameters: dict[str, Any], title: str) -> None:
     import nbformat
     from rich.console import Console
 
-    from mrs.report.execute import BookError, Task, execute_all
+    from mrs_book.kit.execute import BookError, Task, execute_all
 
     template = ROOT / "notebooks/compare.ipynb"
     if not template.is_file():

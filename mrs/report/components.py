@@ -7,10 +7,10 @@ import polars as pl
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
-from mrs.report.contrasts import against_variant
-from mrs.report.figures import scatter
-from mrs.report.parameters import open_results
-from mrs.report.questions import variant_pairs
+from mrs_book.kit.contrasts import against_variant
+from mrs_book.kit.figures import scatter
+from mrs_book.kit.parameters import open_results
+from mrs_book.kit.questions import variant_pairs
 from mrs.study.results import Cell
 
 SETTING = "n_components"

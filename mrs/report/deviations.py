@@ -19,10 +19,10 @@ from mrs_book.papers import t_intervals
 from mrs_book.papers.deviation_table import DeviationRow, deviations
 from mrs_book.papers.effects import COMMAND, Measured
 from mrs.recommenders import RECOMMENDERS
-from mrs.report.figures import CHANCE, closed, interval_line
-from mrs.report.parameters import required
-from mrs.report.style import CLOSED_FORM, FACTS, WIDTH, palette
-from mrs.report.tables import ends_text, show
+from mrs_book.kit.figures import CHANCE, closed, interval_line
+from mrs_book.kit.parameters import required
+from mrs_book.kit.style import CLOSED_FORM, FACTS, WIDTH, palette
+from mrs_book.kit.tables import ends_text, show
 
 SCENARIOS = ("hot", "cold")
 NOT_RUN = "not run yet"

@@ -21,8 +21,8 @@ from mrs_book.papers.results import (
     table_labels,
 )
 from mrs_book.papers.t_intervals import width_ratio
-from mrs.report.figures import forest, scatter, stacked
-from mrs.report.style import BLUE, GREEN, GREY, ORANGE
+from mrs_book.kit.figures import forest, scatter, stacked
+from mrs_book.kit.style import BLUE, GREEN, GREY, ORANGE
 
 POINT, MANY_POINTS = 1, 100  # percentage points: a range worth a word, and a wide one
 TAU = {"hot": "within hot", "cold": "within cold", "hot and cold": "between hot and cold"}

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from mrs.report.contrasts import against_variant
-from mrs.report.parameters import open_results, required
-from mrs.report.questions import companion_files, variant_pairs
+from mrs_book.kit.contrasts import against_variant
+from mrs_book.kit.parameters import open_results, required
+from mrs_book.kit.questions import companion_files, variant_pairs
 from mrs.study.results import Results
 
 FULL = "demo-full"  # the study at length, beside the default one
@@ -21,7 +21,7 @@ def files(study: str | Path) -> list[Path]:
 def differences(results: Results) -> pl.DataFrame:
     """A row per recommender, scenario and backend: whole histories, the `SHORT` - 1 newest tracks.
 
-    The interval of their difference is that of `mrs.report.contrasts.against_variant`. `page`
+    The interval of their difference is that of `mrs_book.kit.contrasts.against_variant`. `page`
     is that of the cell with whole histories.
     """
     cells = [

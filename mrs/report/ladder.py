@@ -16,10 +16,10 @@ from matplotlib.figure import Figure
 
 from mrs.world.surrogates import HELDOUT_R2
 from mrs.evaluation.bootstrap import LEAST_USERS, difference, resampled_means
-from mrs.evaluation.correlation import tau_b
-from mrs.report.figures import forest, lines
-from mrs.report.parameters import open_results
-from mrs.report.questions import LEAST_RUNGS, WORLDS, companion_files, rung
+from mrs_book.kit.correlation import tau_b
+from mrs_book.kit.figures import forest, lines
+from mrs_book.kit.parameters import open_results
+from mrs_book.kit.questions import LEAST_RUNGS, WORLDS, companion_files, rung
 from mrs.study.results import Cell
 from mrs.study.spec import SCENARIOS
 

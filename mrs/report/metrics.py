@@ -18,8 +18,9 @@ from matplotlib.figure import Figure
 from mrs.errors import InputError
 from mrs.evaluation.files import file_means
 from mrs.evaluation.metrics import CLASSES
-from mrs.report import metrics_classes, summary
-from mrs.report.figures import forest, heat_map
+from mrs.report import metrics_classes
+from mrs_book.kit import summary
+from mrs_book.kit.figures import forest, heat_map
 from mrs.report.metrics_orders import (
     ACROSS,
     DIGITS,
@@ -33,8 +34,8 @@ from mrs.report.metrics_orders import (
     largest_reversal,
     short_name,
 )
-from mrs.report.parameters import integers, open_results, word
-from mrs.report.style import Source
+from mrs_book.kit.parameters import integers, open_results, word
+from mrs_book.kit.style import Source
 
 FEWEST_SYSTEMS = 3  # fewer have no order to speak of
 

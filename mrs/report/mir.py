@@ -11,17 +11,17 @@ from scipy.stats import rankdata
 
 from mrs.backends import BACKENDS
 from mrs.evaluation.bootstrap import interval
-from mrs.evaluation.correlation import LEAST, rank_correlation
+from mrs_book.kit.correlation import LEAST, rank_correlation
 from mrs.evaluation.mir import METRICS, artist_codes, read_labels
 from mrs.files import values_digest
 from mrs_book.papers import claims
 from mrs_book.papers.judge import judge
 from mrs_book.papers.results import BACKEND_LABELS
-from mrs.report import summary
-from mrs.report.figures import heat_map, scatter
+from mrs_book.kit import summary
+from mrs_book.kit.figures import heat_map, scatter
 from mrs.report.mir_records import ProbeRecord, probe_record
-from mrs.report.parameters import open_results
-from mrs.report.style import is_surrogate
+from mrs_book.kit.parameters import open_results
+from mrs_book.kit.style import is_surrogate
 from mrs.study.results import Cell
 from mrs.study.study import Variant
 

@@ -24,9 +24,9 @@ from mrs_book.papers.results import (
     SCENARIOS,
     table_labels,
 )
-from mrs.report.figures import forest, heat_map, scatter
-from mrs.report.parameters import required, words
-from mrs.report.style import Source
+from mrs_book.kit.figures import forest, heat_map, scatter
+from mrs_book.kit.parameters import required, words
+from mrs_book.kit.style import Source
 from mrs.study.store import Store
 
 K_LABELS = {"hot": "@50", "cold": "printed @20, computed @50"}

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from mrs.backends.hear_world import hear_world
 from mrs.data.dataset import open_dataset
 from mrs.published.deviations import recommender_of
-from mrs.report import summary
-from mrs.report.figures import closed, forest
-from mrs.report.parameters import integers, mapping, required, word
-from mrs.report.style import BLUE, STYLES, WIDTH, Source
+from mrs_book.kit import summary
+from mrs_book.kit.figures import closed, forest
+from mrs_book.kit.parameters import integers, mapping, required, word
+from mrs_book.kit.style import BLUE, STYLES, WIDTH, Source
 from mrs.study.grid import missing_fits
 from mrs.study.results import Cell, Results
 from mrs.study.run import run_fit

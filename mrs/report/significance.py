@@ -17,11 +17,11 @@ from mrs.evaluation.significance import (
     critical_difference,
     first_step,
 )
-from mrs.report import summary
-from mrs.report.figures import closed, forest, heat_map, lines, stacked
-from mrs.report.parameters import open_results
+from mrs_book.kit import summary
+from mrs_book.kit.figures import closed, forest, heat_map, lines, stacked
+from mrs_book.kit.parameters import open_results
 from mrs.report.significance_pairs import against_references, pairs
-from mrs.report.style import BLUE, GREY, ORANGE, WIDTH, is_surrogate
+from mrs_book.kit.style import BLUE, GREY, ORANGE, WIDTH, is_surrogate
 
 FAMILY = ("scenario", "recommender")
 DIFFER = "clearly differ"

@@ -16,7 +16,7 @@ import polars as pl
 from mrs.evaluation.bootstrap import spread
 from mrs.evaluation.significance import LEVEL, components, effect_size, first_step, holm
 from mrs.files import values_digest
-from mrs.report.questions import comparable
+from mrs_book.kit.questions import comparable
 from mrs.study.results import Cell, Results
 from mrs.study.spec import whole
 

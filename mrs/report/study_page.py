@@ -9,11 +9,11 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from mrs.data.splits import Split
-from mrs.report import summary
-from mrs.report.figures import closed, forest
-from mrs.report.parameters import open_results
-from mrs.report.prose import note
-from mrs.report.style import BLUE, STYLES, WIDTH
+from mrs_book.kit import summary
+from mrs_book.kit.figures import closed, forest
+from mrs_book.kit.parameters import open_results
+from mrs_book.kit.prose import note
+from mrs_book.kit.style import BLUE, STYLES, WIDTH
 from mrs.study.grid import make_plan
 from mrs.study.results import Results
 
@@ -131,8 +131,8 @@ class StudyPage:
         return tables
 
     def contents(self, study: str) -> pl.DataFrame:
-        """What the chapters of a study file's book hold; see `mrs.report.pages.contents`."""
-        from mrs.report.pages import contents, pages  # which other pages of this class do not need
+        """What the chapters of a study file's book hold; see `mrs_book.kit.pages.contents`."""
+        from mrs_book.kit.pages import contents, pages  # which other pages of this class do not need
 
         return contents(pages(study, self.results))
 

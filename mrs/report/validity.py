@@ -14,14 +14,14 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from mrs.evaluation.bootstrap import t_interval
-from mrs.evaluation.correlation import tau_b
-from mrs.evaluation.power import share_above_zero, subsample_means
+from mrs_book.kit.correlation import tau_b
+from mrs_book.kit.power import share_above_zero, subsample_means
 from mrs.evaluation.significance import POWER, components
-from mrs.report.archived import ArchivePage
-from mrs.report.figures import forest, lines
+from mrs_book.kit.archived import ArchivePage
+from mrs_book.kit.figures import forest, lines
 from mrs.report.ladder import TAU_LINES
-from mrs.report.parameters import required
-from mrs.report.questions import DEFAULT
+from mrs_book.kit.parameters import required
+from mrs_book.kit.questions import DEFAULT
 from mrs.study.spec import PRIMARY
 
 SIZES = (25, 50, 100, 200, 400, 800)  # test users, up to those of the smallest world

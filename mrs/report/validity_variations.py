@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 
 from mrs.world.variations import VARIATIONS, WIDTH, expected_cosine
 from mrs.evaluation.bootstrap import interval
-from mrs.report.archived import ArchivePage
-from mrs.report.figures import lines
-from mrs.report.parameters import required
+from mrs_book.kit.archived import ArchivePage
+from mrs_book.kit.figures import lines
+from mrs_book.kit.parameters import required
 from mrs.study.spec import PRIMARY
 
 LABELS = {

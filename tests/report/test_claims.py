@@ -14,7 +14,7 @@ from typed import in_module, in_notebook
 from mrs_book.papers.claims import KINDS, NOT_TESTABLE, VERDICTS, Evidence, Listening, load
 from mrs_book.papers.judge import Judgement, judge_all
 from mrs.report.claims import ClaimsPage
-from mrs.report.style import PUBLISHED, use_style
+from mrs_book.kit.style import PUBLISHED, use_style
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "notebooks/claims.ipynb"

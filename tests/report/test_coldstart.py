@@ -17,7 +17,7 @@ from mrs.recommenders.coldstart.deepmusic import DeepMusic
 from mrs.recommenders.knn import KNN
 from mrs.report.coldstart import METRICS, SLICES
 from mrs.report.coldstart_tracks import Page
-from mrs.report.style import GENERATED, use_style
+from mrs_book.kit.style import GENERATED, use_style
 from mrs.study.archive import pack
 from mrs.study.results import Cell, Results
 from mrs.study.spec import RunSpec

@@ -16,8 +16,8 @@ from mrs_book.papers.deviation_table import deviations
 from mrs_book.papers.effects import SCHEMA, Measured
 from mrs.report import deviations as chapter
 from mrs.report.deviations import NOT_MEASURED, NOT_RUN, DeviationsPage, signed
-from mrs.report.style import GENERATED, use_style
-from mrs.report.tables import static_table
+from mrs_book.kit.style import GENERATED, use_style
+from mrs_book.kit.tables import static_table
 
 ROOT = Path(__file__).parents[2]
 ARCHIVE = ROOT / "studies/deviations.parquet"

@@ -13,7 +13,7 @@ from typed import in_module, in_notebook, typed_numbers
 
 from mrs_book.papers import results
 from mrs.report.forensics import Page
-from mrs.report.style import PUBLISHED, use_style
+from mrs_book.kit.style import PUBLISHED, use_style
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "notebooks/forensics.ipynb"

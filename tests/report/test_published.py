@@ -13,9 +13,9 @@ import pytest
 from mrs.errors import InputError
 from mrs_book.papers import results
 from mrs.report import cold_at_20
-from mrs.report.labels import label_points
+from mrs_book.kit.labels import label_points
 from mrs.report.published import K_LABELS, Page
-from mrs.report.style import PUBLISHED, use_style
+from mrs_book.kit.style import PUBLISHED, use_style
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 

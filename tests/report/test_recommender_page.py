@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from planted import plant, planted
 
-from mrs.report.alternatives import kept_first_epoch
+from mrs_book.kit.alternatives import kept_first_epoch
 from mrs.report.recommender_page import RecommenderPage, curve_figure
 
 STUDY = """

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from worlds import random_parts, write_own
 
-from mrs.report import summary
+from mrs_book.kit import summary
 from mrs.report.mir import MirPage
-from mrs.report.pages import pages
+from mrs_book.kit.pages import pages
 from mrs.report.study_page import StudyPage
 from mrs.study.grid import missing_fits
 from mrs.study.results import Results

@@ -17,7 +17,7 @@ import polars as pl
 from scipy import stats
 
 from mrs.data.tables import read_csv
-from mrs.evaluation.correlation import rank_correlation, tau_b
+from mrs_book.kit.correlation import rank_correlation, tau_b
 from mrs.evaluation.significance import holm
 from mrs_book.papers import cold_at_20, results
 from mrs_book.papers.results import METRIC_LABELS, N_TRAIN_TRACKS, TABLE, VALUE

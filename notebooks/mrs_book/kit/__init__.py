@@ -1,0 +1,1 @@
+"""What every page uses: building, executing, tables, figures and prose."""
