@@ -10,7 +10,7 @@ PACKAGE = Path(mrs.__file__).parent
 # From the left of the flow to its right; what stands in no room is a leaf that all may import.
 ROOMS = ("data", "backends", "evaluation", "recommenders", "published", "study", "book", "cli")
 # The book: chapters, printed numbers and claims. All else is the library.
-BOOK = ("mrs.report", "mrs.published", "mrs_book.commands")
+BOOK = ("mrs_book", "mrs.published", "mrs_book.commands")
 LIBRARY = ("mrs.published.deviations",)
 # What `pip install .` does not install, by the names that are imported.
 OF_THE_BOOK = {
@@ -121,5 +121,5 @@ def test_no_modules_import_each_other() -> None:
 def test_a_circle_and_an_arrow_would_be_seen(tmp_path: Path) -> None:
     """The reader of imports finds those of functions and of names in packages."""
     module = tmp_path / "one.py"
-    module.write_text("def f():\n    from mrs.report import book\n    import mrs.study.store\n")
+    module.write_text("def f():\n    from mrs_book import book\n    import mrs.study.store\n")
     assert set(imported(module, modules())) == {"mrs_book.kit.book", "mrs.study.store"}

@@ -94,7 +94,7 @@ def compare(
 ) -> None:
     """Compare your vectors with chance, shuffled vectors, MFCC and plain listening."""
     with _installed():
-        from mrs.report.compare import ComparePage, write_page
+        from mrs_book.chapters.compare import ComparePage, write_page
 
     asked = {
         "dataset": dataset,

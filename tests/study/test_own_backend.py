@@ -7,9 +7,9 @@ import numpy as np
 from worlds import random_parts, write_own
 
 from mrs_book.kit import summary
-from mrs.report.mir import MirPage
+from mrs_book.chapters.mir import MirPage
 from mrs_book.kit.pages import pages
-from mrs.report.study_page import StudyPage
+from mrs_book.chapters.overview import StudyPage
 from mrs.study.grid import missing_fits
 from mrs.study.results import Results
 from mrs.study.run import run_fit

@@ -15,7 +15,7 @@ from mrs.world.variations import (
 )
 from mrs.errors import InputError
 from mrs.files import Digests
-from mrs.report.mir_space import describe, mean_cosine
+from mrs_book.chapters.mir_space import describe, mean_cosine
 
 WORLD = "demo:n_users=20,n_tracks=300,n_artists=40,n_cold=30"
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from mrs.evaluation.bootstrap import difference, interval
 from mrs.recommenders.cards import plain
-from mrs.report.deviations import signed
+from mrs_book.chapters.deviations import signed
 from mrs_book.kit.summary import BLOCKS
 from mrs.study.results import Cell, Results
 from mrs.study.study import Variant

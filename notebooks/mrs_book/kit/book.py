@@ -60,7 +60,7 @@ def build_book(
     if not (root / "_config.yml").is_file():
         raise InputError(f"{root / '_config.yml'}: not found; run this in the project's folder")
     socket_home()  # refuses before the runs
-    from mrs.report.mir_records import compute_probes
+    from mrs_book.chapters.mir_records import compute_probes
     from mrs.study.grid import run_grid
 
     results = run_grid(load_study(study_file), store, workers)

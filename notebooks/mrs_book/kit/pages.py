@@ -13,8 +13,8 @@ from mrs.files import values_digest
 from mrs_book.papers.audit_cases import LIVE
 from mrs_book.papers.effects import study_file
 from mrs_book.papers.evidence import archives
-from mrs.report import histories
-from mrs.report.mir_records import probe_key
+from mrs_book.chapters import histories
+from mrs_book.chapters.mir_records import probe_key
 from mrs_book.kit.questions import (
     COLDSTART,
     WORLDS,
@@ -23,7 +23,7 @@ from mrs_book.kit.questions import (
     has_pairs,
     variant_pairs,
 )
-from mrs.report.recommender_page import alternatives_file
+from mrs_book.chapters.recommender import alternatives_file
 from mrs.study.results import Cell, Results
 from mrs.study.spec import file_name
 from mrs.study.study import Variant

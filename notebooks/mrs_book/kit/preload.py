@@ -19,9 +19,9 @@ import tornado.platform.asyncio  # noqa: F401
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-import mrs.report.backend
-import mrs.report.run_page
-import mrs.report.study_page
+import mrs_book.chapters.backend
+import mrs_book.chapters.recommend
+import mrs_book.chapters.overview
 import mrs_book.kit.tables  # noqa: F401
 
 

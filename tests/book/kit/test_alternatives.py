@@ -8,9 +8,9 @@ from report.test_coldstart import WORLD, plant
 from typed import in_module
 
 from mrs.data.dataset import open_dataset
-from mrs.report import coldstart_backbone
+from mrs_book.chapters import coldstart_backbone
 from mrs_book.kit.alternatives import alternatives, clear_text
-from mrs.report.recommender_page import open_alternatives
+from mrs_book.chapters.recommender import open_alternatives
 from mrs.study.archive import pack
 from mrs.study.results import Results
 from mrs.study.store import Store
@@ -122,4 +122,4 @@ def test_the_losses_stand_beside_the_default_study(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("name", ["alternatives"])
 def test_no_number_is_typed(name: str) -> None:
-    assert not in_module(ROOT / f"mrs/report/{name}.py")
+    assert not in_module(ROOT / f"notebooks/mrs_book/{name}.py")

@@ -72,15 +72,15 @@ def test_what_code_reaches(house: None, code: str, names: set[str]) -> None:
 def chapters(template: str) -> set[str]:
     """The modules of the book that a template reaches."""
     paths = reached(template_code(ROOT / f"notebooks/{template}.ipynb"))
-    return {n for n, path in modules().items() if path in paths and n.startswith("mrs.report.")}
+    return {n for n, path in modules().items() if path in paths and n.startswith("mrs_book.")}
 
 
 def test_a_page_reaches_its_own_chapter_alone() -> None:
-    assert "mrs.report.significance" in chapters("significance")
-    others = {"mrs.report.coldstart", "mrs.report.forensics", "mrs.report.audit"}
+    assert "mrs_book.chapters.significance" in chapters("significance")
+    others = {"mrs_book.chapters.coldstart", "mrs_book.chapters.forensics", "mrs_book.chapters.audit"}
     for template in ("significance", "results", "recommend", "data", "overview"):
         assert not chapters(template) & others, template
-    assert "mrs.report.coldstart" in chapters("coldstart")
+    assert "mrs_book.chapters.coldstart" in chapters("coldstart")
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)

@@ -25,7 +25,7 @@ def code(template: Path) -> str:
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
 def test_every_page_says_what_it_rests_on(template: Path) -> None:
     text = code(template)
-    shows = "mrs.report" in text
+    shows = "mrs_book" in text
     assert shows == ("use_style(" in text)
     assert "use_style()" not in text
 

@@ -1,1 +1,0 @@
-"""Tables, figures and pages that the notebooks and the book show."""

@@ -1,0 +1,1 @@
+"""The chapters: a module per notebook, of the same name."""
