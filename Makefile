@@ -32,7 +32,7 @@ book: setup  ## build the book of a study: STUDY=studies/demo.yaml WORKERS=2
 test: setup  ## lint, format, types and the tests without the slow ones: 1 to 5 minutes
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy mrs
+	$(PY) -m mypy mrs notebooks/mrs_book
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile -rs -m "not slow" $(ARGS)
 
 test-slow: setup  ## the slow tests
@@ -49,7 +49,7 @@ compare: setup  ## do these vectors help? VECTORS=x.npy DATASET=demo IDS=ids.csv
 	$(PY) -m mrs compare --dataset "$(DATASET)" --vectors "$(VECTORS)" $(if $(IDS),--ids "$(IDS)") $(ARGS)
 
 audit: $(AUDIT)  ## recompute the metrics of eleven other libraries, in .venv-audit: 2 to 10 minutes the first time, 2 GB of disk
-	.venv-audit/bin/python -m mrs.published.audit_live --out results/audit/live.csv
+	PYTHONPATH=notebooks .venv-audit/bin/python audit/live.py --out results/audit/live.csv
 
 lab: setup  ## JupyterLab on the notebooks, which run in this folder
 	$(PY) -m jupyterlab --ServerApp.root_dir=notebooks --MappingKernelManager.root_dir="$(CURDIR)" $(ARGS)
@@ -132,7 +132,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "The environment is complete."
 
 $(AUDIT): PY := .venv-audit/bin/python
-$(AUDIT): requirements-audit.lock
+$(AUDIT): audit/requirements.lock
 	$(find_python)
 	@rm -rf .venv-audit
 	@echo "Setting up .venv-audit with $(word 2,$(FOUND)) (Python $(word 3,$(FOUND))): 1 to 5 minutes, 2 GB of disk"

@@ -19,9 +19,9 @@ from pathlib import Path
 import papermill
 import psutil
 
+from mrs.study.store import Store
 from mrs_book.kit.execute import Task, execute
 from mrs_book.kit.warm import ENVIRONMENT
-from mrs.study.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT / "notebooks/recommend.ipynb"

@@ -21,7 +21,15 @@ import sizes
 from measure import Line, report, run_command
 
 from mrs.data.dataset import open_dataset
-from mrs.data.readers.yambda import ARTISTS, BACKEND, EMBEDDINGS, LEAST_PLAYED, LISTENS, RULE, TEST_PERIOD
+from mrs.data.readers.yambda import (
+    ARTISTS,
+    BACKEND,
+    EMBEDDINGS,
+    LEAST_PLAYED,
+    LISTENS,
+    RULE,
+    TEST_PERIOD,
+)
 
 PLAYS, USERS, ITEMS = 46_467_212, 9_238, 877_168
 MAPPING_ROWS, MAPPED_ITEMS, N_ARTISTS = 9_271_906, 7_720_000, 1_290_000

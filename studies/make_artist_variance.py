@@ -14,9 +14,9 @@ from typing import Annotated
 import typer
 from make_worlds import compute_and_pack, in_worlds
 
-from mrs.world.params import Params
 from mrs.study.store import Store
 from mrs.study.study import Study, load_study
+from mrs.world.params import Params
 
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
 N_WORLDS = 2  # of each share

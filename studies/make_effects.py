@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from mrs_book.papers.effects import make_archive
 from mrs.study.store import Store
+from mrs_book.papers.effects import make_archive
 
 ARCHIVE = Path(__file__).with_name("deviations.parquet")
 

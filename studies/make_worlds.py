@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 
 from mrs.data.dataset import Dataset, open_dataset
-from mrs.world.variations import with_variations
 from mrs.errors import InputError
 from mrs.study.archive import pack
 from mrs.study.grid import missing_fits, run_fits
@@ -20,6 +19,7 @@ from mrs.study.results import Results
 from mrs.study.spec import RunSpec
 from mrs.study.store import Record, Store
 from mrs.study.study import Study, load_study
+from mrs.world.variations import with_variations
 
 STUDIES = {"worlds": 10, "variations": 3}  # study file -> number of worlds, seeds from 1
 DEFAULT = "demo"  # the world of the default size, whose runs the default study shares

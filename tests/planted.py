@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 from worlds import random_parts, write_own
 
-from mrs_book.kit.summary import metric_names
 from mrs.study.results import Results
 from mrs.study.spec import RunSpec
 from mrs.study.store import Store
 from mrs.study.study import load_study
+from mrs_book.kit.summary import metric_names
 
 # Hybrid with whole vectors and with components, beside variants that differ in more than that.
 COMPONENTS = """

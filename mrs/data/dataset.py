@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 
 from mrs.data import checks
-from mrs.data.readers import authors
 from mrs.data.labels import one_value_each
+from mrs.data.readers import authors
 from mrs.data.rules import parse_rule
 from mrs.data.splits import KNOWN_RULES, Split, TemporalRule, restrict, to_split
 from mrs.data.tables import read_parquet, readable

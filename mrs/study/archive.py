@@ -21,7 +21,6 @@ from typing_extensions import override
 
 from mrs.data.dataset import Dataset
 from mrs.data.sealed import is_whole, sealed
-from mrs.world.surrogates import HELDOUT_R2
 from mrs.data.tables import parquet_metadata, read_parquet
 from mrs.data.vectors import Card
 from mrs.errors import InputError
@@ -29,6 +28,7 @@ from mrs.evaluation.metrics import Judged, chance, evaluate
 from mrs.files import replacing, values_digest
 from mrs.study.spec import METRICS, RunSpec, versions_of
 from mrs.study.store import Record
+from mrs.world.surrogates import HELDOUT_R2
 
 USERS: dict[str, Any] = {
     "user_id": pl.List(pl.Int32),

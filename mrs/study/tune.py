@@ -35,10 +35,8 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from mrs.data.dataset import Dataset, open_dataset
-from mrs.world.demo import Params
 from mrs.data.pseudo_cold import pseudo_cold_split, validation_split
 from mrs.data.splits import Split
-from mrs.world.surrogates import HELDOUT_R2, RUN_ANYWHERE
 from mrs.errors import InputError
 from mrs.files import replacing, values_digest, write_atomically
 from mrs.published.deviations import backbone_of
@@ -51,6 +49,8 @@ from mrs.study.spec import EVALUATION_VERSION, PRIMARY, make_spec
 from mrs.study.store import Store
 from mrs.study.study import Study, load_study
 from mrs.workers import listed, run_on_workers
+from mrs.world.demo import Params
+from mrs.world.surrogates import HELDOUT_R2, RUN_ANYWHERE
 
 TRIALS = 16
 FITS = 3  # a trial: of so many backends, or seeds

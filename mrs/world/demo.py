@@ -13,8 +13,10 @@ import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from mrs.world.catalogue import CONTINUOUS, Catalogue, draw_catalogue
 from mrs.data.checks import read_object
+from mrs.errors import InputError
+from mrs.files import Digests, scratch_folder, write_json
+from mrs.world.catalogue import CONTINUOUS, Catalogue, draw_catalogue
 from mrs.world.listening import (
     Listeners,
     content_probability,
@@ -26,8 +28,6 @@ from mrs.world.names import artist_names, genre_names, track_titles
 from mrs.world.params import Params
 from mrs.world.render import Renderer
 from mrs.world.surrogates import draw_surrogates
-from mrs.errors import InputError
-from mrs.files import Digests, scratch_folder, write_json
 
 GENERATOR = 1  # raised when the same parameters give another world
 

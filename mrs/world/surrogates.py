@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrs.world.catalogue import TRAIT_NAMES
 from mrs.models import MODELS
+from mrs.world.catalogue import TRAIT_NAMES
 
 LOWEST, HIGHEST = 0.1, 0.8  # held-out R2 of the lowest and the highest rung
 HELDOUT_R2 = "heldout_r2"  # the entry of a surrogate's card that says its rung

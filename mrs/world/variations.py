@@ -17,12 +17,12 @@ import polars as pl
 from threadpoolctl import threadpool_limits
 from typing_extensions import override
 
-from mrs.world.catalogue import CONTINUOUS, trait_matrix
 from mrs.data.dataset import Dataset
-from mrs.world.surrogates import HELDOUT_R2, HIGHEST, LOWEST, View, draw_folds, draw_view, rotated
 from mrs.data.vectors import Card, VectorSource
 from mrs.errors import InputError
 from mrs.files import Digests, values_digest
+from mrs.world.catalogue import CONTINUOUS, trait_matrix
+from mrs.world.surrogates import HELDOUT_R2, HIGHEST, LOWEST, View, draw_folds, draw_view, rotated
 
 VARIATIONS_VERSION = 1  # raised when the same world gets other vectors
 

@@ -106,8 +106,7 @@ def test_a_terminal_of_any_encoding(folder: Path, encoding: str) -> None:
     described = subprocess.run(
         [sys.executable, "-m", "mrs", "data", "describe", "own"],
         cwd=folder,
-        env=os.environ
-        | {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env=os.environ | {"PYTHONIOENCODING": encoding},
         capture_output=True,
         check=True,
     )

@@ -11,10 +11,10 @@ import pytest
 from worlds import random_parts, write_authors, write_own
 
 from mrs.data import describe
-from mrs.world import demo
 from mrs.data.dataset import open_dataset
 from mrs.errors import InputError
 from mrs.files import Digests
+from mrs.world import demo
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from mrs.world.params import Params
 from mrs.data.rules import RULES, parse_rule
 from mrs.data.vectors import Card
 from mrs.errors import InputError
+from mrs.world.params import Params
 
 NUMBERS = ("text", "", "nan", float("nan"), "inf", "-inf", None, [])
 WHOLE = (*NUMBERS, 1.5, "0.5")

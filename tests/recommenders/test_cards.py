@@ -10,12 +10,12 @@ from worlds import random_parts, write_own
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.errors import InputError
 from mrs.recommenders import RECOMMENDERS, cards, make_recommender
-from mrs_book.chapters.recommender import RecommenderPage
 from mrs.study.results import Results
 from mrs.study.run import run
 from mrs.study.search import groups
 from mrs.study.store import Store
 from mrs.study.study import Study
+from mrs_book.chapters.recommender import RecommenderPage
 
 MODULE = '''
 from dataclasses import dataclass

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from make_artist_variance import PAIRS, SHARES, at_share, worlds
 
+from mrs.study.study import load_study
 from mrs.world.params import Params
 from mrs_book.chapters.coldstart_variance import artist_share
-from mrs.study.study import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
 

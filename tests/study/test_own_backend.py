@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 from worlds import random_parts, write_own
 
-from mrs_book.kit import summary
-from mrs_book.chapters.mir import MirPage
-from mrs_book.kit.pages import pages
-from mrs_book.chapters.overview import StudyPage
 from mrs.study.grid import missing_fits
 from mrs.study.results import Results
 from mrs.study.run import run_fit
 from mrs.study.store import Store
 from mrs.study.study import load_study
+from mrs_book.chapters.mir import MirPage
+from mrs_book.chapters.overview import StudyPage
+from mrs_book.kit import summary
+from mrs_book.kit.pages import pages
 
 CARD = {
     "backend": "my_model",

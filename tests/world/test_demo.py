@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 from scipy.stats import spearmanr
 
-from mrs.world import demo
 from mrs.data.dataset import open_dataset
-from mrs.world.params import Params
 from mrs.errors import InputError
+from mrs.world import demo
+from mrs.world.params import Params
 
 SMALL = Params(n_users=200, n_tracks=300, n_artists=40, n_cold=30)
 TEST_START = np.datetime64("2019-02-01", "us").astype(np.int64)

@@ -1,7 +1,7 @@
 import pytest
 
-from mrs.world.params import Params
 from mrs.errors import InputError
+from mrs.world.params import Params
 
 
 def test_parse_reads_whole_numbers_shares_and_spaces() -> None:

@@ -8,10 +8,10 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from mrs.backends import BACKENDS
+from mrs.models import MODELS
 from mrs.world import surrogates
 from mrs.world.demo import generate
 from mrs.world.params import Params
-from mrs.models import MODELS
 
 Drawn = dict[str, tuple[dict, np.ndarray]]
 WORLD = generate(Params(n_users=5, n_tracks=700, n_artists=80, n_cold=60)).catalogue

@@ -5,6 +5,8 @@ import pytest
 from worlds import random_parts, write_own
 
 from mrs.data.dataset import Dataset, open_dataset
+from mrs.errors import InputError
+from mrs.files import Digests
 from mrs.world.variations import (
     OFFSETS,
     VARIATIONS,
@@ -13,8 +15,6 @@ from mrs.world.variations import (
     shifted,
     with_variations,
 )
-from mrs.errors import InputError
-from mrs.files import Digests
 from mrs_book.chapters.mir_space import describe, mean_cosine
 
 WORLD = "demo:n_users=20,n_tracks=300,n_artists=40,n_cold=30"

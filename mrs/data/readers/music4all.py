@@ -13,8 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from mrs.data.tables import read_csv, scan_parts
 from mrs.data.readers.writer import first_named, refuse_existing, write_folder
+from mrs.data.tables import read_csv, scan_parts
 from mrs.errors import InputError
 from mrs.files import scratch_folder, visible
 from mrs.progress import progress_bar

@@ -13,10 +13,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mrs.data import download
-from mrs.data.readers import music4all, yambda
 from mrs.data.cards import DataCard, load
 from mrs.data.dataset import data_home
 from mrs.data.download import gigabytes
+from mrs.data.readers import music4all, yambda
 from mrs.errors import InputError
 
 ZENODO = "https://zenodo.org"

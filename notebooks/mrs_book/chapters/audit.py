@@ -8,11 +8,11 @@ from pathlib import Path
 
 import polars as pl
 
-from mrs_book.papers.libraries import audit_2021
 from mrs.evaluation.metrics import CLASSES
-from mrs_book.papers import metric_population, metrics_audit
-from mrs_book.papers.metrics_audit import TODAY
 from mrs_book.kit.parameters import required
+from mrs_book.papers import metric_population, metrics_audit
+from mrs_book.papers.libraries import audit_2021
+from mrs_book.papers.metrics_audit import TODAY
 
 LABELS = {metric: next(iter(classes.values())).label for metric, classes in CLASSES.items()}
 LABELS |= {"coverage": "Coverage", "popularity": "Popularity", "novelty": "Novelty"}

@@ -12,10 +12,10 @@ from mrs.backends import BACKENDS
 from mrs.data.vectors import Card
 from mrs.evaluation.mir import read_labels
 from mrs.models import Facts
-from mrs_book.kit import summary
-from mrs_book.kit.figures import PLAIN, closed
 from mrs_book.chapters.mir import MirPage, task_title
 from mrs_book.chapters.mir_space import drawn, plane
+from mrs_book.kit import summary
+from mrs_book.kit.figures import PLAIN, closed
 from mrs_book.kit.parameters import required
 from mrs_book.kit.style import COLOURS, WIDTH, is_surrogate
 

@@ -11,6 +11,11 @@ import polars as pl
 from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
+from mrs.study.store import Store
+from mrs_book.kit.figures import CHANCE, ORACLE, PLAIN, SHUFFLED, closed, legend_below
+from mrs_book.kit.parameters import required
+from mrs_book.kit.style import GENERATED, WIDTH
+from mrs_book.kit.tables import show
 from mrs_book.papers.claims import (
     HELD_AGAINST,
     KINDS,
@@ -22,11 +27,6 @@ from mrs_book.papers.claims import (
 )
 from mrs_book.papers.evidence import archives, gather
 from mrs_book.papers.judge import Judgement, by_kind, judge_all, tally
-from mrs_book.kit.figures import CHANCE, ORACLE, PLAIN, SHUFFLED, closed, legend_below
-from mrs_book.kit.parameters import required
-from mrs_book.kit.style import GENERATED, WIDTH
-from mrs_book.kit.tables import show
-from mrs.study.store import Store
 
 # What holds has one colour and a hatch by what it was held against.
 HATCHES = dict(zip(HELD_AGAINST.values(), ("", "//", ".."), strict=True))

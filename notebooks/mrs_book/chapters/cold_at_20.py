@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
+from mrs_book.kit.figures import forest
+from mrs_book.kit.style import BLUE, ORANGE
 from mrs_book.papers import cold_at_20
 from mrs_book.papers.cold_at_20 import KS, N_COLD_TRACKS
 from mrs_book.papers.results import BACKEND_LABELS, METRIC_LABELS, RECOMMENDER_LABELS, tables
-from mrs_book.kit.figures import forest
-from mrs_book.kit.style import BLUE, ORANGE
 
 CONTROL = "shuffled control, published"
 STYLES: dict[str, dict[str, Any]] = {

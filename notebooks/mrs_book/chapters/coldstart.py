@@ -16,15 +16,15 @@ from matplotlib.figure import Figure
 
 from mrs.evaluation.bootstrap import interval
 from mrs.recommenders.cards import cards
-from mrs_book.kit.figures import forest
-from mrs_book.kit.parameters import open_results
-from mrs_book.kit.prose import note
-from mrs_book.kit.summary import BLOCKS
 from mrs.study.costs import seconds_by_recommender, seconds_of
 from mrs.study.results import Cell
 from mrs.study.spec import PRIMARY, RunSpec
 from mrs.study.store import Record, stacked
 from mrs.study.study import Variant
+from mrs_book.kit.figures import forest
+from mrs_book.kit.parameters import open_results
+from mrs_book.kit.prose import note
+from mrs_book.kit.summary import BLOCKS
 
 MAIN = PRIMARY["cold"]
 METRICS = (MAIN, MAIN.replace("ndcg", "recall"))

@@ -7,11 +7,11 @@ import polars as pl
 from IPython.display import Markdown
 
 from mrs.evaluation.bootstrap import difference
+from mrs.study.results import Cell
+from mrs.study.store import Record, stacked
 from mrs_book.chapters import coldstart
 from mrs_book.chapters.coldstart import MAIN, REFERENCES, SLICES, is_ablation, method_name, names_of
 from mrs_book.kit.summary import BLOCKS
-from mrs.study.results import Cell
-from mrs.study.store import Record, stacked
 
 SHOWN = MAIN.split("@")[1]  # list length, as `describe_new_tracks` has it
 CONTENT_ONLY, WITH_ARTIST = "deepmusic", "acarec"  # compared on every backend
@@ -20,7 +20,7 @@ NAMES = ("block", "method", "backend")
 
 
 class Page(coldstart.Page):
-    """The page of new tracks: `mrs_book.chapters.coldstart.Page` and what goes beyond the slices."""
+    """The page of new tracks: that of `coldstart` and what goes beyond the slices."""
 
     def content_methods(self) -> pl.DataFrame:
         """The first two of the methods that read content alone over all new tracks, per backend.

@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from mrs.world.params import Params
 from mrs.evaluation.bootstrap import resampled_means
-from mrs_book.kit.archived import ArchivePage
+from mrs.world.params import Params
 from mrs_book.chapters.coldstart import MAIN, method_name
+from mrs_book.kit.archived import ArchivePage
 from mrs_book.kit.figures import scatter
 
 ENDS = (0.025, 0.975)  # quantiles of the 95 % interval

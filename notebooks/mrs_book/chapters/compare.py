@@ -16,11 +16,11 @@ from mrs.data.own_vectors import check, read_own_vectors
 from mrs.errors import InputError
 from mrs.evaluation.significance import LEVEL, POWER
 from mrs.files import write_atomically
+from mrs.study.compare import HYBRID, NO_DIFFERENCE, SEEDS, TOO_FEW, Comparison
+from mrs.study.store import Store
 from mrs_book.kit import summary
 from mrs_book.kit.figures import forest
 from mrs_book.kit.parameters import required, word
-from mrs.study.compare import HYBRID, NO_DIFFERENCE, SEEDS, TOO_FEW, Comparison
-from mrs.study.store import Store
 
 SCENARIO_TITLES = {"hot": "tracks known from training", "cold": "new tracks"}
 QUESTIONS = {

@@ -7,11 +7,11 @@ import polars as pl
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
+from mrs.study.results import Cell
 from mrs_book.kit.contrasts import against_variant
 from mrs_book.kit.figures import scatter
 from mrs_book.kit.parameters import open_results
 from mrs_book.kit.questions import variant_pairs
-from mrs.study.results import Cell
 
 SETTING = "n_components"
 FAMILY = ("recommender", "scenario")

@@ -11,9 +11,9 @@ from inspect import cleandoc
 import polars as pl
 
 from mrs.evaluation import metrics
-from mrs_book.papers.libraries import libraries
 from mrs.evaluation.metrics import BEYOND, CLASSES, METRICS, describe
 from mrs.evaluation.metrics.base import Accuracy, Beyond, Pooled
+from mrs_book.papers.libraries import libraries
 
 ALL: Mapping[str, Mapping[str, Accuracy | Beyond]] = {**CLASSES, **BEYOND}
 LABELS = {name: next(iter(known.values())).label for name, known in ALL.items()}

@@ -14,15 +14,15 @@ import polars as pl
 from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
-from mrs.world.surrogates import HELDOUT_R2
-from mrs_book.papers import t_intervals
-from mrs_book.papers.deviation_table import DeviationRow, deviations
-from mrs_book.papers.effects import COMMAND, Measured
 from mrs.recommenders import RECOMMENDERS
+from mrs.world.surrogates import HELDOUT_R2
 from mrs_book.kit.figures import CHANCE, closed, interval_line
 from mrs_book.kit.parameters import required
 from mrs_book.kit.style import CLOSED_FORM, FACTS, WIDTH, palette
 from mrs_book.kit.tables import ends_text, show
+from mrs_book.papers import t_intervals
+from mrs_book.papers.deviation_table import DeviationRow, deviations
+from mrs_book.papers.effects import COMMAND, Measured
 
 SCENARIOS = ("hot", "cold")
 NOT_RUN = "not run yet"

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from mrs.evaluation.bootstrap import t_interval
+from mrs_book.kit.figures import forest, scatter, stacked
+from mrs_book.kit.style import BLUE, GREEN, GREY, ORANGE
 from mrs_book.papers import cold_at_20, forensics, results
 from mrs_book.papers.cold_at_20 import KS
 from mrs_book.papers.results import (
@@ -21,8 +23,6 @@ from mrs_book.papers.results import (
     table_labels,
 )
 from mrs_book.papers.t_intervals import width_ratio
-from mrs_book.kit.figures import forest, scatter, stacked
-from mrs_book.kit.style import BLUE, GREEN, GREY, ORANGE
 
 POINT, MANY_POINTS = 1, 100  # percentage points: a range worth a word, and a wide one
 TAU = {"hot": "within hot", "cold": "within cold", "hot and cold": "between hot and cold"}

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
+from mrs.study.results import Results
 from mrs_book.kit.contrasts import against_variant
 from mrs_book.kit.parameters import open_results, required
 from mrs_book.kit.questions import companion_files, variant_pairs
-from mrs.study.results import Results
 
 FULL = "demo-full"  # the study at length, beside the default one
 SETTING, SHORT = "max_length", 50  # places of a history, the mask's own included

@@ -13,13 +13,13 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from mrs.data.vectors import label_of
 from mrs.recommenders import RECOMMENDERS
 from mrs.recommenders.cards import Range, Source, cards, plain
-from mrs_book.kit.figures import lines, scatter
-from mrs_book.kit.parameters import required
-from mrs_book.kit.style import BLUE, GREY, ORANGE
 from mrs.study.search import groups
 from mrs.study.study import Study, Variant, load_study
 from mrs.study.tune import VERSION
 from mrs.study.tuning_record import DEAREST, TuningRecord
+from mrs_book.kit.figures import lines, scatter
+from mrs_book.kit.parameters import required
+from mrs_book.kit.style import BLUE, GREY, ORANGE
 
 NEVER = "never tuned"
 COLUMNS = 2  # panels beside each other

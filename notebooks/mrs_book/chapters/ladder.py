@@ -14,14 +14,14 @@ import polars as pl
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
-from mrs.world.surrogates import HELDOUT_R2
 from mrs.evaluation.bootstrap import LEAST_USERS, difference, resampled_means
-from mrs_book.kit.correlation import tau_b
+from mrs.evaluation.correlation import tau_b
+from mrs.study.results import Cell
+from mrs.study.spec import SCENARIOS
+from mrs.world.surrogates import HELDOUT_R2
 from mrs_book.kit.figures import forest, lines
 from mrs_book.kit.parameters import open_results
 from mrs_book.kit.questions import LEAST_RUNGS, WORLDS, companion_files, rung
-from mrs.study.results import Cell
-from mrs.study.spec import SCENARIOS
 
 TOP = 3  # surrogates on the highest rungs, "the good vectors"
 TAU_LINES = {"no order": 0.0, "the known order": 1.0}

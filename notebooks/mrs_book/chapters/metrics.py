@@ -19,8 +19,6 @@ from mrs.errors import InputError
 from mrs.evaluation.files import file_means
 from mrs.evaluation.metrics import CLASSES
 from mrs_book.chapters import metrics_classes
-from mrs_book.kit import summary
-from mrs_book.kit.figures import forest, heat_map
 from mrs_book.chapters.metrics_orders import (
     ACROSS,
     DIGITS,
@@ -34,6 +32,8 @@ from mrs_book.chapters.metrics_orders import (
     largest_reversal,
     short_name,
 )
+from mrs_book.kit import summary
+from mrs_book.kit.figures import forest, heat_map
 from mrs_book.kit.parameters import integers, open_results, word
 from mrs_book.kit.style import Source
 

@@ -11,19 +11,19 @@ from scipy.stats import rankdata
 
 from mrs.backends import BACKENDS
 from mrs.evaluation.bootstrap import interval
-from mrs_book.kit.correlation import LEAST, rank_correlation
+from mrs.evaluation.correlation import LEAST, rank_correlation
 from mrs.evaluation.mir import METRICS, artist_codes, read_labels
 from mrs.files import values_digest
+from mrs.study.results import Cell
+from mrs.study.study import Variant
+from mrs_book.chapters.mir_records import ProbeRecord, probe_record
+from mrs_book.kit import summary
+from mrs_book.kit.figures import heat_map, scatter
+from mrs_book.kit.parameters import open_results
+from mrs_book.kit.style import is_surrogate
 from mrs_book.papers import claims
 from mrs_book.papers.judge import judge
 from mrs_book.papers.results import BACKEND_LABELS
-from mrs_book.kit import summary
-from mrs_book.kit.figures import heat_map, scatter
-from mrs_book.chapters.mir_records import ProbeRecord, probe_record
-from mrs_book.kit.parameters import open_results
-from mrs_book.kit.style import is_surrogate
-from mrs.study.results import Cell
-from mrs.study.study import Variant
 
 ALL_TASKS = "all (mean rank)"
 KINDS = {False: "models", True: "surrogates"}

@@ -20,8 +20,8 @@ from mrs.data.dataset import Dataset, open_dataset
 from mrs.errors import InputError
 from mrs.evaluation.mir import PROBE_VERSION, Score, artist_codes, probe, read_labels
 from mrs.files import values_digest, write_atomically
-from mrs_book.chapters.mir_space import SPACE_VERSION, Space, describe
 from mrs.study.store import Store
+from mrs_book.chapters.mir_space import SPACE_VERSION, Space, describe
 
 FOLDER = "mir"
 

@@ -9,13 +9,13 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from mrs.data.splits import Split
+from mrs.study.grid import make_plan
+from mrs.study.results import Results
 from mrs_book.kit import summary
 from mrs_book.kit.figures import closed, forest
 from mrs_book.kit.parameters import open_results
 from mrs_book.kit.prose import note
 from mrs_book.kit.style import BLUE, STYLES, WIDTH
-from mrs.study.grid import make_plan
-from mrs.study.results import Results
 
 SCENARIO_SENTENCES = {
     "hot": "Candidates are the train tracks without those that the user played in train; what "
@@ -132,7 +132,10 @@ class StudyPage:
 
     def contents(self, study: str) -> pl.DataFrame:
         """What the chapters of a study file's book hold; see `mrs_book.kit.pages.contents`."""
-        from mrs_book.kit.pages import contents, pages  # which other pages of this class do not need
+        from mrs_book.kit.pages import (  # which other pages of this class do not need
+            contents,
+            pages,
+        )
 
         return contents(pages(study, self.results))
 

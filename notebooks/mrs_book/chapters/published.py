@@ -14,6 +14,10 @@ from scipy import stats
 
 from mrs.data.vectors import label_of
 from mrs.errors import InputError
+from mrs.study.store import Store
+from mrs_book.kit.figures import forest, heat_map, scatter
+from mrs_book.kit.parameters import required, words
+from mrs_book.kit.style import Source
 from mrs_book.papers import beside_ours, claims, results
 from mrs_book.papers.beside_ours import KEY
 from mrs_book.papers.evidence import own_data
@@ -24,10 +28,6 @@ from mrs_book.papers.results import (
     SCENARIOS,
     table_labels,
 )
-from mrs_book.kit.figures import forest, heat_map, scatter
-from mrs_book.kit.parameters import required, words
-from mrs_book.kit.style import Source
-from mrs.study.store import Store
 
 K_LABELS = {"hot": "@50", "cold": "printed @20, computed @50"}
 BESIDE = Source("real", "real plays; the column “published” is printed in arXiv 2604.23077")

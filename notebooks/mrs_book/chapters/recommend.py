@@ -12,16 +12,16 @@ from matplotlib.figure import Figure
 from mrs.backends.hear_world import hear_world
 from mrs.data.dataset import open_dataset
 from mrs.published.deviations import recommender_of
-from mrs_book.kit import summary
-from mrs_book.kit.figures import closed, forest
-from mrs_book.kit.parameters import integers, mapping, required, word
-from mrs_book.kit.style import BLUE, STYLES, WIDTH, Source
 from mrs.study.grid import missing_fits
 from mrs.study.results import Cell, Results
 from mrs.study.run import run_fit
 from mrs.study.spec import make_spec
 from mrs.study.store import Record, Store
 from mrs.study.study import Study
+from mrs_book.kit import summary
+from mrs_book.kit.figures import closed, forest
+from mrs_book.kit.parameters import integers, mapping, required, word
+from mrs_book.kit.style import BLUE, STYLES, WIDTH, Source
 
 
 class RunPage:

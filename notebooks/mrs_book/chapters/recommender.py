@@ -10,15 +10,15 @@ from matplotlib.figure import Figure
 
 from mrs.recommenders import RECOMMENDERS
 from mrs.recommenders.cards import Source, cards
+from mrs.study.results import Results
+from mrs_book.chapters.alternatives import kept_first_epoch
 from mrs_book.kit import summary
-from mrs_book.kit.alternatives import kept_first_epoch
 from mrs_book.kit.contrasts import against_shuffled
 from mrs_book.kit.figures import closed, forest, lines
 from mrs_book.kit.flow import idea_figure
 from mrs_book.kit.parameters import open_results, required
 from mrs_book.kit.prose import note
 from mrs_book.kit.questions import companion_files
-from mrs.study.results import Results
 
 KEEPS = 1.5  # times chance from which shuffled vectors leave something to speak of
 

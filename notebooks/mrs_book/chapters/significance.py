@@ -17,10 +17,10 @@ from mrs.evaluation.significance import (
     critical_difference,
     first_step,
 )
+from mrs_book.chapters.significance_pairs import against_references, pairs
 from mrs_book.kit import summary
 from mrs_book.kit.figures import closed, forest, heat_map, lines, stacked
 from mrs_book.kit.parameters import open_results
-from mrs_book.chapters.significance_pairs import against_references, pairs
 from mrs_book.kit.style import BLUE, GREY, ORANGE, WIDTH, is_surrogate
 
 FAMILY = ("scenario", "recommender")

@@ -16,9 +16,9 @@ import polars as pl
 from mrs.evaluation.bootstrap import spread
 from mrs.evaluation.significance import LEVEL, components, effect_size, first_step, holm
 from mrs.files import values_digest
-from mrs_book.kit.questions import comparable
 from mrs.study.results import Cell, Results
 from mrs.study.spec import whole
+from mrs_book.kit.questions import comparable
 
 Family = list[tuple[Cell, Cell, str]]  # compared cells, and the name of the second
 

@@ -1,6 +1,6 @@
 """Can the protocol tell better vectors from worse? Several generated worlds, from an archive.
 
-The worlds' surrogates lie on a ladder of held-out R2 (see `mrs_book.chapters.ladder`). Each world is a
+The worlds' surrogates lie on a ladder of held-out R2 (see the chapter `ladder`). Each world is a
 replicate: how far a recommender's order of the surrogates is the ladder's, and how many test users
 that takes, is averaged over worlds.
 """
@@ -14,15 +14,15 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from mrs.evaluation.bootstrap import t_interval
-from mrs_book.kit.correlation import tau_b
-from mrs_book.kit.power import share_above_zero, subsample_means
+from mrs.evaluation.correlation import tau_b
+from mrs.evaluation.power import share_above_zero, subsample_means
 from mrs.evaluation.significance import POWER, components
+from mrs.study.spec import PRIMARY
+from mrs_book.chapters.ladder import TAU_LINES
 from mrs_book.kit.archived import ArchivePage
 from mrs_book.kit.figures import forest, lines
-from mrs_book.chapters.ladder import TAU_LINES
 from mrs_book.kit.parameters import required
 from mrs_book.kit.questions import DEFAULT
-from mrs.study.spec import PRIMARY
 
 SIZES = (25, 50, 100, 200, 400, 800)  # test users, up to those of the smallest world
 NEEDED = f"users for {POWER:.0%}"

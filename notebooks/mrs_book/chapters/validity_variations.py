@@ -11,12 +11,12 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from mrs.world.variations import VARIATIONS, WIDTH, expected_cosine
 from mrs.evaluation.bootstrap import interval
+from mrs.study.spec import PRIMARY
+from mrs.world.variations import VARIATIONS, WIDTH, expected_cosine
 from mrs_book.kit.archived import ArchivePage
 from mrs_book.kit.figures import lines
 from mrs_book.kit.parameters import required
-from mrs.study.spec import PRIMARY
 
 LABELS = {
     "width": "width of the vectors",

@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 from IPython.display import Markdown
 
-from mrs_book.kit.prose import note
 from mrs.study.archive import IDENTITY, open_archive
 from mrs.study.study import load_study
+from mrs_book.kit.prose import note
 
 
 class ArchivePage:

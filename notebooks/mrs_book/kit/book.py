@@ -22,6 +22,8 @@ from rich.console import Console
 
 from mrs.errors import InputError
 from mrs.progress import progress_bar
+from mrs.study.store import Store
+from mrs.study.study import load_study
 from mrs_book.kit import execute
 from mrs_book.kit.closure import reached, template_code
 from mrs_book.kit.execute import (
@@ -33,8 +35,6 @@ from mrs_book.kit.execute import (
 )
 from mrs_book.kit.pages import Page, Part, pages
 from mrs_book.kit.warm import socket_home
-from mrs.study.store import Store
-from mrs.study.study import load_study
 
 MATHJAX = Path(".cache/assets/mathjax/tex-svg.js")
 LOG = Path("build/book.log")
@@ -60,8 +60,8 @@ def build_book(
     if not (root / "_config.yml").is_file():
         raise InputError(f"{root / '_config.yml'}: not found; run this in the project's folder")
     socket_home()  # refuses before the runs
-    from mrs_book.chapters.mir_records import compute_probes
     from mrs.study.grid import run_grid
+    from mrs_book.chapters.mir_records import compute_probes
 
     results = run_grid(load_study(study_file), store, workers)
     compute_probes(results.dataset, results.backends(), store, workers)

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-PACKAGES = ("mrs",)
+PACKAGES = ("mrs", "mrs_book")
 # What pages show of which pages there are is among their inputs.
 APART = frozenset({"mrs_book.kit.pages"})
 

@@ -10,11 +10,13 @@ from typing import Any
 import polars as pl
 
 from mrs.files import values_digest
-from mrs_book.papers.audit_cases import LIVE
-from mrs_book.papers.effects import study_file
-from mrs_book.papers.evidence import archives
+from mrs.study.results import Cell, Results
+from mrs.study.spec import file_name
+from mrs.study.study import Variant
+from mrs.study.tune import tuning_file
 from mrs_book.chapters import histories
 from mrs_book.chapters.mir_records import probe_key
+from mrs_book.chapters.recommender import alternatives_file
 from mrs_book.kit.questions import (
     COLDSTART,
     WORLDS,
@@ -23,11 +25,9 @@ from mrs_book.kit.questions import (
     has_pairs,
     variant_pairs,
 )
-from mrs_book.chapters.recommender import alternatives_file
-from mrs.study.results import Cell, Results
-from mrs.study.spec import file_name
-from mrs.study.study import Variant
-from mrs.study.tune import tuning_file
+from mrs_book.papers.audit_cases import LIVE
+from mrs_book.papers.effects import study_file
+from mrs_book.papers.evidence import archives
 
 
 @dataclass(frozen=True)

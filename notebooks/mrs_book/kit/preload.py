@@ -20,8 +20,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import mrs_book.chapters.backend
-import mrs_book.chapters.recommend
 import mrs_book.chapters.overview
+import mrs_book.chapters.recommend
 import mrs_book.kit.tables  # noqa: F401
 
 

@@ -10,9 +10,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from mrs.world.surrogates import HELDOUT_R2
 from mrs.study.results import Cell, Results
 from mrs.study.study import Study, Variant, load_study
+from mrs.world.surrogates import HELDOUT_R2
 
 DEFAULT = "demo"  # the dataset of the default study, which alone has companions
 WORLDS = ("worlds", "variations")

@@ -7,10 +7,10 @@ import polars as pl
 
 from mrs.evaluation.bootstrap import interval
 from mrs.files import values_digest
-from mrs_book.kit.style import CONTROL, MEAN, SURROGATES, Source
 from mrs.study.results import Cell, Results
 from mrs.study.spec import METRICS
 from mrs.study.store import Record, stacked
+from mrs_book.kit.style import CONTROL, MEAN, SURROGATES, Source
 
 SUMMARY_VERSION = 2  # raised when what `cell_summary` says of the same records changes
 

@@ -16,9 +16,9 @@ import polars as pl
 from mrs.backends import BACKENDS
 from mrs.data.tables import read_parquet
 from mrs.evaluation.bootstrap import spread, t_interval
-from mrs_book.papers.libraries import audit_2021
 from mrs_book.papers import beside_ours, cold_at_20, forensics, metrics_audit, mir, results
 from mrs_book.papers.claims import Evidence, Listening
+from mrs_book.papers.libraries import audit_2021
 from mrs_book.papers.results import SCENARIOS
 
 LEVEL = 0.95

@@ -2,8 +2,8 @@
 
 `data/claims.yaml` has one entry per claim: the claim in this project's words, whose sentence it is
 (`KINDS`), a tolerance that was set before looking, what it is held against (`HELD_AGAINST`), a
-query in polars' SQL over named frames (`mrs_book.papers.claim_frames`), and the rule that decides on
-its answer (`mrs_book.papers.judge.RULES`). A new claim needs no code. Claims about models need real
+query in polars' SQL over named frames (`claim_frames.py`), and the rule that decides on its answer
+(`RULES` of `judge.py`). A new claim needs no code. Claims about models need real
 listening and the models' own vectors: without records of such the verdict is "not testable here".
 """
 

@@ -1,7 +1,7 @@
 """Where published code departs from what is described: the rows of the deviations table.
 
 `data/deviations.yaml` holds one row per deviation, in the project's own words. Effects are not
-among them: they are computed from runs (`mrs_book.papers.effects`). The bodies of the papers were not
+among them: they are computed from runs (`effects.py`). The bodies of the papers were not
 at hand: `described` follows abstracts, the repositories' documentation, option texts and names.
 """
 

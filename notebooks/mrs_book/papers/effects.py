@@ -16,7 +16,6 @@ import polars as pl
 
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.evaluation.bootstrap import difference
-from mrs_book.papers.deviation_table import DeviationRow, deviations
 from mrs.published.deviations import recommender_of
 from mrs.recommenders import RECOMMENDERS
 from mrs.recommenders.coldstart.base import ColdStart
@@ -26,6 +25,7 @@ from mrs.study.grid import by_fit, run_fits
 from mrs.study.spec import PRIMARY, RunSpec, make_spec, run_key
 from mrs.study.store import Record, Store
 from mrs.study.study import Study, load_study
+from mrs_book.papers.deviation_table import DeviationRow, deviations
 
 COMMAND = "python studies/make_effects.py"
 

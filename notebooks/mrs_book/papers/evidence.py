@@ -13,10 +13,10 @@ from mrs.data.dataset import data_home, open_dataset
 from mrs.data.vectors import label_of
 from mrs.errors import InputError
 from mrs.files import values_digest
-from mrs_book.papers.claims import CELLS, OWN_CELLS, OWN_DATA, OWN_SPLIT, Evidence, Listening
 from mrs.recommenders import RECOMMENDERS, make_recommender
 from mrs.study.archive import Archive
 from mrs.study.store import Record, Store
+from mrs_book.papers.claims import CELLS, OWN_CELLS, OWN_DATA, OWN_SPLIT, Evidence, Listening
 
 METRICS = ("hitrate@50", "recall@50", "ndcg@50", "recall@20", "ndcg@20")
 POPULARITY = "popularity"  # a run's rank correlation of new tracks' mean scores and plays

@@ -1,6 +1,6 @@
 """What the printed numbers of arXiv 2604.23077 say by themselves: no model and no listener needed.
 
-Every function reads the tables of `mrs_book.papers.results` and returns a frame; formulas are closed
+Every function reads the tables of `results.py` and returns a frame; formulas are closed
 forms. A printed mean carries four decimals; the half-width beside it was made with Student's t of
 two degrees of freedom whatever the number of runs (`Metrics.ipynb`, cell 2, of
 `Darel13712/adopting-pretrained-audio` at 2a36454). That cell lists the names of the runs behind
@@ -17,7 +17,7 @@ import polars as pl
 from scipy import stats
 
 from mrs.data.tables import read_csv
-from mrs_book.kit.correlation import rank_correlation, tau_b
+from mrs.evaluation.correlation import rank_correlation, tau_b
 from mrs.evaluation.significance import holm
 from mrs_book.papers import cold_at_20, results
 from mrs_book.papers.results import METRIC_LABELS, N_TRAIN_TRACKS, TABLE, VALUE

@@ -4,7 +4,7 @@ Tamm, Damdinov and Vasilev (RecSys 2021, late-breaking results) passed one set o
 libraries of the time and compared what they return. Their predictions are not public, so their
 values cannot be computed again; they can be compared by class. Today's values are computed on an
 input of this project, whose every number follows from `data/audit_input/`: live ones by `make
-audit` (`mrs.published.audit_live`), frozen ones of 2026-11-22 from `mrs_book.papers.libraries`.
+audit` (`audit/live.py`), frozen ones of 2026-11-22 from `mrs_book.papers.libraries`.
 
 Which formula a value belongs to is not looked up but computed: it fits a class of
 `mrs.evaluation.metrics` if it equals that class's value on the same input within a tolerance.
@@ -21,9 +21,9 @@ import scipy.sparse as sp
 
 from mrs.data.tables import read_csv
 from mrs.errors import InputError
-from mrs_book.papers.libraries import audit_2021, libraries, library_values
 from mrs.evaluation.metrics import Judged, Listed, class_means
 from mrs_book.papers.audit_cases import COLUMNS, LIVE, Case, cases, input_a
+from mrs_book.papers.libraries import audit_2021, libraries, library_values
 
 DATA = Path(__file__).parent / "data"
 

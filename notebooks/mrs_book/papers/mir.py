@@ -11,7 +11,7 @@ import polars as pl
 
 from mrs.backends import BACKENDS
 from mrs.data.tables import read_csv
-from mrs_book.kit.correlation import rank_correlation
+from mrs.evaluation.correlation import rank_correlation
 from mrs_book.papers import results
 
 

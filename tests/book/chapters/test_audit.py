@@ -8,10 +8,10 @@ import papermill
 import polars as pl
 import pytest
 
-from mrs_book.papers import metrics_audit
 from mrs_book.chapters.audit import AuditPage
+from mrs_book.papers import metrics_audit
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks/audit.ipynb"
+NOTEBOOK = Path(__file__).parents[3] / "notebooks/audit.ipynb"
 
 
 @pytest.fixture(scope="module")

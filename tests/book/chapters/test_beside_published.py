@@ -5,12 +5,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from mrs.study.store import Store
+from mrs_book.chapters.published import Page
 from mrs_book.papers import beside_ours, claims
 from mrs_book.papers.claims import HELD_AGAINST, NOT_TESTABLE, PARTLY
 from mrs_book.papers.evidence import gather
 from mrs_book.papers.judge import judge
-from mrs_book.chapters.published import Page
-from mrs.study.store import Store
 
 
 def base() -> pl.DataFrame:

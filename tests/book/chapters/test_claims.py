@@ -11,12 +11,12 @@ import polars as pl
 import pytest
 from typed import in_module, in_notebook
 
-from mrs_book.papers.claims import KINDS, NOT_TESTABLE, VERDICTS, Evidence, Listening, load
-from mrs_book.papers.judge import Judgement, judge_all
 from mrs_book.chapters.claims import ClaimsPage
 from mrs_book.kit.style import PUBLISHED, use_style
+from mrs_book.papers.claims import KINDS, NOT_TESTABLE, VERDICTS, Evidence, Listening, load
+from mrs_book.papers.judge import Judgement, judge_all
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOTEBOOK = ROOT / "notebooks/claims.ipynb"
 
 
@@ -87,10 +87,10 @@ def test_the_summary_counts_each_kind(page: ClaimsPage):
 
 @pytest.mark.parametrize(
     "name",
-    ["report/claims", "published/judge", "published/claims", "published/claim_frames"],
+    ["chapters/claims", "papers/judge", "papers/claims", "papers/claim_frames"],
 )
 def test_no_number_is_typed_in_a_module(name: str):
-    assert in_module(ROOT / f"mrs/{name}.py") == []
+    assert in_module(ROOT / f"notebooks/mrs_book/{name}.py") == []
 
 
 def test_no_number_is_typed_in_the_template():

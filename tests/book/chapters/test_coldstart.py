@@ -15,16 +15,16 @@ from typed import in_module, in_notebook
 from mrs.data.dataset import open_dataset
 from mrs.recommenders.coldstart.deepmusic import DeepMusic
 from mrs.recommenders.knn import KNN
-from mrs_book.chapters.coldstart import METRICS, SLICES
-from mrs_book.chapters.coldstart_tracks import Page
-from mrs_book.kit.style import GENERATED, use_style
 from mrs.study.archive import pack
 from mrs.study.results import Cell, Results
 from mrs.study.spec import RunSpec
 from mrs.study.store import Store
 from mrs.study.study import Variant, load_study
+from mrs_book.chapters.coldstart import METRICS, SLICES
+from mrs_book.chapters.coldstart_tracks import Page
+from mrs_book.kit.style import GENERATED, use_style
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WORLD = "demo:n_users=60,n_tracks=80,n_artists=12,n_cold=20"
 TEXT = f"""
 title: planted
@@ -244,7 +244,7 @@ def test_without_a_run_the_page_says_so(
     "name", ["coldstart", "coldstart_tracks", "coldstart_backbone", "coldstart_variance"]
 )
 def test_no_number_is_typed(name: str) -> None:
-    assert not in_module(ROOT / f"notebooks/mrs_book/{name}.py")
+    assert not in_module(ROOT / f"notebooks/mrs_book/chapters/{name}.py")
 
 
 def test_no_number_is_typed_in_the_template() -> None:

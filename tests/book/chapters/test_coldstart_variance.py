@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 from make_artist_variance import SHARES, worlds
 
+from mrs.study.study import load_study
 from mrs_book.chapters.coldstart import method_name
 from mrs_book.chapters.coldstart_variance import RATIOS, Page
-from mrs.study.study import load_study
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STUDY = ROOT / "studies/artist-variance.yaml"
 N_USERS = (30, 50)  # of the two worlds of a share
 

@@ -13,8 +13,8 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from worlds import random_parts, write_own
 
 from mrs.cli import main
-from mrs_book.chapters.compare import ComparePage, render
 from mrs.study import compare
+from mrs_book.chapters.compare import ComparePage, render
 
 
 @pytest.fixture(autouse=True)

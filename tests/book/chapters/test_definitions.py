@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from mrs_book.papers.libraries import libraries
 from mrs.evaluation.metrics import BEYOND, CLASSES, describe
 from mrs_book.chapters import definitions
+from mrs_book.papers.libraries import libraries
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks/definitions.ipynb"
+NOTEBOOK = Path(__file__).parents[3] / "notebooks/definitions.ipynb"
 ALL = [(metric, name) for known in (CLASSES, BEYOND) for metric in known for name in known[metric]]
 
 

@@ -12,14 +12,14 @@ import pytest
 from matplotlib.figure import Figure
 from typed import in_module, in_notebook, typed_numbers
 
-from mrs_book.papers.deviation_table import deviations
-from mrs_book.papers.effects import SCHEMA, Measured
 from mrs_book.chapters import deviations as chapter
 from mrs_book.chapters.deviations import NOT_MEASURED, NOT_RUN, DeviationsPage, signed
 from mrs_book.kit.style import GENERATED, use_style
 from mrs_book.kit.tables import static_table
+from mrs_book.papers.deviation_table import deviations
+from mrs_book.papers.effects import SCHEMA, Measured
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ARCHIVE = ROOT / "studies/deviations.parquet"
 
 

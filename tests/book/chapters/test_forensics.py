@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 from typed import in_module, in_notebook, typed_numbers
 
-from mrs_book.papers import results
 from mrs_book.chapters.forensics import Page
 from mrs_book.kit.style import PUBLISHED, use_style
+from mrs_book.papers import results
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOTEBOOK = ROOT / "notebooks/forensics.ipynb"
 Change = Callable[[pl.Expr, pl.Expr], None]
 TOPICS = ("cutoff", "knn", "improvements", "wrong_control", "width", "elsa", "agreement",

@@ -10,10 +10,10 @@ from trials import TRIALS, record_frame
 
 from mrs.recommenders import RECOMMENDERS
 from mrs.recommenders.cards import Source, cards, plain
-from mrs_book.chapters.hyperparameters import NEVER, TuningPage, open_page
 from mrs.study.study import load_study
+from mrs_book.chapters.hyperparameters import NEVER, TuningPage, open_page
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks/hyperparameters.ipynb"
+NOTEBOOK = Path(__file__).parents[3] / "notebooks/hyperparameters.ipynb"
 TEXT = """
 title: t
 dataset: demo

@@ -5,8 +5,8 @@ import pytest
 from matplotlib.figure import Figure
 from planted import plant, planted
 
-from mrs_book.chapters.ladder import Page
 from mrs.study.results import Results
+from mrs_book.chapters.ladder import Page
 
 STUDY = "recommenders: [knn]\nscenarios: [cold]\nshuffled_seeds: [0]\nk: [20]\n"
 RUNGS = {"mert": 0.8, "mule": 0.1, "muq": 0.4, "mfcc": 0.6}

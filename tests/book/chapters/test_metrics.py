@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 from worlds import class_frame, random_parts, write_own
 
 from mrs.errors import InputError
-from mrs_book.chapters import metrics, metrics_orders
-from mrs_book.chapters.metrics import FileMetrics, StudyMetrics, metrics_page
 from mrs.study.results import Results
 from mrs.study.run import run
 from mrs.study.store import Store
 from mrs.study.study import load_study
+from mrs_book.chapters import metrics, metrics_orders
+from mrs_book.chapters.metrics import FileMetrics, StudyMetrics, metrics_page
 
 STUDY = """
 title: a test

@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 from worlds import random_parts, write_own
 
-from mrs_book.chapters import metrics_classes
 from mrs.study.results import Results
 from mrs.study.run import run
 from mrs.study.store import Record, Store
 from mrs.study.study import load_study
+from mrs_book.chapters import metrics_classes
 
 STUDY = """
 title: a test

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from planted import plant, planted
 
 from mrs.evaluation.mir import Score
+from mrs.study.results import Results
 from mrs_book.chapters import mir
 from mrs_book.chapters.backend import BackendPage
 from mrs_book.chapters.mir import ALL_TASKS, MirPage
 from mrs_book.chapters.mir_records import ProbeRecord
-from mrs.study.results import Results
 
 NAMES = ["musicfm", "music2vec", "encodecmae", "mert", "jukebox", "mule", "muq"]
 

@@ -10,8 +10,8 @@ from worlds import random_parts, write_own
 
 from mrs.data.dataset import open_dataset
 from mrs.errors import InputError
-from mrs_book.chapters import mir_records
 from mrs.study.store import Store
+from mrs_book.chapters import mir_records
 
 
 @pytest.fixture

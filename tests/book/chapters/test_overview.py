@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from planted import plant, planted
 
-from mrs_book.chapters.overview import StudyPage
 from mrs.study.results import Results
+from mrs_book.chapters.overview import StudyPage
 
 STUDY = """
 recommenders: [knn, {knn: {center: true}}, bimodal_average, elsa]

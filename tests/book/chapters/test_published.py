@@ -11,13 +11,13 @@ import polars as pl
 import pytest
 
 from mrs.errors import InputError
-from mrs_book.papers import results
 from mrs_book.chapters import cold_at_20
-from mrs_book.kit.labels import label_points
 from mrs_book.chapters.published import K_LABELS, Page
+from mrs_book.kit.labels import label_points
 from mrs_book.kit.style import PUBLISHED, use_style
+from mrs_book.papers import results
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from planted import plant, planted
 
-from mrs_book.kit.alternatives import kept_first_epoch
+from mrs_book.chapters.alternatives import kept_first_epoch
 from mrs_book.chapters.recommender import RecommenderPage, curve_figure
 
 STUDY = """

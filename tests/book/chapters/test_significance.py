@@ -9,8 +9,8 @@ from planted import plant, planted
 from scipy.stats import nct, norm, t
 
 from mrs.evaluation.significance import holm
-from mrs_book.chapters.significance import DIFFER, SIZES, Page, family_components
 from mrs.study.results import Cell, Results
+from mrs_book.chapters.significance import DIFFER, SIZES, Page, family_components
 
 STUDY = """recommenders: [knn, {knn: {center: true}}, hybrid]
 scenarios: [hot, cold]

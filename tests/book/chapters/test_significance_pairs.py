@@ -14,9 +14,9 @@ from mrs.evaluation.significance import (
     first_step,
     holm,
 )
+from mrs.study.results import Results
 from mrs_book.chapters import significance_pairs as module
 from mrs_book.chapters.significance_pairs import pairs
-from mrs.study.results import Results
 
 STUDY = "recommenders: [knn, hybrid]\nscenarios: [cold]\nseeds: [0, 1]\nk: [20]\n"
 RUNGS = {"mert": 0.8, "mule": 0.1, "muq": 0.4}

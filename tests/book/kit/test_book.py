@@ -12,11 +12,11 @@ from projects import write_project, write_template
 from rich.console import Console
 
 from mrs.errors import InputError
+from mrs.study.store import Store
 from mrs_book.kit import book
 from mrs_book.kit.book import build_book, build_html, execute_pages, install_mathjax, write_toc
 from mrs_book.kit.execute import BookError, Task
 from mrs_book.kit.pages import Page, Part
-from mrs.study.store import Store
 
 QUIET = Console(quiet=True)
 KNN = Page("runs/knn", "sim:MERT, hot", "run", parameters={"backend": "mert"}, inputs=("key",))
@@ -196,7 +196,7 @@ def test_html_is_built_when_something_changed(root: Path, monkeypatch: pytest.Mo
 
 def test_html_in_markdown_is_text() -> None:
     """Notes, names and labels of users go into Markdown: the book's parser takes no tag of them."""
-    settings = yaml.safe_load((Path(__file__).parents[2] / "_config.yml").read_text())
+    settings = yaml.safe_load((Path(__file__).parents[3] / "_config.yml").read_text())
     disabled = settings["sphinx"]["config"]["myst_disable_syntax"]
     extensions = set(settings["parse"]["myst_enable_extensions"])
     config = MdParserConfig(enable_extensions=extensions, disable_syntax=disabled)

@@ -10,7 +10,7 @@ import pytest
 from mrs_book.kit import closure
 from mrs_book.kit.closure import modules, reached, template_code
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TEMPLATES = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FILES = {
     "__init__.py": "",
@@ -77,7 +77,11 @@ def chapters(template: str) -> set[str]:
 
 def test_a_page_reaches_its_own_chapter_alone() -> None:
     assert "mrs_book.chapters.significance" in chapters("significance")
-    others = {"mrs_book.chapters.coldstart", "mrs_book.chapters.forensics", "mrs_book.chapters.audit"}
+    others = {
+        "mrs_book.chapters.coldstart",
+        "mrs_book.chapters.forensics",
+        "mrs_book.chapters.audit",
+    }
     for template in ("significance", "results", "recommend", "data", "overview"):
         assert not chapters(template) & others, template
     assert "mrs_book.chapters.coldstart" in chapters("coldstart")
@@ -104,5 +108,7 @@ def test_what_a_page_imports_is_reached() -> None:
             text=True,
             check=True,
         )
-        loaded = {modules()[name] for name in run.stdout.split()} - {modules()["mrs_book.kit.pages"]}
+        loaded = {modules()[name] for name in run.stdout.split()} - {
+            modules()["mrs_book.kit.pages"]
+        }
         assert loaded <= reached(code)

@@ -5,8 +5,8 @@ import pytest
 from planted import plant, planted
 
 from mrs.evaluation.bootstrap import difference
-from mrs_book.kit.contrasts import SCHEMA, against_shuffled, against_variant
 from mrs.study.results import Results
+from mrs_book.kit.contrasts import SCHEMA, against_shuffled, against_variant
 
 STUDY = "recommenders: [knn, {knn: {center: true}}]\nshuffled_seeds: [0, 1]\nk: [5, 10]\n"
 

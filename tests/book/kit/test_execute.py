@@ -175,7 +175,7 @@ if __name__ == "__main__":
     script.write_text(program)
     done = subprocess.run(
         [sys.executable, str(script)],
-        env=os.environ | {"TMPDIR": str(long), "PYTHONPATH": str(Path(__file__).parents[2])},
+        env=os.environ | {"TMPDIR": str(long)},
         capture_output=True,
         text=True,
         check=True,

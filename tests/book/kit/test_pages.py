@@ -6,12 +6,12 @@ import pytest
 from planted import planted
 from worlds import random_parts, write_own
 
-from mrs_book.kit.pages import Page, Part, contents, pages
 from mrs.study.results import Results
 from mrs.study.store import Store
 from mrs.study.study import load_study
+from mrs_book.kit.pages import Page, Part, contents, pages
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TEXT = """
 title: A test
 dataset: {dataset}

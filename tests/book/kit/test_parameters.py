@@ -10,7 +10,7 @@ import pytest
 from mrs.errors import InputError
 from mrs_book.kit.parameters import integers, mapping, required, word, words
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 APART = {"appendix"}  # it shows the library, with its own errors
 TEMPLATES = [
     path

@@ -10,7 +10,7 @@ import yaml
 
 from mrs_book.kit.prose import literal, note
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TITLE = "<script>alert(1)</script> *My* [study](x) $1$ `a`"
 
 

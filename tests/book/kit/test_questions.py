@@ -13,7 +13,7 @@ from mrs_book.kit.questions import (
     variant_pairs,
 )
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_companions_of_a_study(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from mrs_book.kit.figures import legend_below
 from mrs_book.kit.style import GENERATED, PUBLISHED, SOURCE_COLOURS, Source, mark
 from mrs_book.kit.tables import static_table
 
-TEMPLATES = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+TEMPLATES = sorted((Path(__file__).parents[3] / "notebooks").glob("*.ipynb"))
 
 
 def code(template: Path) -> str:

@@ -10,14 +10,14 @@ from worlds import random_parts, write_own
 
 from mrs.data.dataset import open_dataset
 from mrs.errors import InputError
-from mrs_book.chapters import overview as study_page
-from mrs_book.kit import summary
-from mrs_book.chapters.recommend import RunPage
-from mrs_book.chapters.overview import StudyPage
 from mrs.study.results import Results
 from mrs.study.run import run
 from mrs.study.store import Store
 from mrs.study.study import load_study
+from mrs_book.chapters import overview as study_page
+from mrs_book.chapters.overview import StudyPage
+from mrs_book.chapters.recommend import RunPage
+from mrs_book.kit import summary
 
 STUDY = """
 title: a test

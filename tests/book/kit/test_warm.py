@@ -59,7 +59,8 @@ def test_the_same_output_as_a_stock_kernel(tmp_path: Path) -> None:
 
 
 def test_kernels_share_nothing_and_are_forked(tmp_path: Path) -> None:
-    state = "import mrs, os, sys; print(hasattr(mrs, 'mark'), 'mrs_book.chapters.recommend' in sys.modules)"
+    chapter = "mrs_book.chapters.recommend"
+    state = f"import mrs, os, sys; print(hasattr(mrs, 'mark'), '{chapter}' in sys.modules)"
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         notebook = execute(tmp_path / name, WarmKernelManager, state, "mrs.mark = 1")

@@ -40,7 +40,7 @@ from mrs_book.papers.judge import (
     tally,
 )
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TABLE = ROOT / "notebooks/mrs_book/papers/data/claims.yaml"
 GOLDEN = Path(__file__).with_name("claims.golden.csv")
 AGREES, EXACT, RERUN = HELD_AGAINST.values()

@@ -11,7 +11,7 @@ from mrs_book.papers import cold_at_20
 from mrs_book.papers.cold_at_20 import KS, N_COLD_TRACKS
 
 METRICS = ("hitrate", "recall", "ndcg")
-COLD_TEST = Path(__file__).parents[3] / "shared" / "data" / "music4all" / "cold_test.pqt"
+COLD_TEST = Path(__file__).parents[4] / "shared" / "data" / "music4all" / "cold_test.pqt"
 
 
 def level(metric: str, k: int) -> float:

@@ -6,8 +6,8 @@ from importlib.resources import files
 import pytest
 
 from mrs.errors import InputError
-from mrs_book.papers.deviation_table import Evidence, deviation, deviations, read
 from mrs.recommenders import RECOMMENDERS
+from mrs_book.papers.deviation_table import Evidence, deviation, deviations, read
 
 ROW = """
 repositories: {p2: owner/name@abc1234}

@@ -8,15 +8,15 @@ import pytest
 
 from mrs.data.dataset import open_dataset
 from mrs.evaluation.bootstrap import difference
-from mrs_book.papers import effects as module
-from mrs_book.papers.deviation_table import DeviationRow, deviation
-from mrs_book.papers.effects import Measured, effects, make_archive, missing, pairs
 from mrs.study.archive import Archive
 from mrs.study.grid import by_fit
 from mrs.study.run import run_fit
 from mrs.study.spec import run_key
 from mrs.study.store import Store
 from mrs.study.study import load_study
+from mrs_book.papers import effects as module
+from mrs_book.papers.deviation_table import DeviationRow, deviation
+from mrs_book.papers.effects import Measured, effects, make_archive, missing, pairs
 
 WORLD = "demo:n_users=60,n_tracks=90,n_artists=20,n_cold=20"
 STUDY = """

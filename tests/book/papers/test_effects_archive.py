@@ -6,7 +6,7 @@ import polars as pl
 
 from mrs_book.papers.effects import Measured
 
-ARCHIVE = Path(__file__).parents[2] / "studies/deviations.parquet"
+ARCHIVE = Path(__file__).parents[3] / "studies/deviations.parquet"
 
 
 def test_the_committed_archive_has_the_effects():

@@ -8,11 +8,11 @@ import pytest
 from archives import Run, write_archive
 from worlds import random_parts, write_own
 
+from mrs.study.store import Store
 from mrs_book.papers import claims
 from mrs_book.papers.claims import CELLS, NOT_TESTABLE
 from mrs_book.papers.evidence import gather, own_data
 from mrs_book.papers.judge import judge
-from mrs.study.store import Store
 
 
 @pytest.fixture

@@ -1,23 +1,24 @@
 """Values of other libraries, the classes that they fit, rules for users and lists, the survey."""
 
 import csv
+import os
 import re
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import live
 import numpy as np
 import polars as pl
 import pytest
+from live import LIBRARIES
 
 from mrs.errors import InputError
-from mrs_book.papers.libraries import audit_2021, libraries, library_values
-from mrs.published import audit_live
 from mrs_book.papers import audit_cases, metric_population, metrics_audit
 from mrs_book.papers.audit_cases import COLUMNS, Case
-from mrs.published.audit_live import LIBRARIES
+from mrs_book.papers.libraries import audit_2021, libraries, library_values
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 AUDIT_PYTHON = ROOT / ".venv-audit/bin/python"
 
 
@@ -394,7 +395,7 @@ def test_live_values_of_installed_libraries(library: str) -> None:
         version(distribution)
     except PackageNotFoundError:
         pytest.skip(f"{distribution} is not installed here; `make audit` has it")
-    rows = list(audit_live.ask(library, [audit_cases.input_a()]))
+    rows = list(live.ask(library, [audit_cases.input_a()]))
     assert compare_with_frozen(rows) > 0
 
 
@@ -403,9 +404,15 @@ def test_the_script_in_its_environment(tmp_path: Path) -> None:
     if not AUDIT_PYTHON.exists():
         pytest.skip("no .venv-audit; `make audit` makes it")
     out = tmp_path / "audit/live.csv"
-    command = [str(AUDIT_PYTHON), "-m", "mrs.published.audit_live", "--out", str(out)]
+    command = [str(AUDIT_PYTHON), str(ROOT / "audit/live.py"), "--out", str(out)]
     ended = subprocess.run(
-        command, capture_output=True, text=True, check=True, timeout=280, cwd=ROOT
+        command,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=280,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "notebooks")},
     )
     with out.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -425,7 +432,7 @@ def test_the_script_in_its_environment(tmp_path: Path) -> None:
 
 def test_a_library_that_is_not_there_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(LIBRARIES, "nosuch", ("no-such-distribution", LIBRARIES["ranx"][1]))
-    (row,) = audit_live.ask("nosuch", [])
+    (row,) = live.ask("nosuch", [])
     assert row["note"] == "not installed: no-such-distribution"
     assert tuple(row) == COLUMNS
 
@@ -437,7 +444,7 @@ def test_a_library_that_fails_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ImportError("cannot import x (/some/where/x.py)\nmore")
 
     monkeypatch.setitem(LIBRARIES, "broken", ("polars", broken))
-    good, bad, failed = audit_live.ask("broken", [small("no hit")])
+    good, bad, failed = live.ask("broken", [small("no hit")])
     assert (good["value"], good["note"]) == ("0.5", "")
     assert (bad["value"], bad["note"]) == ("", "ZeroDivisionError: division by zero")
     assert failed["note"] == "ImportError: cannot import x"
@@ -445,19 +452,18 @@ def test_a_library_that_fails_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_script_stands_alone() -> None:
     """Its environment has the libraries and none of the packages that mrs needs."""
-    folder = ROOT / "mrs/published"
     lines = [
         line.strip()
-        for name in ("audit_live.py", "audit_cases.py")
-        for line in (folder / name).read_text(encoding="utf-8").splitlines()
+        for path in (live.__file__, audit_cases.__file__)
+        for line in Path(path).read_text(encoding="utf-8").splitlines()
     ]
     imports = [line.split()[1] for line in lines if line.startswith(("import ", "from "))]
     assert "polars" in imports
-    own = {name for name in imports if name.split(".")[0] == "mrs"}
+    own = {name for name in imports if name.split(".")[0] in {"mrs", "mrs_book"}}
     assert own == {"mrs_book.papers.audit_cases"}
 
 
 def test_the_lock_names_every_library() -> None:
-    lock = (ROOT / "requirements-audit.lock").read_text().lower()
+    lock = (ROOT / "audit/requirements.lock").read_text().lower()
     for distribution, _ in LIBRARIES.values():
         assert f"\n{distribution}==" in lock or f"# no-deps: {distribution}==" in lock

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from mrs.backends import BACKENDS
-from mrs_book.kit.correlation import LEAST
+from mrs.evaluation.correlation import LEAST
 from mrs_book.papers import mir, results
 
 

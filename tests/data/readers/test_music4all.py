@@ -11,8 +11,8 @@ import soundfile
 
 from mrs.backends import make_backend
 from mrs.backends.extract import extract
-from mrs.data.readers import music4all
 from mrs.data.dataset import open_dataset
+from mrs.data.readers import music4all
 from mrs.errors import InputError
 from mrs.evaluation.mir import read_labels
 

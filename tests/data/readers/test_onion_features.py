@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 from worlds import random_parts, write_authors
 
-from mrs.data.readers import onion_features
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.describe import verify
+from mrs.data.readers import onion_features
 from mrs.data.readers.onion_features import add_features, backend_name
 from mrs.errors import InputError
 

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from yambda_files import CUT, DAY, N_NEW, generated_rows, write, write_likes
 
-from mrs.data.readers import yambda
 from mrs.data.dataset import open_dataset
+from mrs.data.readers import yambda
 from mrs.errors import InputError
 
 

@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 import scipy.sparse as sp
 
-from mrs_book.papers.libraries import audit_2021, libraries, library_values
 from mrs.evaluation.metrics import (
     BEYOND,
     CLASSES,
@@ -17,6 +16,7 @@ from mrs.evaluation.metrics import (
     describe,
     left_out,
 )
+from mrs_book.papers.libraries import audit_2021, libraries, library_values
 
 DATA = Path(__file__).parents[1] / "data"
 N_USERS, N_ITEMS = 300, 500

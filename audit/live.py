@@ -1,6 +1,6 @@
 """Compute the ranking metrics of eleven libraries on the audit's inputs. Run by `make audit`.
 
-    .venv-audit/bin/python -m mrs.published.audit_live --out results/audit/live.csv
+    PYTHONPATH=notebooks .venv-audit/bin/python audit/live.py --out results/audit/live.csv
 
 The environment that holds the libraries does not hold the packages of mrs, so this file uses the
 standard library, numpy, `audit_cases` and the libraries themselves. Each library gets the same

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau, spearmanr
 
-from mrs_book.kit.correlation import rank_correlation, tau_b
+from mrs.evaluation.correlation import rank_correlation, tau_b
 
 
 def test_against_scipy_and_by_hand() -> None:

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from report.test_coldstart import WORLD, plant
+from book.chapters.test_coldstart import WORLD, plant
 from typed import in_module
 
 from mrs.data.dataset import open_dataset
-from mrs_book.chapters import coldstart_backbone
-from mrs_book.kit.alternatives import alternatives, clear_text
-from mrs_book.chapters.recommender import open_alternatives
 from mrs.study.archive import pack
 from mrs.study.results import Results
 from mrs.study.store import Store
 from mrs.study.study import load_study
+from mrs_book.chapters import coldstart_backbone
+from mrs_book.chapters.alternatives import alternatives, clear_text
+from mrs_book.chapters.recommender import open_alternatives
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TEXT = f"""
 title: planted
 dataset: {WORLD}
@@ -122,4 +122,4 @@ def test_the_losses_stand_beside_the_default_study(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("name", ["alternatives"])
 def test_no_number_is_typed(name: str) -> None:
-    assert not in_module(ROOT / f"notebooks/mrs_book/{name}.py")
+    assert not in_module(ROOT / f"notebooks/mrs_book/chapters/{name}.py")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mrs_book.kit.power import share_above_zero, subsample_means
+from mrs.evaluation.power import share_above_zero, subsample_means
 from mrs.evaluation.significance import Components
 
 

@@ -9,10 +9,10 @@ import polars as pl
 
 from mrs.evaluation.bootstrap import difference, interval
 from mrs.recommenders.cards import plain
-from mrs_book.chapters.deviations import signed
-from mrs_book.kit.summary import BLOCKS
 from mrs.study.results import Cell, Results
 from mrs.study.study import Variant
+from mrs_book.chapters.deviations import signed
+from mrs_book.kit.summary import BLOCKS
 
 
 def alternatives(results: Results, scenario: str) -> pl.DataFrame:
