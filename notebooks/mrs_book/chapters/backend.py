@@ -15,9 +15,9 @@ from mrs.models import Facts
 from mrs_book.chapters.mir import MirPage, task_title
 from mrs_book.chapters.mir_space import drawn, plane
 from mrs_book.kit import summary
-from mrs_book.kit.figures import PLAIN, closed
+from mrs_book.kit.figures import closed
 from mrs_book.kit.parameters import required
-from mrs_book.kit.style import COLOURS, WIDTH, is_surrogate
+from mrs_book.kit.style import BLUE, COLOURS, WIDTH, is_surrogate
 
 OTHER = "others"
 MARKS = ("o", "^", "s")  # one colour cycle each
@@ -151,7 +151,7 @@ class BackendPage:
         """How the lengths of the vectors spread."""
         norms = np.linalg.norm(self.results.dataset.vectors(self.backend), axis=1)
         figure, axis = plt.subplots(figsize=(WIDTH, 2.6))
-        axis.hist(norms, bins=40, color=PLAIN)
+        axis.hist(norms, bins=40, color=BLUE)
         axis.set_xlabel("length of a track's vector")
         axis.set_ylabel("tracks")
         return closed(figure)
@@ -221,7 +221,7 @@ def _groups(tracks: pl.DataFrame, chosen: np.ndarray) -> list[tuple[str, Any, st
     """Label, colour, mark and rows [of chosen] of each genre, the rarest together as others."""
     genre = next((label for label in read_labels(tracks) if label.task == "genre"), None)
     if genre is None:
-        return [("", PLAIN, MARKS[0], np.ones(len(chosen), dtype=bool))]
+        return [("", BLUE, MARKS[0], np.ones(len(chosen), dtype=bool))]
     colours = mpl.color_sequences[COLOURS]
     codes = genre.values[chosen]
     counts = np.bincount(codes[codes >= 0], minlength=len(genre.names))

@@ -5,17 +5,13 @@ Claims of different kinds are never counted together.
 
 from dataclasses import dataclass
 
-import matplotlib.pyplot as plt
-import numpy as np
 import polars as pl
-from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
 from mrs.study.store import Store
-from mrs_book.kit.figures import CHANCE, ORACLE, PLAIN, SHUFFLED, closed, legend_below
+from mrs_book.kit.figures import stacked
 from mrs_book.kit.parameters import required
-from mrs_book.kit.style import GENERATED, WIDTH
-from mrs_book.kit.tables import show
+from mrs_book.kit.style import BLUE, GREEN, ORANGE, PALE
 from mrs_book.papers.claims import (
     HELD_AGAINST,
     KINDS,
@@ -29,13 +25,14 @@ from mrs_book.papers.evidence import archives, gather
 from mrs_book.papers.judge import Judgement, by_kind, judge_all, tally
 
 # What holds has one colour and a hatch by what it was held against.
-HATCHES = dict(zip(HELD_AGAINST.values(), ("", "//", ".."), strict=True))
-OTHERS = (PLAIN, SHUFFLED, "#888888", "#dddddd")
-COLOURS = dict.fromkeys(HATCHES, ORACLE) | dict(zip(VERDICTS[len(HATCHES) :], OTHERS, strict=True))
+HELD = dict(zip(HELD_AGAINST.values(), ("", "//", ".."), strict=True))
+OTHERS = dict(zip(VERDICTS[len(HELD) :], (BLUE, ORANGE, "#888888", PALE), strict=True))
+STYLES = {name: {"color": GREEN, "hatch": hatch} for name, hatch in HELD.items()}
+STYLES |= {name: {"color": colour} for name, colour in OTHERS.items()}
 
 
 @dataclass(frozen=True)
-class ClaimsPage:
+class Page:
     """All claims with their verdicts, and what they were held against."""
 
     judged: list[Judgement]
@@ -62,35 +59,17 @@ class ClaimsPage:
         )
 
     def figure(self) -> Figure:
-        """Number of verdicts per kind of claim, as stacked bars."""
-        kinds = by_kind(self.judged)
-        figure, axis = plt.subplots(figsize=(WIDTH, 0.42 * len(kinds) + 1.8))
-        start = np.zeros(len(kinds))
-        for verdict in VERDICTS:
-            counts = np.array(
-                [sum(one.verdict == verdict for one in mine) for mine in kinds.values()]
-            )
-            axis.barh(
-                range(len(kinds)),
-                counts,
-                left=start,
-                color=COLOURS[verdict],
-                hatch=HATCHES.get(verdict, ""),
-                edgecolor="white",
-                label=verdict,
-            )
-            for place in np.flatnonzero(counts):
-                middle = start[place] + counts[place] / 2
-                text = axis.text(middle, float(place), str(counts[place]), ha="center", va="center")
-                text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
-            start += counts
-        axis.set_yticks(range(len(kinds)), [KINDS[kind] for kind in kinds])
-        axis.invert_yaxis()
-        axis.set_xlabel("claims")
-        axis.grid(visible=False)
-        axis.spines["left"].set_color(CHANCE)
-        legend_below(figure, axis, 3)
-        return closed(figure)
+        """Number of verdicts per kind of claim."""
+        counts = [
+            {"row": KINDS[kind], "part": part, "value": sum(one.verdict == part for one in mine)}
+            for kind, mine in by_kind(self.judged).items()
+            for part in VERDICTS
+        ]
+        return stacked(pl.DataFrame(counts), "claims", counts=True, styles=STYLES)
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """The claims of each kind by its title."""
+        return {KINDS[kind]: self.table(kind) for kind in by_kind(self.judged)}
 
     def table(self, kind: str) -> pl.DataFrame:
         """One row per claim of a kind: what was found, the verdict, the page of the evidence."""
@@ -151,45 +130,7 @@ def _worded(claim: Claim) -> str:
     return f"{claim.claim} ({claim.source})" if claim.secondary else claim.claim
 
 
-def open_page(store: str) -> ClaimsPage:
+def open_page(store: str) -> Page:
     """The claims held against the records of a store."""
     evidence = gather(Store(required("store", store)), archives())
-    return ClaimsPage(judge_all(load(), evidence), evidence)
-
-
-def show_summary(page: ClaimsPage) -> None:
-    """Display what became of the claims."""
-    display(Markdown(page.summary()))
-    display(page.figure())
-
-
-def show_claims(page: ClaimsPage) -> None:
-    """Display the claims of each kind; an id leads to the page of the evidence."""
-    for kind in by_kind(page.judged):
-        title = KINDS[kind].capitalize()
-        display(Markdown(f"### {title}"))
-        show(page.table(kind), f"Claims: {KINDS[kind]}", sortable=True, links={"id": "page"})
-
-
-def show_generated(page: ClaimsPage) -> None:
-    """Display what generated data show, apart from the claims' verdicts."""
-    table = page.generated()
-    if len(table):
-        show(
-            table,
-            "Generated listeners and, where a name begins with sim:, surrogate vectors. Nothing "
-            "follows from this table about a claim.",
-            source=GENERATED,
-        )
-    else:
-        display(Markdown("There are no runs on generated data that these claims could be about."))
-
-
-def show_rules(page: ClaimsPage) -> None:
-    """Display how each verdict came about."""
-    show(page.rules(), sortable=True)
-
-
-def show_untested(page: ClaimsPage) -> None:
-    """Display what the undecided claims wait for."""
-    show(page.untested())
+    return Page(judge_all(load(), evidence), evidence)

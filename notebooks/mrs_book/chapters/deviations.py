@@ -8,18 +8,14 @@ from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-import numpy as np
 import polars as pl
-from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
 from mrs.recommenders import RECOMMENDERS
 from mrs.world.surrogates import HELDOUT_R2
-from mrs_book.kit.figures import CHANCE, closed, interval_line
+from mrs_book.kit.figures import forest
 from mrs_book.kit.parameters import required
-from mrs_book.kit.style import CLOSED_FORM, FACTS, WIDTH, palette
-from mrs_book.kit.tables import ends_text, show
+from mrs_book.kit.tables import ends_text
 from mrs_book.papers import t_intervals
 from mrs_book.papers.deviation_table import DeviationRow, deviations
 from mrs_book.papers.effects import COMMAND, Measured
@@ -27,6 +23,8 @@ from mrs_book.papers.effects import COMMAND, Measured
 SCENARIOS = ("hot", "cold")
 NOT_RUN = "not run yet"
 NOT_MEASURED = "not measured here"
+LABELS = {name: recommender.label for name, recommender in RECOMMENDERS.items()}
+RECOMMENDER = pl.col("recommender").replace_strict(LABELS)
 
 
 def signed(value: float, decimals: int = 4) -> str:
@@ -35,17 +33,14 @@ def signed(value: float, decimals: int = 4) -> str:
     return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")
 
 
-class DeviationsPage:
+class Page:
     """The table's rows beside the effects that an archive of runs has."""
 
     def __init__(self, measured: Measured) -> None:
         self.measured = measured
         self.rows = deviations()
+        self.titles = {row.name: row.title for row in self.rows}
         self.effects = measured.effects()
-
-    def label(self, recommender: str) -> str:
-        """A recommender's name as tables show it."""
-        return RECOMMENDERS[recommender].label
 
     # Words
 
@@ -106,7 +101,7 @@ class DeviationsPage:
     # Effects
 
     def overview(self) -> pl.DataFrame:
-        """A row a deviation and recommender: the effect in both scenarios, as text."""
+        """One row per deviation and recommender: the effect in both scenarios, as text."""
         found = {
             (row["deviation"], row["recommender"], row["scenario"]): row
             for row in self.effects.iter_rows(named=True)
@@ -118,8 +113,7 @@ class DeviationsPage:
                     scenario: self._cell(row, name, found.get((row.name, name, scenario)), scenario)
                     for scenario in SCENARIOS
                 }
-                label = self.label(name) if name else ""
-                names = {"deviation": row.title, "recommender": label}
+                names = {"deviation": row.title, "recommender": LABELS.get(name, "")}
                 rows.append(names | cells | {"code read": row.certainty})
         return pl.DataFrame(rows)
 
@@ -135,11 +129,10 @@ class DeviationsPage:
         return NOT_RUN if asked else ""
 
     def values(self) -> pl.DataFrame:
-        """A row an effect with both means, for the table in blocks by deviation."""
-        titles = {row.name: row.title for row in self.rows}
+        """One row per effect with both means, for the table in blocks by deviation."""
         return self.effects.select(
-            pl.col("deviation").replace_strict(titles),
-            pl.col("recommender").map_elements(self.label, return_dtype=pl.String),
+            pl.col("deviation").replace_strict(self.titles),
+            RECOMMENDER,
             "scenario",
             "chance",
             "corrected",
@@ -150,50 +143,31 @@ class DeviationsPage:
             pl.col("seed_sd").alias("sd of seeds"),
         )
 
-    def figure(self) -> Figure:
-        """The effects with their intervals, a row a deviation, hot and cold."""
-        titles = {row.name: row.title for row in self.rows}
-        names = self.effects["deviation"].unique(maintain_order=True).to_list()[::-1]
-        kinds = self.effects["recommender"].unique(maintain_order=True).to_list()
-        colours = palette([self.label(kind) for kind in kinds])
-        figure, axes = plt.subplots(
-            1, 2, figsize=(WIDTH, 0.42 * len(names) + 1.9), sharey=True, squeeze=False
+    def figure(self) -> Figure | None:
+        """The effects with their intervals, a row per deviation, hot and cold."""
+        if not len(self.effects):
+            return None
+        metrics = self.effects.select("scenario", pl.format("{}, difference", "metric"))
+        return forest(
+            self.effects.select(
+                "low",
+                "high",
+                panel="scenario",
+                row=pl.col("deviation").replace_strict(self.titles),
+                group=RECOMMENDER,
+                value="difference",
+            ),
+            dict(metrics.iter_rows()),
+            references={"": 0},
         )
-        handles = {}
-        for axis, scenario in zip(axes[0], SCENARIOS, strict=True):
-            rows = self.effects.filter(pl.col("scenario") == scenario)
-            for name in names:
-                mine = rows.filter(pl.col("deviation") == name)
-                offsets = np.linspace(0.25, -0.25, len(mine)) * (len(mine) > 1)
-                for row, offset in zip(mine.iter_rows(named=True), offsets, strict=True):
-                    place = names.index(name) + offset
-                    label = self.label(row["recommender"])
-                    interval_line(
-                        axis, place, row["low"], row["high"], color=colours[label], linewidth=1.8
-                    )
-                    mark = {"color": colours[label], "markersize": 4, "linestyle": ""}
-                    (handles[label],) = axis.plot(row["difference"], place, "o", **mark)
-            axis.axvline(0, color=CHANCE, linestyle="--", linewidth=1)
-            metric = rows["metric"][0] if len(rows) else ""
-            axis.set_title(scenario)
-            axis.set_xlabel(f"{metric}, difference")
-            axis.locator_params(axis="x", nbins=3)
-            axis.tick_params(axis="x", labelsize=9)
-        axes[0, 0].set_yticks(range(len(names)), [titles[name] for name in names], fontsize=8.5)
-        axes[0, 0].set_ylim(-0.6, len(names) - 0.4)
-        shown = [self.label(kind) for kind in kinds]
-        figure.legend(
-            [handles[label] for label in shown], shown, loc="outside lower center", ncols=3
-        )
-        return closed(figure)
 
     # The table
 
     def table(self) -> pl.DataFrame:
-        """The deviations table: a block a deviation, a row an aspect, with addresses."""
+        """The deviations table: a block per deviation, a row per aspect, with addresses."""
         rows = []
         for row in self.rows:
-            names = ", ".join(map(self.label, row.recommenders))
+            names = ", ".join(LABELS[name] for name in row.recommenders)
             heading = f"{row.title} ({names})" if names else row.title
             aspects: list[tuple[str, str, str | None]] = [
                 ("described", row.described, None),
@@ -221,7 +195,7 @@ class DeviationsPage:
         if not len(mine):
             return f"{NOT_RUN}: {COMMAND}"
         return "; ".join(
-            f"{self.label(one['recommender'])}, {one['scenario']} {one['metric']}: "
+            f"{LABELS[one['recommender']]}, {one['scenario']} {one['metric']}: "
             f"{signed(one['difference'])} ({signed_ends(one)})"
             for one in mine.iter_rows(named=True)
         )
@@ -234,51 +208,7 @@ def signed_ends(effect: dict) -> str:
     return f"{signed(effect['low'])} to {signed(effect['high'])}"
 
 
-def open_page(archive: str) -> DeviationsPage:
+def open_page(archive: str) -> Page:
     """The page of an archive of effects; the first time their small world is generated."""
     with redirect_stderr(StringIO()):  # a page is no place for that note
-        return DeviationsPage(Measured(Path(required("archive", archive))))
-
-
-def show_words(text: str) -> None:
-    """Display a paragraph."""
-    display(Markdown(text))
-
-
-def show_overview(page: DeviationsPage) -> None:
-    """Display the effects in short."""
-    show(
-        page.overview(),
-        "Effect of each deviation alone: with it minus without, ndcg@50 hot and ndcg@20 cold, 95 % "
-        "interval over users and seeds. Generated listeners and surrogate vectors.",
-    )
-
-
-def show_values(page: DeviationsPage) -> None:
-    """Display both means of each effect."""
-    show(
-        page.values(),
-        "Means without and with each deviation; generated listeners, surrogate vectors",
-        block="deviation",
-    )
-
-
-def show_intervals() -> None:
-    """Display the coverage of intervals with two degrees of freedom."""
-    show(
-        t_intervals.table(),
-        "Intervals with two degrees of freedom, by the number of training runs",
-        decimals=3,
-        source=CLOSED_FORM,
-    )
-
-
-def show_table(page: DeviationsPage) -> None:
-    """Display the deviations table."""
-    show(
-        page.table(),
-        "The deviations",
-        links={"in words": "address"},
-        block="deviation",
-        source=FACTS,
-    )
+        return Page(Measured(Path(required("archive", archive))))

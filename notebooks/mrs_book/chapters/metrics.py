@@ -73,7 +73,8 @@ def spread_figure(frame: pl.DataFrame) -> Figure:
         hollow=pl.col("block") == "surrogate",
         lane=pl.lit(""),
     )
-    return forest(rows, "value", scale="log")
+    seen_through = {name: {"alpha": 0.7} for name in blocks.values()}  # marks cover each other
+    return forest(rows, "value", scale="log", styles=seen_through)
 
 
 # Pages

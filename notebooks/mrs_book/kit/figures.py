@@ -13,7 +13,7 @@ chance: a name with its place in all panels, or in each; an empty name has no en
 a closed figure, which a notebook shows once; its axes can still be changed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 import matplotlib.pyplot as plt
@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from mrs_book.kit.labels import label_points
-from mrs_book.kit.style import BLUE, GREEN, GREY, ORANGE, PALE, STYLES, SURROGATE, WIDTH, looks
+from mrs_book.kit.style import GREY, PALE, STYLES, SURROGATE, WIDTH, looks
 
 Words = str | Mapping[str, str]  # the same for all panels, or by panel
 References = Mapping[str, float | Mapping[str, float] | None]
@@ -33,16 +33,7 @@ Styles = Mapping[str, Mapping[str, Any]]
 NOTHING: Mapping[str, Any] = {}
 HEAD = 0.85  # inches of a panel for its title, ticks and label
 LETTER, HANDLE = 0.078, 0.5  # inches of a letter in a legend, and of a handle with its space
-
-PLAIN, CHANCE, SHUFFLED, ORACLE = BLUE, GREY, ORANGE, GREEN
-
-
-def interval_line(
-    axis: Axes, place: float, low: float | None, high: float | None, **style: Any
-) -> None:
-    """The line of an interval, nothing where there is none."""
-    if low is not None and high is not None:
-        axis.hlines(place, low, high, **style)
+LINE = 0.2  # inches of a row of a legend
 
 
 def closed(figure: Figure) -> Figure:
@@ -51,18 +42,30 @@ def closed(figure: Figure) -> Figure:
     return figure
 
 
-def legend_below(figure: Figure, _: Axes | None = None, n_columns: int | None = None) -> None:
-    """A legend of what the axes show, each label once, below them in columns that fit."""
+def legend_below(figure: Figure) -> None:
+    """A legend of what the axes show, each label once, below them in columns that fit.
+
+    The figure grows by what more than two rows of it take.
+    """
     found = [axis.get_legend_handles_labels() for axis in figure.axes]
     handles = {
         label: handle for some in found for handle, label in zip(*some, strict=True)
     }  # the last one of a label is not pale
     if handles:
-        fitting = int(figure.get_figwidth() / (LETTER * max(map(len, handles)) + HANDLE))
-        n_columns = n_columns or max(1, min(fitting, len(handles)))
+        n_columns = max(_fitting(list(handles), figure.get_figwidth()), default=1)
+        n_rows = -(-len(handles) // n_columns)
+        figure.set_figheight(figure.get_figheight() + LINE * max(n_rows - 2, 0))
         figure.legend(
             list(handles.values()), list(handles), loc="outside lower center", ncols=n_columns
         )
+
+
+def _fitting(labels: list[str], width: float) -> Iterator[int]:
+    """The numbers of columns in which a legend of these labels is at most `width` inches wide."""
+    for n in range(1, len(labels) + 1):
+        widest = [max(map(len, column)) for column in np.array_split(labels, n)]
+        if LETTER * sum(widest) + HANDLE * n <= width:
+            yield n
 
 
 def forest(

@@ -127,3 +127,15 @@ def test_the_parts_of_a_bar_follow_each_other_with_their_counts() -> None:
     assert bars == [(0, 2), (0, 0), (2, 3), (0, 4)]
     assert [text.get_text() for text in axis.texts] == ["2", "3", "4"]
     assert entries(figure) == ["yes", "no"]
+
+
+def test_a_figure_grows_with_the_rows_of_its_legend() -> None:
+    """Entries stand side by side where they fit: 0.078 inches a letter, and 0.5 more."""
+    heights = {}
+    for n, letters in ((3, 8), (3, 70), (6, 70)):
+        parts = [f"{number:0{letters}d}" for number in range(n)]
+        figure = figures.stacked(pl.DataFrame({"row": "one", "part": parts, "value": 1.0}))
+        heights[n, letters] = figure.get_figheight()
+    # 3 x (8 x 0.078 + 0.5) = 3.4 inches fit into 5.6; 70 letters need them alone.
+    assert heights[3, 70] - heights[3, 8] == pytest.approx(0.2)
+    assert heights[6, 70] - heights[3, 8] == pytest.approx(0.8)
