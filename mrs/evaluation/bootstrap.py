@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit
 from threadpoolctl import threadpool_limits
 
 from mrs.errors import InputError
@@ -113,7 +113,7 @@ def t_interval(values: np.ndarray, level: float = 0.95) -> Interval:
     mean, n = float(np.mean(values)), len(values)
     if n < LEAST_UNITS:
         return Interval(mean, np.nan, np.nan)
-    half = float(t.isf((1 - level) / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+    half = float(-stdtrit(n - 1, (1 - level) / 2) * np.std(values, ddof=1) / np.sqrt(n))
     return Interval(mean, mean - half, mean + half)
 
 
@@ -160,7 +160,7 @@ class Spread:
 
         At least those for other users under the seeds at hand, which few seeds may meet by luck.
         """
-        of_seeds = sum(t.isf(alpha / 2, freedom) ** 2 * part for part, freedom in self.seeds)
+        of_seeds = sum(stdtrit(freedom, alpha / 2) ** 2 * part for part, freedom in self.seeds)
         ends = (self._quantile(1 - alpha / 2), -self._quantile(alpha / 2))
         of_users = [np.maximum(end, 0) * self.users for end in ends]
         below, above = (

@@ -8,7 +8,7 @@ its level after an isotonic fit on other new tracks, those of cold validation.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
+import polars as pl
 
 HEAD = 0.2  # share of the tracks that counts as the head
 BINS = 10
@@ -44,7 +44,8 @@ def spearman(one: np.ndarray, other: np.ndarray) -> float | None:
     """Spearman's rank correlation, ties at their mean rank; None where it is not defined."""
     if len(one) < 2 or np.ptp(one) == 0 or np.ptp(other) == 0:
         return None
-    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
+    ranks = [pl.Series(values).rank("average").to_numpy() for values in (one, other)]
+    return float(np.corrcoef(ranks)[0, 1])
 
 
 def head(plays: np.ndarray, share: float = HEAD) -> np.ndarray:

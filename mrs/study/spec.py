@@ -6,7 +6,7 @@ from typing import Any
 from mrs.data.dataset import Dataset
 from mrs.errors import InputError
 from mrs.files import Digests, values_digest
-from mrs.published.deviations import DEVIATIONS, backbone_of
+from mrs.published.deviations import backbone_of
 from mrs.published.deviations.evaluation import COLD_K
 from mrs.recommenders import Recommender
 
@@ -176,6 +176,8 @@ def versions_of(recommender: Recommender) -> dict[str, Any]:
     """The versions of everything that computes a recommender's runs."""
     values: dict[str, Any] = {"versions": [EVALUATION_VERSION, recommender.version]}
     if recommender.deviations:
+        from mrs.published.deviations.registry import DEVIATIONS  # imports every recommender
+
         values["deviations"] = {name: DEVIATIONS[name].version for name in recommender.deviations}
     if "backbone" in recommender.needs:
         values["backbone_version"] = backbone_of(recommender).version

@@ -1,9 +1,9 @@
 """Recommenders as published: each departure of the public code as a variant of the clean one.
 
 Written anew from a description of the code of arXiv 2409.08987, 2604.23077 and 2604.07090;
-`DEVIATIONS` is in the order of the book's table. A protocol is "corrected", "published" (all
-deviations that concern the recommender, but for those that stand alone) or "published:NAME" (that
-one alone).
+`registry.DEVIATIONS` has them in the order of the book's table. A protocol is "corrected",
+"published" (all deviations that concern the recommender, but for those that stand alone) or
+"published:NAME" (that one alone).
 """
 
 from dataclasses import fields, make_dataclass
@@ -11,42 +11,12 @@ from functools import cache
 from typing import Any
 
 from mrs.errors import InputError
-from mrs.published.deviations import (
-    bert4rec,
-    bimodal,
-    cold_in_training,
-    coldstart,
-    elsa,
-    evaluation,
-    extraction,
-    hybrid,
-    knn,
-    raw_vectors,
-    shallow,
-)
 from mrs.published.deviations.base import Deviation
 from mrs.recommenders import RECOMMENDERS, Recommender, make_recommender
 
-__all__ = ["DEVIATIONS", "Deviation", "backbone_of", "deviations_of", "recommender_of"]
+__all__ = ["Deviation", "backbone_of", "deviations_of", "recommender_of"]
 
 CORRECTED, PUBLISHED = "corrected", "published"
-
-_MODULES = (
-    knn,
-    evaluation,
-    shallow,
-    raw_vectors,
-    bimodal,
-    cold_in_training,
-    hybrid,
-    elsa,
-    bert4rec,
-    coldstart,
-    extraction,
-)
-DEVIATIONS: dict[str, Deviation] = {
-    deviation.name: deviation for module in _MODULES for deviation in module.DEVIATIONS
-}
 
 
 def deviations_of(recommender: str, protocol: str) -> tuple[Deviation, ...]:
@@ -56,6 +26,8 @@ def deviations_of(recommender: str, protocol: str) -> tuple[Deviation, ...]:
     """
     if protocol == CORRECTED:
         return ()
+    from mrs.published.deviations.registry import DEVIATIONS  # imports every recommender
+
     mine = [d for d in DEVIATIONS.values() if recommender in d.of]
     whole, _, name = protocol.partition(":")
     known = f"known: {CORRECTED}, {PUBLISHED}, {PUBLISHED}:NAME"
@@ -98,6 +70,10 @@ def recommender_of(name: str, settings: dict[str, Any], protocol: str = CORRECTE
 def backbone_of(recommender: Recommender) -> Recommender:
     """The backbone of a recommender, with default hyper-parameters, under its protocol."""
     name = recommender.settings()["backbone"]
+    if not recommender.deviations:
+        return RECOMMENDERS[name]()
+    from mrs.published.deviations.registry import DEVIATIONS  # imports every recommender
+
     mixins = [DEVIATIONS[deviation].backbone_mixin for deviation in recommender.deviations]
     return _mixed(RECOMMENDERS[name], tuple(one[1] for one in mixins if one and one[0] == name))()
 

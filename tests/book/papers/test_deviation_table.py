@@ -84,7 +84,7 @@ def test_list_lengths_belong_to_new_tracks():
 
 
 def test_the_rows_are_those_that_protocols_know():
-    published = pytest.importorskip("mrs.published.deviations")
+    published = pytest.importorskip("mrs.published.deviations.registry")
     mine = {row.name: set(row.recommenders) for row in deviations() if row.measured == "runs"}
     runnable = {
         name: set(known.of)

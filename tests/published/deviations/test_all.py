@@ -9,7 +9,8 @@ from recommenders.coldstart.material import with_artists
 from recommenders.conformance import N_COLD, N_WARM, colours, pairs
 
 from mrs.data.splits import Split
-from mrs.published.deviations import DEVIATIONS, backbone_of, recommender_of
+from mrs.published.deviations import backbone_of, recommender_of
+from mrs.published.deviations.registry import DEVIATIONS
 from mrs.recommenders import RECOMMENDERS, Fitted
 
 FEW = {

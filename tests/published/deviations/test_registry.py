@@ -9,7 +9,8 @@ import pytest
 from specs import make_spec
 
 from mrs.errors import InputError
-from mrs.published.deviations import DEVIATIONS, deviations_of, recommender_of
+from mrs.published.deviations import deviations_of, recommender_of
+from mrs.published.deviations.registry import DEVIATIONS
 from mrs.recommenders import RECOMMENDERS
 from mrs.study.spec import run_key
 
