@@ -18,8 +18,9 @@ ASSETS  := .cache/assets
 MATHJAX := $(ASSETS)/mathjax/tex-svg.js
 AUDIT   := .venv-audit/.installed
 
-# Nothing from outside of .venv: with these, other packages would be taken for the environment's own.
-OUTSIDE := PYTHONPATH PYTHONHOME PIP_PYTHON
+# Nothing from outside of .venv: with these, other packages would be taken for the environment's own, or every start of
+# Python would compile all that it imports.
+OUTSIDE := PYTHONPATH PYTHONHOME PIP_PYTHON PYTHONDONTWRITEBYTECODE
 unexport $(OUTSIDE)
 
 help:  ## this list
@@ -128,6 +129,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(call pip,install $(PLACE) --no-compile -r requirements.lock)
 	@echo "[4/4] mrs itself"
 	$(call pip,install $(PLACE) --no-deps --no-build-isolation --editable .)
+	@$(PY) -c "import mrs_book.kit.preload, lightning, distributed"  # compiles them once: each later start is faster
 	@printf '%s\n' "$(CURDIR)" > $@
 	@echo "The environment is complete."
 
