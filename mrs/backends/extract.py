@@ -18,7 +18,6 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from mrs.backends.base import Backend, Model
 from mrs.backends.sources import Source, source_of
 from mrs.data import filled_rows
 from mrs.data.dataset import Dataset, open_dataset
+from mrs.data.filled_rows import Filled
 from mrs.data.tables import read_csv
 from mrs.errors import InputError, writing
 from mrs.files import (
@@ -44,7 +44,6 @@ from mrs.files import (
     replacing,
     take_lock,
     values_digest,
-    write_atomically,
     write_json,
 )
 from mrs.workers import run_on_workers
@@ -64,26 +63,9 @@ class Shard:
     path: Path
 
 
-@dataclass(frozen=True)
-class Extracted:
-    """What an extraction gave: the file of vectors, of how many tracks, the skipped ones.
-
-    `skipped` has one row per skipped track: row, track_id, audio, reason, detail, stand_in (a row).
-    """
-
-    path: Path
-    n_tracks: int
-    skipped: pl.DataFrame
-
-    def reasons(self) -> str:
-        """The reasons of the skipped tracks with their numbers, the most frequent first."""
-        counts = Counter(self.skipped["reason"].to_list())
-        return ", ".join(f"{reason} {n}" for reason, n in counts.most_common())
-
-
 def extract(
     dataset: Dataset, backend: Backend, folder: Path | None = None, workers: int | None = None
-) -> Extracted:
+) -> Filled:
     """Compute a dataset's vectors from its audio and write them into its folder.
 
     `folder` holds the weights where they are not where they are looked for; `workers` processes
@@ -206,7 +188,7 @@ def _inputs(backend: Backend, place: Path) -> dict[str, Any]:
     }
 
 
-def _finished(path: Path, inputs: dict[str, Any], dataset: Dataset) -> Extracted | None:
+def _finished(path: Path, inputs: dict[str, Any], dataset: Dataset) -> Filled | None:
     """An earlier extraction with the same inputs, if it is there and untouched."""
     card, report = path.with_suffix(".json"), filled_rows.report_file(path)
     if not (path.is_file() and card.is_file() and report.is_file()):
@@ -220,7 +202,7 @@ def _finished(path: Path, inputs: dict[str, Any], dataset: Dataset) -> Extracted
         return None
     if details.get("sha256") != Digests().of_file(path):
         return None
-    return Extracted(path, len(dataset.tracks), skipped)
+    return Filled(path, len(dataset.tracks), skipped)
 
 
 @contextmanager
@@ -388,22 +370,12 @@ def _finish(
     backend: Backend,
     place: Path,
     inputs: dict[str, Any],
-) -> Extracted:
+) -> Filled:
     """Put the shards together to the dataset's vectors, with their card and report."""
     path = dataset.folder / "embeddings" / f"{backend.name}.npy"
-    with replacing(path) as part:  # renamed last: from then on the dataset has these vectors
-        extracted = _assemble(dataset, source, shards, path, part)
-        _write_card(backend, place, inputs, extracted, part)
-    return extracted
-
-
-def _assemble(
-    dataset: Dataset, source: Source, shards: list[Shard], path: Path, part: Path
-) -> Extracted:
-    """Write all shards' vectors to `part`, and the list of skipped tracks beside `path`."""
-    n, width = len(dataset.tracks), 0
     usable: list[int] = []
     skipped: list[Skip] = []
+    width = 0
     for shard in shards:
         with _stored(shard) as stored:
             usable += stored["positions"].tolist()
@@ -412,23 +384,33 @@ def _assemble(
     if not usable:
         row, reason, detail = skipped[0]
         raise InputError(
-            f"{dataset.folder}: none of the {n} tracks can be used; the first, "
+            f"{dataset.folder}: none of the {len(dataset.tracks)} tracks can be used; the first, "
             f"{source.name(row) or 'without a file'}, is {reason}: {detail}"
         )
-    rows = [row for row, _, _ in skipped]
+    schema = {"row": pl.Int64, "reason": pl.String, "detail": pl.String}
+    frame = pl.DataFrame(skipped, schema=schema, orient="row")
+    rows = frame["row"].to_list()
     drawn = filled_rows.draw(usable, rows)
-    _write_vectors(part, shards, width, drawn)
-    columns = {
-        "row": pl.Series(rows, dtype=pl.Int64),
-        "track_id": dataset.tracks["track_id"][rows],
-        "audio": pl.Series([source.name(row) for row in rows], dtype=pl.String),
-        "reason": pl.Series([reason for _, reason, _ in skipped], dtype=pl.String),
-        "detail": pl.Series([detail for _, _, detail in skipped], dtype=pl.String),
-        "stand_in": pl.Series(drawn.values(), dtype=pl.Int64),
-    }
-    frame = pl.DataFrame(columns)
-    write_atomically(filled_rows.report_file(path), frame.write_csv())
-    return Extracted(path, n, frame)
+    frame = frame.select(
+        "row",
+        dataset.tracks["track_id"][rows],
+        pl.Series("audio", [source.name(row) for row in rows], dtype=pl.String),
+        "reason",
+        "detail",
+        pl.Series("stand_in", list(drawn.values()), dtype=pl.Int64),
+    )
+    done = Filled(path, len(dataset.tracks), frame)
+    with replacing(path) as part:  # renamed last: from then on the dataset has these vectors
+        _write_vectors(part, shards, width, drawn)
+        done.write_report()
+        card = describe(backend, place) | {
+            "embedding_size": width,
+            "skipped": done.on_card(),
+            "inputs": inputs,
+            "sha256": Digests().of_file(part),
+        }
+        write_json(path.with_suffix(".json"), card)
+    return done
 
 
 def _write_vectors(part: Path, shards: list[Shard], width: int, drawn: dict[int, int]) -> None:
@@ -442,16 +424,3 @@ def _write_vectors(part: Path, shards: list[Shard], width: int, drawn: dict[int,
                     block[stored["positions"] - shard.start] = stored["vectors"]
             rows.write(shard.start, block)
         rows.fill(drawn)
-
-
-def _write_card(
-    backend: Backend, place: Path, inputs: dict[str, Any], extracted: Extracted, part: Path
-) -> None:
-    width = np.load(part, mmap_mode="r").shape[1]
-    card = describe(backend, place) | {
-        "embedding_size": width,
-        "skipped": filled_rows.on_card(extracted.path, extracted.skipped),
-        "inputs": inputs,
-        "sha256": Digests().of_file(part),
-    }
-    write_json(extracted.path.with_suffix(".json"), card)

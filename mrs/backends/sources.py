@@ -1,6 +1,5 @@
 """Where a dataset's audio comes from: files that `tracks.parquet` names, or generated sound."""
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import soxr
-from typing_extensions import override
 
 from mrs.backends.audio import Reason, UnusableAudioError, decode, refuse_short
 from mrs.backends.base import Backend
@@ -19,42 +17,26 @@ from mrs.files import file_state
 COLUMN = "audio"  # of tracks.parquet: a path, relative to the dataset's folder or absolute
 
 
-class Source(ABC):
-    """The audio of a dataset's tracks, by position."""
-
-    @abstractmethod
-    def read(self, position: int, backend: Backend) -> np.ndarray:
-        """What the backend hears of a track. Raises `UnusableAudioError`."""
-
-    @abstractmethod
-    def state(self, position: int) -> Any:
-        """What tells whether a track's audio is still the same."""
-
-    def name(self, position: int) -> str | None:
-        """The file as tracks.parquet names it, None where there is none."""
-        return None
-
-
 @dataclass(frozen=True, eq=False)
-class Files(Source):
-    """Audio files below a dataset's folder, None for a track without one."""
+class Files:
+    """A dataset's tracks as audio files below its folder, None for a track without one."""
 
     folder: Path
     names: list[str | None]
 
-    @override
     def name(self, position: int) -> str | None:
+        """The file as tracks.parquet names it, None where there is none."""
         return self.names[position]
 
-    @override
     def read(self, position: int, backend: Backend) -> np.ndarray:
+        """What the backend hears of a track. Raises `UnusableAudioError`."""
         name = self.names[position]
         if not name:
             raise UnusableAudioError(Reason.MISSING, f"tracks.parquet names no {COLUMN} file")
         return read_clip(self.folder / name, backend)
 
-    @override
     def state(self, position: int) -> Any:
+        """What tells whether a track's audio is still the same."""
         name = self.names[position]
         try:
             return [name, file_state(self.folder / name) if name else None]
@@ -63,22 +45,29 @@ class Files(Source):
 
 
 @dataclass(frozen=True, eq=False)
-class Rendered(Source):
-    """The sound of a generated world's tracks."""
+class Rendered:
+    """The sound of a generated world's tracks, as `Files` gives those of a folder."""
 
     renderer: Renderer = field(repr=False)
 
-    @override
+    def name(self, position: int) -> str | None:
+        """None: there is no file."""
+        return None
+
     def read(self, position: int, backend: Backend) -> np.ndarray:
+        """What the backend hears of a track. Raises `UnusableAudioError`."""
         waveform, rate = self.renderer(position), self.renderer.sample_rate
         refuse_short(waveform, rate, backend.minimum_seconds)
         if backend.clip_seconds:
             waveform = waveform[: round(backend.clip_seconds * rate)]
         return soxr.resample(waveform, rate, backend.sample_rate, "HQ")
 
-    @override
     def state(self, position: int) -> Any:
+        """What tells whether the sound is still the same."""
         return self.renderer.version  # the world's parameters decide the rest
+
+
+Source = Files | Rendered  # the audio of a dataset's tracks, by position
 
 
 def read_clip(path: Path, backend: Backend) -> np.ndarray:

@@ -8,18 +8,53 @@ that a few such tracks would head everyone's list. The card counts and lists the
 table beside the vectors names the row that each was copied from (`stand_in`).
 """
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
 
+from mrs.files import write_atomically
+
 SEED = 0
 RULE = (
     "the row of a skipped track is a copy of another track's, drawn with seed "
     f"{SEED} among those that have a vector"
 )
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Vectors that were written: the file, of how many tracks, and the tracks without one.
+
+    `skipped` has one row per such track: row, track_id, reason and stand_in (a row), and for
+    computed vectors audio and detail.
+    """
+
+    path: Path
+    n_tracks: int
+    skipped: pl.DataFrame
+
+    def reasons(self) -> str:
+        """The reasons of the skipped tracks with their numbers, the most frequent first."""
+        counts = Counter(self.skipped["reason"].to_list())
+        return ", ".join(f"{reason} {n}" for reason, n in counts.most_common())
+
+    def on_card(self) -> dict[str, Any]:
+        """What the card beside the vectors says of the skipped tracks."""
+        return {
+            "count": len(self.skipped),
+            "rule": RULE,
+            "report": report_file(self.path).name,
+            "rows": self.skipped["row"].to_list(),
+        }
+
+    def write_report(self) -> None:
+        """Write the table of skipped tracks beside the vectors."""
+        write_atomically(report_file(self.path), self.skipped.write_csv())
 
 
 def draw(known: Sequence[int], skipped: Sequence[int]) -> dict[int, int]:
@@ -58,13 +93,3 @@ class RowFile:
 def report_file(vectors: Path) -> Path:
     """The table of skipped tracks beside a file of vectors."""
     return vectors.with_suffix(".skipped.csv")
-
-
-def on_card(vectors: Path, skipped: pl.DataFrame) -> dict[str, Any]:
-    """What a card says of the skipped tracks; `skipped` has a column `row`."""
-    return {
-        "count": len(skipped),
-        "rule": RULE,
-        "report": report_file(vectors).name,
-        "rows": skipped["row"].to_list(),
-    }

@@ -6,7 +6,6 @@ and not MusiCNN's 200 values, so that it is called `onion_musicnn_tags`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +16,15 @@ from mrs.data import filled_rows
 from mrs.data.dataset import Dataset
 from mrs.data.download import require_space
 from mrs.data.readers.music4all import bz2_lines
+from mrs.data.filled_rows import Filled
 from mrs.data.tables import read_csv
 from mrs.errors import InputError
-from mrs.files import Digests, replacing, write_atomically, write_json
+from mrs.files import Digests, replacing, write_json
 
 BLOCK = 32 << 20  # bytes of text looked at together: the largest file has about 10 GB
 NAMES = {"musicnn": "musicnn_tags"}  # where the file's own name means something else here
 ORDER = "trackid_sorted.csv"
 SOURCE = "Music4All-Onion, zenodo.org/records/15394646"
-
-
-@dataclass(frozen=True)
-class Added:
-    """Vectors that were written: the file, of how many tracks, and the tracks without a row.
-
-    `skipped` has one row per track: row, track_id, reason, stand_in (a row).
-    """
-
-    path: Path
-    n_tracks: int
-    skipped: pl.DataFrame
 
 
 def backend_name(path: Path) -> str:
@@ -47,7 +35,7 @@ def backend_name(path: Path) -> str:
     return f"onion_{NAMES.get(name, name)}"
 
 
-def add_features(dataset: Dataset, path: Path) -> Added:
+def add_features(dataset: Dataset, path: Path) -> Filled:
     """Write a feature file's rows of the dataset's tracks into its folder, with their card.
 
     Tracks without a row are filled (see `filled_rows`) and listed beside the vectors. The file is
@@ -60,31 +48,31 @@ def add_features(dataset: Dataset, path: Path) -> Added:
     if target.exists():
         raise InputError(f"{target}: is there already; move it away to read it anew")
     ids = _ids(dataset)
-    try:
-        with replacing(target) as temporary:
-            width, skipped = _write(path, ids, temporary)
-            digest = Digests().of_file(temporary)
-            frame = skipped.with_columns(
-                track_id=dataset.tracks["track_id"][skipped["row"].to_list()]
-            ).select("row", "track_id", pl.lit("no row in the file").alias("reason"), "stand_in")
-            write_atomically(filled_rows.report_file(target), frame.write_csv())
-            card = {
-                "backend": name,
-                "origin": "file",
-                "embedding_size": width,
-                "source": f"{path.name} of {SOURCE}",
-                "source_sha256": Digests().of_file(path),
-                "licence": "CC BY 4.0",
-                "skipped": filled_rows.on_card(target, frame),
-                "sha256": digest,
-            }
-            write_json(target.with_suffix(".json"), card)
-    except OSError as error:
-        raise InputError(
-            f"{target}: cannot be written ({error.strerror or error}); make room or mend the "
-            "folder's permissions"
-        ) from error
-    return Added(target, len(ids), frame)
+    with replacing(target) as temporary:
+        width, rows = _write(path, ids, temporary)
+        added = Filled(
+            target,
+            len(ids),
+            rows.select(
+                "row",
+                dataset.tracks["track_id"][rows["row"].to_list()],
+                pl.lit("no row in the file").alias("reason"),
+                "stand_in",
+            ),
+        )
+        added.write_report()
+        card = {
+            "backend": name,
+            "origin": "file",
+            "embedding_size": width,
+            "source": f"{path.name} of {SOURCE}",
+            "source_sha256": Digests().of_file(path),
+            "licence": "CC BY 4.0",
+            "skipped": added.on_card(),
+            "sha256": Digests().of_file(temporary),
+        }
+        write_json(target.with_suffix(".json"), card)
+    return added
 
 
 def _ids(dataset: Dataset) -> pl.Series:
@@ -113,21 +101,14 @@ def _ids(dataset: Dataset) -> pl.Series:
 
 def _write(path: Path, ids: pl.Series, target: Path) -> tuple[int, pl.DataFrame]:
     """Write the rows of the ids as .npy; returns their width and the rows that have none."""
-    with bz2_lines(path, BLOCK) as lines:
-        return _write_lines(path, lines, ids, target)
-
-
-def _write_lines(
-    path: Path, lines: Iterator[bytes], ids: pl.Series, target: Path
-) -> tuple[int, pl.DataFrame]:
     row_of = {name: row for row, name in enumerate(ids.to_list()) if name is not None}
-    columns = next(lines).decode(errors="replace").rstrip("\r\n").split("\t")
-    if columns[0] != "id" or len(columns) < 2:
-        raise InputError(f"{path}: begins with {columns[0][:40]!r}, not with id and features")
-    width = len(columns) - 1
-    require_space(target.parent, 4 * width * len(ids))
     have = np.zeros(len(ids), dtype=bool)
-    with target.open("wb+") as file:
+    with bz2_lines(path, BLOCK) as lines, target.open("wb+") as file:
+        columns = next(lines).decode(errors="replace").rstrip("\r\n").split("\t")
+        if columns[0] != "id" or len(columns) < 2:
+            raise InputError(f"{path}: begins with {columns[0][:40]!r}, not with id and features")
+        width = len(columns) - 1
+        require_space(target.parent, 4 * width * len(ids))
         rows = filled_rows.RowFile(file, len(ids), width)
         for start, names, values in _rows(path, lines, width, row_of):
             for i, name in enumerate(names):
@@ -146,10 +127,8 @@ def _write_lines(
         skipped = np.flatnonzero(~have).tolist()
         drawn = filled_rows.draw(np.flatnonzero(have).tolist(), skipped)
         rows.fill(drawn)
-    return width, pl.DataFrame({"row": drawn.keys(), "stand_in": drawn.values()}, _LISTED)
-
-
-_LISTED: dict[str, Any] = {"row": pl.Int64, "stand_in": pl.Int64}
+    listed = {"row": list(drawn), "stand_in": list(drawn.values())}
+    return width, pl.DataFrame(listed, schema=dict.fromkeys(listed, pl.Int64))
 
 
 def _rows(
