@@ -11,7 +11,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any
+
+from pydantic import Field, StrictInt, TypeAdapter, ValidationError
 
 from mrs.errors import StorageError, writing
 
@@ -126,45 +128,34 @@ def file_state(path: Path) -> list[int]:
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
+_Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+_KNOWN = TypeAdapter(dict[str, tuple[StrictInt, StrictInt, StrictInt, StrictInt, _Sha256]])
+
+
 class Digests:
     """The sha256 of files; `cache` is a JSON file that remembers them between processes."""
 
     def __init__(self, cache: Path | None = None) -> None:
         self.cache = cache
-        self._known: dict[str, list] = {}
+        self._known: dict[str, tuple[int, int, int, int, str]] = {}
         if cache is not None:
-            with suppress(OSError, ValueError, RecursionError):  # what is lost is computed again
-                self._known = _entries(json.loads(cache.read_bytes()))
+            with suppress(OSError, ValidationError):  # what is lost is computed again
+                self._known = _KNOWN.validate_json(cache.read_bytes())
 
     def of_file(self, path: Path) -> str:
         """The sha256 of a file's bytes as hexadecimal digits."""
         path = path.resolve()
         state = file_state(path)  # before it is read: what changes meanwhile is read again
         known = self._known.get(str(path))
-        if known is not None and known[:-1] == state:
+        if known is not None and list(known[:-1]) == state:
             return known[-1]
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self._known[str(path)] = [*state, digest]
+        self._known[str(path)] = (*state, digest)  # type: ignore[assignment]
         if self.cache is not None:
             with suppress(OSError, StorageError):  # a cache: what is not kept is computed again
                 write_atomically(self.cache, json.dumps(self._known))
         return digest
-
-
-def _entries(content: Any) -> dict[str, list]:
-    """The entries of a cache that are a file's state and its digest."""
-    if not isinstance(content, dict):
-        return {}
-    return {
-        path: entry
-        for path, entry in content.items()
-        if isinstance(entry, list)
-        and len(entry) == 5
-        and all(type(number) is int for number in entry[:-1])
-        and isinstance(entry[-1], str)
-        and re.fullmatch("[0-9a-f]{64}", entry[-1])
-    }
 
 
 def visible(folder: Path, suffix: str = "") -> list[Path]:

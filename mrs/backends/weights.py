@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from mrs.backends.base import Backend, Model
 from mrs.backends.caches import cache_folder
 from mrs.data import download
-from mrs.errors import InputError
+from mrs.errors import InputError, writing
 from mrs.files import Digests, write_atomically
 from mrs.models import WeightFile
 
@@ -125,7 +125,7 @@ def fetch(backend: type[Backend] | Backend, folder: Path | None = None) -> Path:
         f"{backend.card.source}, into {target}",
         file=sys.stderr,
     )
-    try:
+    with writing(target):
         for file in backend.weights:
             path = target / file.name
             if path.is_file():
@@ -135,11 +135,6 @@ def fetch(backend: type[Backend] | Backend, folder: Path | None = None) -> Path:
                 _fetch_package(file, target)
             else:
                 _fetch_address(file, target)
-    except OSError as error:
-        raise InputError(
-            f"{target}: cannot be written ({error.strerror or error}); make it writable, or set "
-            "MRS_WEIGHTS to another folder"
-        ) from error
     return require(backend, target)
 
 

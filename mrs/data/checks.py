@@ -243,14 +243,21 @@ def refuse_unknown(
             f"{path}: column {column!r} holds {frame.schema[column]}, {what} hold {known.dtype}; "
             "write the same kind of id in both"
         )
-    unknown = ~frame[column].is_in(known.implode())
-    if unknown.any():
-        place = int(unknown.arg_true()[0])
-        row = place if rows is None else rows[place]
-        raise InputError(
-            f"{path}: row {row}: {column} {frame[column][place]} is not among the {what}; "
-            "add it there or remove the row"
-        )
+    said = f"{column} {{}} is not among the {what}; add it there or remove the row"
+    refuse_rows(path, ~frame[column].is_in(known.implode()), frame[column], said, rows)
+
+
+def refuse_rows(
+    path: Path, wrong: pl.Series, values: pl.Series, said: str, rows: pl.Series | None = None
+) -> None:
+    """Raise `InputError` at the first row that is wrong: `said`, with the row's value at its {}.
+
+    `rows` are the rows in the file where `wrong` does not have all of them.
+    """
+    if wrong.any():
+        at = int(wrong.arg_true()[0])
+        row = at if rows is None else rows[at]
+        raise InputError(f"{path}: row {row}: {said.format(values[at])}")
 
 
 def read_pairs(files: dict[str, Path], tracks: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -267,35 +274,25 @@ def read_pairs(files: dict[str, Path], tracks: pl.DataFrame) -> dict[str, pl.Dat
         if part == "train":
             continue
         refuse_unknown(path, frame, "user_id", users, "train users")
-        early = frame["timestamp"] < cut
-        if part != "cold_val" and early.any():  # these may be new tracks of the train period
-            row = int(early.arg_true()[0])
-            raise InputError(
-                f"{path}: row {row}: {frame['timestamp'][row]} is before the last train play "
-                f"({cut!s}); a test row must lie after the cut: split by time again"
+        times, ids = frame["timestamp"], frame["track_id"]
+        if part != "cold_val":  # these may be new tracks of the train period
+            said = (
+                f"{{}} is before the last train play ({cut!s}); "
+                "a test row must lie after the cut: split by time again"
             )
-        trained = frame["track_id"].is_in(warm.implode())
-        is_cold = part.startswith("cold")
-        if is_cold and trained.any():
-            row = int(trained.arg_true()[0])
-            raise InputError(
-                f"{path}: row {row}: track {frame['track_id'][row]} is played in train; "
-                "a cold track must not be: move the row to hot_test"
-            )
-        if not is_cold and not trained.all():
-            row = int((~trained).arg_true()[0])
-            raise InputError(
-                f"{path}: row {row}: track {frame['track_id'][row]} is not played in train; "
-                "a hot track must be: move the row to cold_test"
-            )
+            refuse_rows(path, times < cut, times, said)
+        trained = ids.is_in(warm.implode())
+        if part.startswith("cold"):
+            said = "track {} is played in train; a cold track must not be: move the row to hot_test"
+            refuse_rows(path, trained, ids, said)
+        else:
+            said = "track {} is not played in train; a hot track must be: move the row to cold_test"
+            refuse_rows(path, ~trained, ids, said)
     if "cold_val" in parts:
-        both = parts["cold_test"]["track_id"].is_in(parts["cold_val"]["track_id"].implode())
-        if both.any():
-            row = int(both.arg_true()[0])
-            raise InputError(
-                f"{files['cold_test']}: row {row}: track {parts['cold_test']['track_id'][row]} "
-                "is in cold_val too; keep its rows in one of the two"
-            )
+        ids = parts["cold_test"]["track_id"]
+        both = ids.is_in(parts["cold_val"]["track_id"].implode())
+        said = "track {} is in cold_val too; keep its rows in one of the two"
+        refuse_rows(files["cold_test"], both, ids, said)
     return parts
 
 

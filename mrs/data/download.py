@@ -6,7 +6,6 @@ by the same command. Standard library: of the libraries at hand that download, n
 file, holds it to either kind of checksum and checks the disk.
 """
 
-import errno
 import hashlib
 import http.client
 import json
@@ -23,14 +22,13 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 
-from mrs.errors import InputError
+from mrs.errors import InputError, writing
 from mrs.progress import progress_bar
 
 BLOCK = 1 << 20  # bytes
 TIMEOUT = 60.0  # seconds without a byte, after which a host counts as gone
 SLOW = 2.0  # seconds after which progress is shown
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-FULL = (errno.ENOSPC, errno.EDQUOT)
 AGAIN = "run the command again to continue"
 
 
@@ -59,16 +57,14 @@ def fetch(url: str, path: Path, checksum: str | None = None) -> None:
     """
     part = path.with_name(f"{path.name}.part")
     try:
-        total = _receive(url, part)
-        trouble = difference(part, checksum, total)
-        if trouble:
-            part.unlink()
-            raise InputError(f"{url}: what came {trouble}; it was removed, fetch it again")
-        part.replace(path)
+        with writing(path.parent):
+            total = _receive(url, part)
+            if trouble := difference(part, checksum, total):
+                part.unlink()
+                raise InputError(f"{url}: what came {trouble}; it was removed, fetch it again")
+            part.replace(path)
     except HostError as error:
         raise InputError(f"{error}, or put the file at {path} by hand") from error
-    except OSError as error:
-        raise InputError(_disk_trouble(path.parent, error)) from error
 
 
 def difference(path: Path, checksum: str | None, size: int | None) -> str | None:
@@ -250,9 +246,3 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 def _reason(error: Exception) -> object:
     return getattr(error, "reason", None) or str(error) or type(error).__name__
-
-
-def _disk_trouble(folder: Path, error: OSError) -> str:
-    if error.errno in FULL:
-        return f"{folder}: the disk is full; make room and {AGAIN}"
-    return f"{folder}: cannot be written ({error.strerror or error})"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
+from mrs.data.checks import refuse_rows
 from mrs.errors import InputError
 
 # One value per track: of a list the first. NUMBERS are numbers, the others are compared alone.
@@ -27,8 +28,7 @@ def one_value_each(path: Path, tracks: pl.DataFrame) -> pl.DataFrame:
             column = column.arr.to_list()
         if isinstance(column.dtype, pl.List):
             inner = column.dtype.inner
-            plain = not inner.is_nested() and not inner.is_object()
-            if not plain:
+            if inner.is_nested() or inner.is_object():
                 raise _unusable(path, column)
             column = column.cast(pl.List(pl.String)) if name == TAGS else column.list.first()
         elif column.dtype.is_nested() or column.dtype.is_object():
@@ -43,12 +43,8 @@ def one_value_each(path: Path, tracks: pl.DataFrame) -> pl.DataFrame:
 
 def _numbers(path: Path, column: pl.Series) -> pl.Series:
     values = column.cast(pl.Float64, strict=False)
-    wrong = values.is_null() & column.is_not_null()
-    if wrong.any():
-        row = int(wrong.arg_true()[0])
-        raise InputError(
-            f"{path}: row {row}: {column.name} {column[row]!r} is no number; write one or null"
-        )
+    said = f"{column.name} {{!r}} is no number; write one or null"
+    refuse_rows(path, values.is_null() & column.is_not_null(), column, said)
     return values
 
 

@@ -127,8 +127,7 @@ def _read_ids(ids: Path) -> pl.Series:
         )
     named = frame["track_id"].str.strip_chars()
     empty = named.is_null() | (named == "")
-    if empty.any():
-        raise InputError(f"{ids}: row {empty.arg_true()[0]}: no track_id; write one per row")
+    checks.refuse_rows(ids, empty, named, "no track_id; write one per row")
     return named
 
 

@@ -308,7 +308,7 @@ def test_a_disk_that_cannot_be_written(
         elif when == "vectors":
             broken.setattr(filled_rows.RowFile, "write", refuse)
         else:
-            broken.setattr(module, "_write_card", refuse)
+            broken.setattr(module, "write_json", refuse)
         with pytest.raises(InputError, match=f"cannot be written .{os.strerror(number)}"):
             extract(open_dataset(tmp_path), Stub())
     kept = list((tmp_path / "embeddings" / ".mule.parts").iterdir())

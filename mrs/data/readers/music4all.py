@@ -5,8 +5,8 @@ artists, titles, genres and tags, is sent by its authors on request.
 """
 
 import bz2
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Generator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from mrs.data.readers.writer import first_named, refuse_existing, write_folder
+from mrs.data.checks import refuse_rows
 from mrs.data.tables import read_csv, scan_parts
 from mrs.errors import InputError
 from mrs.files import scratch_folder, visible
@@ -112,7 +113,7 @@ def read_listening(path: Path, start: datetime) -> Generator[pl.DataFrame]:
     or truncated file, other columns, or a row that is no play.
     """
     n_rows = 0
-    with bz2_lines(path, BLOCK) as blocks:
+    with closing(bz2_lines(path, BLOCK)) as blocks:
         header = next(blocks).decode(errors="replace").split()
         if header != COLUMNS:
             raise InputError(
@@ -132,12 +133,9 @@ def read_listening(path: Path, start: datetime) -> Generator[pl.DataFrame]:
             time = pl.col("timestamp").str.to_datetime(TIME, time_unit="us", strict=False)
             frame = frame.with_columns(time)
             wrong = frame.select(pl.any_horizontal(pl.all().is_null())).to_series()
-            if wrong.any():
-                row = n_rows + int(wrong.arg_true()[0])
-                raise InputError(
-                    f"{path}: row {row}: is no user, track and time such as 2018-09-01 12:00:00; "
-                    "download it again"
-                )
+            said = "is no user, track and time such as 2018-09-01 12:00:00; download it again"
+            rows = pl.int_range(n_rows, n_rows + len(frame), eager=True)
+            refuse_rows(path, wrong, rows, said, rows)
             n_rows += len(frame)
             yield frame.filter(pl.col("timestamp") >= start)
     if not n_rows:
@@ -202,18 +200,12 @@ def _read_table(path: Path, *columns: str) -> pl.DataFrame:
     return frame.select(pl.col("id").alias("track_id"), *columns)
 
 
-@contextmanager
-def bz2_lines(path: Path, size: int) -> Iterator[Iterator[bytes]]:
+def bz2_lines(path: Path, size: int) -> Generator[bytes]:
     """A large compressed table: its first line, then blocks of whole lines, of about `size` bytes.
 
-    How much has been read goes to stderr, with the time that is left; it ends with the context,
-    whatever ends that. Reading raises `InputError` for a missing, truncated or foreign file.
+    How much has been read goes to stderr, with the time that is left, until it is closed. Raises
+    `InputError` for a missing, truncated or foreign file.
     """
-    with closing(_lines(path, size)) as lines:
-        yield lines
-
-
-def _lines(path: Path, size: int) -> Generator[bytes]:
     if not path.is_file():
         raise InputError(f"{path}: no such file; download it from Zenodo record 15394646")
     try:

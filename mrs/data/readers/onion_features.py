@@ -6,6 +6,7 @@ and not MusiCNN's 200 values, so that it is called `onion_musicnn_tags`.
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from mrs.data import filled_rows
+from mrs.data.checks import refuse_rows
 from mrs.data.dataset import Dataset
 from mrs.data.download import require_space
 from mrs.data.readers.music4all import bz2_lines
@@ -103,7 +105,7 @@ def _write(path: Path, ids: pl.Series, target: Path) -> tuple[int, pl.DataFrame]
     """Write the rows of the ids as .npy; returns their width and the rows that have none."""
     row_of = {name: row for row, name in enumerate(ids.to_list()) if name is not None}
     have = np.zeros(len(ids), dtype=bool)
-    with bz2_lines(path, BLOCK) as lines, target.open("wb+") as file:
+    with closing(bz2_lines(path, BLOCK)) as lines, target.open("wb+") as file:
         columns = next(lines).decode(errors="replace").rstrip("\r\n").split("\t")
         if columns[0] != "id" or len(columns) < 2:
             raise InputError(f"{path}: begins with {columns[0][:40]!r}, not with id and features")
@@ -146,9 +148,7 @@ def _rows(
         )
         mine = frame.with_row_index("row", start).filter(pl.col("id").is_in(chosen.implode()))
         values = mine.select(features).to_numpy()
-        wrong = ~np.isfinite(values).all(axis=1)
-        if wrong.any():
-            at = int(mine["row"][int(np.argmax(wrong))])
-            raise InputError(f"{path}: row {at}: a value is missing or not finite")
+        wrong = pl.Series(~np.isfinite(values).all(axis=1))
+        refuse_rows(path, wrong, mine["id"], "a value is missing or not finite", mine["row"])
         yield start, mine["id"].to_list(), np.ascontiguousarray(values)
         start += len(frame)

@@ -57,12 +57,7 @@ SOURCES = {
         page=f"https://zenodo.org/records/{RECORD}",
         files=(
             # md5 and size: the record's listing, 2026-11-22
-            File(
-                music4all.LISTENING,
-                needed=True,
-                checksum="md5:dfe82201036765f7463e6f3ce3d0f991",
-                size=2_211_449_511,
-            ),
+            File(music4all.LISTENING, True, "md5:dfe82201036765f7463e6f3ce3d0f991", 2_211_449_511),
             # names: the record's listing; md5 and size are requested
             *(
                 File(f"id_{name}.tsv.bz2")
@@ -76,17 +71,18 @@ SOURCES = {
             # sha256 of listens and likes: the host's, 2026-11-22
             File(
                 yambda.LISTENS,
-                needed=True,
-                checksum="sha256:eed9cbd094af1e189507d2f8132a0dc9653b90e65480125c7cdccd601e0592d1",
+                True,
+                "sha256:eed9cbd094af1e189507d2f8132a0dc9653b90e65480125c7cdccd601e0592d1",
             ),
             File(yambda.ARTISTS, needed=True),
             File(yambda.EMBEDDINGS, needed=True),
             File(
-                "flat/50m/likes.parquet",
-                checksum="sha256:694087077dbacfcc1d22a5ca85cc6bd8ab182361933406e60500624c6a422bc4",
+                yambda.LIKES,
+                False,
+                "sha256:694087077dbacfcc1d22a5ca85cc6bd8ab182361933406e60500624c6a422bc4",
             ),
             File("flat/50m/dislikes.parquet"),
-            File("album_item_mapping.parquet"),
+            File(yambda.ALBUMS),
         ),
     ),
 }
