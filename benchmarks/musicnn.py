@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from mrs.backends import make_backend
 from mrs.backends.audio import decode
-from mrs.backends.musicnn import N_MELS, PATCH, STRIDE, Network
+from mrs.backends.networks.musicnn import N_MELS, PATCH, STRIDE, Network
 from mrs.backends.weights import load_model
 
 REPEATS = 7

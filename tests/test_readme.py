@@ -6,7 +6,7 @@ import pytest
 from specs import make_spec
 
 from mrs.backends.hear_world import hear_world
-from mrs.backends.musicnn import MusiCNN
+from mrs.backends.pretrained import MusiCNN
 from mrs.backends.weights import at_hand
 from mrs.data.dataset import open_dataset
 from mrs.study.run import run

@@ -5,7 +5,6 @@ from typing import Any
 from mrs.backends.base import Backend, Model
 from mrs.backends.caches import give_numba_a_cache
 from mrs.backends.mfcc import MFCC
-from mrs.backends.musicnn import MusiCNN
 from mrs.backends.pretrained import (
     MERT,
     MULE,
@@ -15,6 +14,7 @@ from mrs.backends.pretrained import (
     MuQMuLan,
     Music2Vec,
     MusicFM,
+    MusiCNN,
 )
 from mrs.errors import InputError
 

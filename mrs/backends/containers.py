@@ -13,6 +13,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import BinaryIO
 
@@ -53,7 +54,7 @@ def pieces(file: BinaryIO, seconds: float) -> Iterator[Piece]:
         yield from _flac(file, start, size)
     elif magic[:4] == b".snd":
         yield from _au(file, start, size)
-    elif (layout := _layout(magic)) is not None:
+    elif layout := next((one for one in LAYOUTS if one.begins(magic)), None):
         yield from _chunked(file, start, size, layout)
     elif _frame(magic[:4]) is not None:
         yield from _mpeg(file, start, size, seconds)
@@ -265,7 +266,7 @@ class _Layout:
     where it does not tell.
     """
 
-    magic: re.Pattern[bytes]
+    magic: bytes  # a pattern
     first: int
     name: int
     size: str
@@ -275,14 +276,14 @@ class _Layout:
     frames: Callable[[bytes, int], int]
     inclusive: bool = False
 
+    def begins(self, magic: bytes) -> bool:
+        """Whether a file's first bytes are of this format."""
+        return bool(re.match(self.magic, magic, re.DOTALL))
+
 
 def _wav_frames(described: bytes, n: int, order: str = "<") -> int:
     kind, _, _, _, align = struct.unpack_from(f"{order}HHIIH", described)
     return n // align if kind in FIXED and align else 0
-
-
-def _rifx_frames(described: bytes, n: int) -> int:
-    return _wav_frames(described, n, ">")
 
 
 def _aiff_frames(described: bytes, n: int) -> int:
@@ -294,22 +295,14 @@ def _caf_frames(described: bytes, n: int) -> int:
     return (n - 4) // size * frames if size else 0
 
 
-def _magic(pattern: bytes) -> re.Pattern[bytes]:
-    return re.compile(pattern, re.DOTALL)
-
-
 FIXED = (1, 3, 6, 7, 0xFFFE)  # WAV formats in which every sample has the same number of bytes
 LAYOUTS = (
-    _Layout(_magic(rb"(?:RIFF|RF64)....WAVE"), 12, 4, "<I", 2, b"data", b"fmt ", _wav_frames),
-    _Layout(_magic(rb"RIFX....WAVE"), 12, 4, ">I", 2, b"data", b"fmt ", _rifx_frames),
-    _Layout(_magic(rb"FORM....AIF[FC]"), 12, 4, ">I", 2, b"SSND", b"COMM", _aiff_frames),
-    _Layout(_magic(rb"caff\x00\x01"), 8, 4, ">q", 1, b"data", b"desc", _caf_frames),
-    _Layout(_magic(rb"riff\x2e\x91\xcf\x11"), 40, 16, "<q", 8, b"data", b"fmt ", _wav_frames, True),
+    _Layout(rb"(?:RIFF|RF64)....WAVE", 12, 4, "<I", 2, b"data", b"fmt ", _wav_frames),
+    _Layout(rb"RIFX....WAVE", 12, 4, ">I", 2, b"data", b"fmt ", partial(_wav_frames, order=">")),
+    _Layout(rb"FORM....AIF[FC]", 12, 4, ">I", 2, b"SSND", b"COMM", _aiff_frames),
+    _Layout(rb"caff\x00\x01", 8, 4, ">q", 1, b"data", b"desc", _caf_frames),
+    _Layout(rb"riff\x2e\x91\xcf\x11", 40, 16, "<q", 8, b"data", b"fmt ", _wav_frames, True),
 )
-
-
-def _layout(magic: bytes) -> _Layout | None:
-    return next((layout for layout in LAYOUTS if layout.magic.match(magic)), None)
 
 
 def _chunked(file: BinaryIO, start: int, size: int, layout: _Layout) -> Iterator[Piece]:
@@ -340,7 +333,7 @@ def _chunked(file: BinaryIO, start: int, size: int, layout: _Layout) -> Iterator
         n = min(int.from_bytes(_bytes(file, long, 8), "little"), LARGEST) or -1
     stops = (body + n, body + -(-n // layout.align) * layout.align)
     ends = [place for place in stops if body <= place <= size]
-    joined = next((place for place in ends if layout.magic.match(_bytes(file, place, 12))), None)
+    joined = next((place for place in ends if layout.begins(_bytes(file, place, 12))), None)
     if joined is not None:
         yield Piece(b"", start, joined)
         yield from _chunked(file, joined, size, layout)

@@ -16,7 +16,7 @@ FRAME_RATE = 25  # Hz, of MusicFM
 
 @dataclass(frozen=True)
 class Pretrained(Backend):
-    """A network of `mrs.backends.networks`: `reader` makes it of the backend and its weights."""
+    """A network of `mrs.backends.networks`: `reader` makes it, or a model, of the weights."""
 
     reader: ClassVar[str]
     size: ClassVar[Any] = None  # widths and depths, where they are not the published ones
@@ -27,8 +27,26 @@ class Pretrained(Backend):
     def load(self, folder: Path) -> Model:
         from mrs.backends.networks.common import TorchModel
 
-        network = resolve_name(f"mrs.backends.networks.{self.reader}")(self, folder)
-        return TorchModel(network, self.pooling)
+        read = resolve_name(f"mrs.backends.networks.{self.reader}")(self, folder)
+        return read if isinstance(read, Model) else TorchModel(read, self.pooling)
+
+
+@dataclass(frozen=True)
+class MusiCNN(Pretrained):
+    """MSD MusiCNN, its penultimate layer averaged over the patches of 3 s.
+
+    `patches` is "all", or "first": the package as published on PyPI (0.1.0) gives the first patch's
+    features in every row of `penultimate`, a defect that was mended in its repository and never
+    released.
+    """
+
+    name: ClassVar[str] = "musicnn"
+    reader: ClassVar[str] = "musicnn:load_musicnn"
+    minimum_seconds: ClassVar[float] = 186 * 256 / 16_000  # a patch of 187 frames
+
+    clip_seconds: Seconds = 0.0
+    layer: Literal["penultimate"] = "penultimate"
+    patches: Literal["all", "first"] = "all"
 
 
 @dataclass(frozen=True)

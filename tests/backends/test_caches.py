@@ -10,7 +10,7 @@ from sounds import write_tone
 
 from mrs.backends import caches, weights
 from mrs.backends.mfcc import MFCC
-from mrs.backends.musicnn import MusiCNN
+from mrs.backends.pretrained import MusiCNN
 from mrs.backends.weights import require
 from mrs.errors import InputError
 

@@ -9,7 +9,7 @@ import pytest
 from mrs.backends import weights
 from mrs.backends.hear_world import hear_world
 from mrs.backends.mfcc import MFCC
-from mrs.backends.musicnn import MusiCNN
+from mrs.backends.pretrained import MusiCNN
 from mrs.backends.weights import at_hand, load_model
 from mrs.data import describe
 from mrs.data.dataset import Dataset, open_dataset

@@ -11,15 +11,19 @@ from torch.nn import functional
 
 from mrs.backends import make_backend
 from mrs.backends.audio import decode
-from mrs.backends.musicnn import WHEEL, MusiCNN, MusiCNNModel, Network, log_mel_patches
+from mrs.backends.networks.musicnn import MusiCNNModel, Network, log_mel_patches
+from mrs.backends.pretrained import MusiCNN
 from mrs.backends.weights import ASSETS, load_model
 from mrs.errors import InputError
+
+WHEEL = MusiCNN.weights[0].name
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "data" / "musicnn"
 CLIPS = {"singularity_aberrations": ".flac", "singularity_aberrations_16k": ".wav"}
 
 needs_weights = pytest.mark.skipif(
-    not (ASSETS / WHEEL).is_file(), reason=f"{ASSETS / WHEEL} is not there: run make setup"
+    not (ASSETS / WHEEL).is_file(),
+    reason=f"{ASSETS / WHEEL} is not there: run make setup",
 )
 needs_reference = pytest.mark.skipif(
     not REFERENCE.is_dir(), reason=f"TensorFlow's features are not there: {REFERENCE}"

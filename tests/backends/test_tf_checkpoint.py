@@ -3,9 +3,12 @@ import zipfile
 import numpy as np
 import pytest
 
-from mrs.backends.musicnn import CHECKPOINT, WHEEL
+from mrs.backends.networks.musicnn import CHECKPOINT
+from mrs.backends.pretrained import MusiCNN
 from mrs.backends.tf_checkpoint import MAGIC, read_checkpoint
 from mrs.backends.weights import ASSETS
+
+WHEEL = MusiCNN.weights[0].name
 
 
 def varint(value: int) -> bytes:
@@ -92,7 +95,10 @@ def test_damage(damage: object, said: str) -> None:
         read_checkpoint(*damage(index, data))
 
 
-@pytest.mark.skipif(not (ASSETS / WHEEL).is_file(), reason=f"{ASSETS / WHEEL} is not there")
+@pytest.mark.skipif(
+    not (ASSETS / WHEEL).is_file(),
+    reason=f"{ASSETS / WHEEL} is not there",
+)
 def test_the_wheels_checkpoint_has_150_tensors() -> None:
     with zipfile.ZipFile(ASSETS / WHEEL) as wheel:
         index = wheel.read(f"{CHECKPOINT}.index")

@@ -9,20 +9,19 @@ a log-mel spectrogram, patches of 3 s without overlap, filters in frequency (tim
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
 
+import librosa
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
 from typing_extensions import override
 
-from mrs.backends.base import Backend, Model
+from mrs.backends.base import Model
+from mrs.backends.pretrained import MusiCNN
 from mrs.backends.tf_checkpoint import read_checkpoint
 from mrs.errors import InputError
-from mrs.settings import Seconds
 
-if TYPE_CHECKING:
-    import torch
-
-WHEEL = "musicnn-0.1.0-py3-none-any.whl"
 CHECKPOINT = "musicnn/MSD_musicnn/"
 N_MELS, N_FFT, HOP_LENGTH = 96, 512, 256
 PATCH = 187  # frames, 3 s
@@ -36,34 +35,17 @@ RESIDUAL = ("conv2d_5", "conv2d_6", "conv2d_7")  # kernels [7 frames, channels, 
 BATCH = 4  # patches at a time on several threads; one thread is fastest at one
 
 
-@dataclass(frozen=True)
-class MusiCNN(Backend):
-    """MSD MusiCNN, its penultimate layer averaged over the patches of 3 s.
-
-    `patches` is "all", or "first": the package as published on PyPI (0.1.0) gives the first patch's
-    features in every row of `penultimate`, a defect that was mended in its repository and never
-    released.
-    """
-
-    name: ClassVar[str] = "musicnn"
-    minimum_seconds: ClassVar[float] = (PATCH - 1) * HOP_LENGTH / 16_000
-
-    clip_seconds: Seconds = 0.0
-    layer: Literal["penultimate"] = "penultimate"
-    pooling: Literal["mean"] = "mean"
-    patches: Literal["all", "first"] = "all"
-
-    @override
-    def load(self, folder: Path) -> "MusiCNNModel":
-        path = folder / WHEEL
-        try:
-            with zipfile.ZipFile(path) as wheel:
-                index = wheel.read(f"{CHECKPOINT}.index")
-                data = wheel.read(f"{CHECKPOINT}.data-00000-of-00001")
-            tensors = read_checkpoint(index, data)
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path}: cannot be read ({error}); fetch it again") from error
-        return MusiCNNModel(tensors, self.patches)
+def load_musicnn(backend: MusiCNN, folder: Path) -> "MusiCNNModel":
+    """The network from the checkpoint in the package's wheel."""
+    path = folder / backend.weights[0].name
+    try:
+        with zipfile.ZipFile(path) as wheel:
+            index = wheel.read(f"{CHECKPOINT}.index")
+            data = wheel.read(f"{CHECKPOINT}.data-00000-of-00001")
+        tensors = read_checkpoint(index, data)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: cannot be read ({error}); fetch it again") from error
+    return MusiCNNModel(tensors, backend.patches)
 
 
 class MusiCNNModel(Model):
@@ -76,8 +58,6 @@ class MusiCNNModel(Model):
     @override
     def frames(self, waveform: np.ndarray) -> np.ndarray:
         """The penultimate layer of each patch, float32 [n_patches x 200]."""
-        import torch
-
         patches = log_mel_patches(waveform)
         frames = patches[:1] if self.patches == "first" else patches
         batch_size = BATCH if torch.get_num_threads() > 1 else 1
@@ -93,8 +73,6 @@ def log_mel_patches(waveform: np.ndarray) -> np.ndarray:
     Mel power is rounded to half precision, as the package does; the rest is in single precision:
     under NumPy 2 half precision would overflow at a power of 6.55.
     """
-    import librosa
-
     power = librosa.feature.melspectrogram(
         y=waveform, sr=MusiCNN.sample_rate, n_fft=N_FFT, hop_length=HOP_LENGTH, n_mels=N_MELS
     )
@@ -115,8 +93,6 @@ class Network:
     """
 
     def __init__(self, tensors: dict[str, np.ndarray]) -> None:
-        import torch
-
         self._tensors = {name: torch.from_numpy(value.copy()) for name, value in tensors.items()}
         self.input = self._normalisation(0)
         self.timbral = [self._filters(name, i) for i, name in enumerate(TIMBRAL, start=1)]
@@ -132,11 +108,8 @@ class Network:
         self.output = self._normalisation(10)
         del self._tensors
 
-    def __call__(self, patches: "torch.Tensor") -> "torch.Tensor":
+    def __call__(self, patches: Tensor) -> Tensor:
         """The penultimate layer, float32 [n x 200], of patches [n x 187 x 96]."""
-        import torch
-        from torch.nn import functional
-
         scale, shift = self.input
         frames = patches * scale + shift
         channels = [*self._timbral_features(frames), *self._temporal_features(frames)]
@@ -154,10 +127,8 @@ class Network:
         scale, shift = self.output
         return torch.relu(torch.addmm(bias, pooled, weight)) * scale + shift
 
-    def _timbral_features(self, frames: "torch.Tensor") -> "list[torch.Tensor]":
+    def _timbral_features(self, frames: Tensor) -> list[Tensor]:
         """Filters of 7 frames and many bands: the best band of each, [n x 187 x 204] twice."""
-        from torch.nn import functional
-
         n, n_frames, n_bands = frames.shape
         # One row a frame: for each band the 7 frames around it.
         around = functional.pad(frames, (0, 0, 3, 3)).unfold(1, 7, 1).flatten(0, 1)
@@ -171,20 +142,17 @@ class Network:
             found.append(filters.finish(best).view(n, n_frames, -1))
         return found
 
-    def _temporal_features(self, frames: "torch.Tensor") -> "list[torch.Tensor]":
+    def _temporal_features(self, frames: Tensor) -> list[Tensor]:
         """Filters of many frames and one band: the best band of each, [n x 187 x 51] thrice.
 
         A row is a window of one band in which `STRIDE` frames lie with all that the longest filter
         hears around them; a product gives all those frames at once.
         """
-        import torch
-        from torch.nn import functional
-
         n, n_frames, _ = frames.shape
         before = (LONGEST - 1) // 2  # TensorFlow pads the odd frame behind
         padded = functional.pad(frames.permute(2, 0, 1), (before, LONGEST - 1 - before))
         windows = padded.unfold(2, LONGEST + STRIDE - 1, STRIDE).flatten(1, 2).contiguous()
-        best: list[torch.Tensor] = []
+        best: list[Tensor] = []
         for bands in windows.split(max(1, N_TOGETHER // n)):
             for i, filters in enumerate(self.temporal):
                 length = len(filters.kernel)  # the filter's, and STRIDE - 1
@@ -200,7 +168,7 @@ class Network:
             for filters, found in zip(self.temporal, best, strict=True)
         ]
 
-    def _normalisation(self, i: int) -> "tuple[torch.Tensor, torch.Tensor]":
+    def _normalisation(self, i: int) -> tuple[Tensor, Tensor]:
         """Scale and shift of a batch normalisation."""
         name = f"batch_normalization_{i}" if i else "batch_normalization"
         mean, variance, gamma, beta = (
@@ -218,7 +186,7 @@ class Network:
         bias = self._tensors[f"{name}/bias"]
         return _Filters((kernel * sign).contiguous(), bias, sign, scale, shift)
 
-    def _convolution(self, name: str, i: int) -> "tuple[torch.Tensor, ...]":
+    def _convolution(self, name: str, i: int) -> tuple[Tensor, ...]:
         kernel = self._tensors[f"{name}/kernel"][:, :, 0].permute(2, 1, 0).contiguous()
         return kernel, self._tensors[f"{name}/bias"], *self._normalisation(i)
 
@@ -227,40 +195,34 @@ class Network:
 class _Filters:
     """Filters of the front end [taps x channels], turned by `sign` for the maximum."""
 
-    kernel: "torch.Tensor"
-    bias: "torch.Tensor"
-    sign: "torch.Tensor"
-    scale: "torch.Tensor"
-    shift: "torch.Tensor"
+    kernel: Tensor
+    bias: Tensor
+    sign: Tensor
+    scale: Tensor
+    shift: Tensor
 
     def over(self, n: int) -> "_Filters":
         """The same filters for n neighbouring frames at once: [taps + n - 1 x n * channels]."""
-        import torch
-
         n_taps, n_channels = self.kernel.shape
         wide = torch.zeros(n_taps + n - 1, n, n_channels)
         for i in range(n):
             wide[i : i + n_taps, i] = self.kernel
         return replace(self, kernel=wide.flatten(1))
 
-    def finish(self, best: "torch.Tensor") -> "torch.Tensor":
+    def finish(self, best: Tensor) -> Tensor:
         """What is left to do behind the largest product."""
         return best.mul_(self.sign).add_(self.bias).relu_().mul_(self.scale).add_(self.shift)
 
 
-def _halves(kernel: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
+def _halves(kernel: Tensor) -> tuple[Tensor, ...]:
     """Even bands, odd bands and their sum of a kernel [bands * 7 x channels], of one length."""
-    from torch.nn import functional
-
     bands = kernel.view(-1, 7, kernel.shape[1])
     even, odd = bands[0::2], bands[1::2]
     odd = functional.pad(odd, (0, 0, 0, 0, 0, len(even) - len(odd)))
     return tuple(half.flatten(0, 1).contiguous() for half in (even, odd, even + odd))
 
 
-def _best_band(
-    parts: "tuple[torch.Tensor, ...]", kernels: "tuple[torch.Tensor, ...]", n_places: int
-) -> "torch.Tensor":
+def _best_band(parts: tuple[Tensor, ...], kernels: tuple[Tensor, ...], n_places: int) -> Tensor:
     """The largest product of a kernel with the bands from any of `n_places`, [rows x channels].
 
     Two neighbouring places take three products of half the length in place of four, as in fast FIR
@@ -269,8 +231,6 @@ def _best_band(
     O(x' - y) + (E + O)y. `parts` are x - y, x' - y and y, each [rows x bands / 2 * 7], `kernels`
     are E, O and E + O.
     """
-    import torch
-
     width, n_channels = kernels[0].shape
     best = torch.full((len(parts[0]), n_channels), -torch.inf)
     first, second = torch.empty_like(best), torch.empty_like(best)
