@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 import polars as pl
 import yaml
@@ -22,7 +23,10 @@ class Statement(BaseModel):
 
 
 class DataCard(BaseModel):
-    """What is known about a dataset, see `cards.yaml`."""
+    """What is known about a dataset, see `cards.yaml`.
+
+    `dataset` is what this package writes into its dataset.json, but for what its plays decide.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,6 +37,7 @@ class DataCard(BaseModel):
     consent: tuple[Statement, ...]
     skew: tuple[Statement, ...]
     redistribution: tuple[Statement, ...]
+    dataset: dict[str, Any] = {}
 
     def text(self, about: str) -> str:
         """What the card says about one of `ABOUT`, in one line."""

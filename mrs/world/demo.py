@@ -13,6 +13,8 @@ import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
+from mrs.data.cards import load
+from mrs.world.catalogue import CONTINUOUS, Catalogue, draw_catalogue
 from mrs.data.checks import read_object
 from mrs.errors import InputError
 from mrs.files import Digests, scratch_folder, write_json
@@ -32,20 +34,6 @@ from mrs.world.surrogates import draw_surrogates
 GENERATOR = 1  # raised when the same parameters give another world
 
 START = np.datetime64("2018-02-01")
-
-_WINDOW = {"train_start": "2018-02-01", "test_start": "2019-02-01", "test_end": "2019-03-01"}
-SPLITS: dict[str, dict[str, object]] = {
-    "temporal": {"rule": "temporal", **_WINDOW, "validation_share": 0.3, "seed": 42},
-    "catalogue": {
-        "rule": "catalogue",
-        **_WINDOW,
-        "validation_share": 0.3,
-        "seed": 42,
-        "min_core": 5,
-        # Months rather than the last one alone: few tracks come out in each.
-        "cold_validation_start": "2018-11-01",
-    },
-}
 
 # One stream of random numbers per part: the catalogue of a seed stays when the listeners change.
 _CATALOGUE, _LISTENERS, _PLAYS, _NAMES, _SURROGATES = range(5)
@@ -101,7 +89,7 @@ def generated_folder(spec: str, home: Path) -> Path:
 def complete(info: dict[str, Any], tracks: pl.DataFrame) -> tuple[dict[str, Any], Renderer]:
     """A generated dataset.json with the split rules of today, and the sound of its tracks."""
     if info["generator"] == GENERATOR:  # also one written before a rule was added
-        info = info | {"splits": SPLITS | info.get("splits", {})}
+        info = info | {"splits": load()["demo"].dataset["splits"] | info.get("splits", {})}
     return info, Renderer(tracks, info["parameters"]["seed"])
 
 
@@ -181,21 +169,12 @@ def listens(world: World) -> pl.DataFrame:
 def _info(folder: Path, params: Params) -> dict[str, object]:
     digests = Digests()
     written = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {
-        "name": "demo",
-        "title": "Demo world (generated)",
-        "origin": "generated",
-        "licence": "CC0-1.0",
-        "redistribution": "everything; all of it is generated",
-        "description": (
-            f"A generated catalogue of {params.n_tracks:,} tracks by {params.n_artists:,} artists "
-            f"and the plays of {params.n_users:,} generated listeners over thirteen months. "
-            "Listeners, tracks, names and surrogate vectors are drawn at random; nothing in it was "
-            "measured. A track's sound is rendered from its traits when it is asked for."
-        ),
+    info = load()["demo"].dataset
+    sizes = {"tracks": params.n_tracks, "artists": params.n_artists, "users": params.n_users}
+    return info | {
+        "description": info["description"].format(**sizes),
         "generator": GENERATOR,
         "parameters": asdict(params),
-        "splits": SPLITS,
         "checksums": {
             path.relative_to(folder).as_posix(): digests.of_file(path) for path in written
         },

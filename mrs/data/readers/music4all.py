@@ -9,11 +9,11 @@ from collections.abc import Generator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from mrs.data.readers.writer import first_named, refuse_existing, write_folder
+from mrs.data.cards import load
 from mrs.data.checks import refuse_rows
 from mrs.data.tables import read_csv, scan_parts
 from mrs.errors import InputError
@@ -29,37 +29,6 @@ COLUMNS = ["user_id", "track_id", "timestamp"]
 TIME = "%Y-%m-%d %H:%M:%S"
 BLOCK = 64 << 20  # bytes of text looked at together: the whole is 9 GB
 
-SPLITS: dict[str, dict[str, Any]] = {
-    # arXiv 2604.23077: a year, then February 2019.
-    "temporal": {
-        "rule": "played",
-        "train_start": "2018-02-01",
-        "test_start": "2019-02-01",
-        "test_end": "2019-03-01",
-        "validation_share": 0.3,
-        "seed": 42,
-    },
-    # arXiv 2604.07090: a year, then three months; new tracks of its last month validate.
-    "catalogue": {
-        "rule": "catalogue",
-        "train_start": "2017-09-01",
-        "test_start": "2018-09-01",
-        "test_end": "2018-12-01",
-        "validation_share": 0.3,
-        "seed": 42,
-        "min_core": 5,
-        "cold_validation_start": "2018-08-01",
-    },
-    # arXiv 2409.08987: a year, then what is left of the log, about a month.
-    "paper-2024": {
-        "rule": "known",
-        "train_start": "2019-02-20",
-        "test_start": "2020-02-20",
-        "validation_share": 0.5,
-        "seed": 42,
-    },
-}
-
 
 def reduce_onion(source: Path, folder: Path) -> Path:
     """Write the plays that the three splits need as a dataset folder; returns it.
@@ -71,7 +40,9 @@ def reduce_onion(source: Path, folder: Path) -> Path:
     progress goes to stderr. Raises `InputError`.
     """
     refuse_existing(folder)
-    start = min(datetime.fromisoformat(rule["train_start"]) for rule in SPLITS.values())
+    info = load()["music4all-onion"].dataset
+    start = min(datetime.fromisoformat(r["train_start"]) for r in info["splits"].values())
+    info = info | {"description": info["description"].format(start=start)}
     readers = {
         INFORMATION: read_information,
         GENRES: read_genres,
@@ -79,15 +50,6 @@ def reduce_onion(source: Path, folder: Path) -> Path:
         AUDIO: read_audio,
     }
     known = [read(source / name) for name, read in readers.items() if (source / name).exists()]
-    info = {
-        "name": "music4all-onion",
-        "title": "Music4All-Onion",
-        "origin": "real",
-        "licence": "CC BY 4.0 (listening logs)",
-        "redistribution": "the logs with attribution; nothing of Music4All's own",
-        "description": f"Plays from {start:%Y-%m-%d} on of the public logs.",
-        "splits": SPLITS,
-    }
     with (
         scratch_folder(folder) as parts,
         closing(read_listening(source / LISTENING, start)) as blocks,

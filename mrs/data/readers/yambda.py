@@ -6,13 +6,13 @@ not published; here they are written as if it were 1970.
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from mrs.data import checks
 from mrs.data.readers.writer import first_named, refuse_existing, write_folder
+from mrs.data.cards import load
 from mrs.data.tables import readable, scan_parquet
 from mrs.errors import InputError
 from mrs.progress import tracked
@@ -31,14 +31,6 @@ LEAST_PLAYED = {"corrected": 20.0, "published": 0.2}
 RATIO = "played_ratio_pct"
 EVENTS = {"listens": LISTENS, "likes": LIKES}
 TEST_PERIOD = timedelta(weeks=4)
-
-RULE: dict[str, Any] = {
-    "rule": "catalogue",
-    "validation_share": 0.3,
-    "seed": 42,
-    "min_core": 5,
-    "cold_validation_share": 0.3,
-}
 
 
 def reduce_yambda(
@@ -87,18 +79,15 @@ def reduce_yambda(
         mapping = checks.read_frame(source / name, {column: "id", "item_id": "id"})
         first = mapping.select(pl.col("item_id").alias("track_id"), column)
         tracks = tracks.join(first_named(first), on="track_id", how="left", maintain_order="left")
+    info = load()["yambda-50m"].dataset
     variant = "" if protocol == "corrected" else f"-{protocol}"
-    info = {
-        "name": "yambda-50m" + variant + ("" if events == "listens" else f"-{events}"),
-        "title": "Yambda-50m",
-        "origin": "real",
-        "licence": "Apache-2.0",
-        "redistribution": "with the licence",
-        "description": (
-            f"{described} of tracks with a published audio vector. Times are seconds from an "
-            "unpublished origin, written as from 1970."
-        ),
-        "splits": {"catalogue": RULE | {"test_start": (last - TEST_PERIOD).isoformat()}},
+    info = info | {
+        "name": info["name"] + variant + ("" if events == "listens" else f"-{events}"),
+        "description": info["description"].format(plays=described),
+        "splits": {
+            "catalogue": info["splits"]["catalogue"]
+            | {"test_start": (last - TEST_PERIOD).isoformat()}
+        },
     }
     card = {"origin": "file", "source": f"{EMBEDDINGS} of yandex/yambda, column embed"}
     return write_folder(folder, tracks, plays, info, {BACKEND: (vectors, card)})
