@@ -14,7 +14,6 @@ import polars as pl
 from threadpoolctl import threadpool_limits
 
 from mrs.data.cards import load
-from mrs.world.catalogue import CONTINUOUS, Catalogue, draw_catalogue
 from mrs.data.checks import read_object
 from mrs.errors import InputError
 from mrs.files import Digests, scratch_folder, write_json

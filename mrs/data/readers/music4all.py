@@ -12,9 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
-from mrs.data.readers.writer import first_named, refuse_existing, write_folder
 from mrs.data.cards import load
 from mrs.data.checks import refuse_rows
+from mrs.data.readers.writer import first_named, refuse_existing, write_folder
 from mrs.data.tables import read_csv, scan_parts
 from mrs.errors import InputError
 from mrs.files import scratch_folder, visible

@@ -17,8 +17,8 @@ from mrs.data import filled_rows
 from mrs.data.checks import refuse_rows
 from mrs.data.dataset import Dataset
 from mrs.data.download import require_space
-from mrs.data.readers.music4all import bz2_lines
 from mrs.data.filled_rows import Filled
+from mrs.data.readers.music4all import bz2_lines
 from mrs.data.tables import read_csv
 from mrs.errors import InputError
 from mrs.files import Digests, replacing, write_json

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from mrs.data import checks
-from mrs.data.readers.writer import first_named, refuse_existing, write_folder
 from mrs.data.cards import load
+from mrs.data.readers.writer import first_named, refuse_existing, write_folder
 from mrs.data.tables import readable, scan_parquet
 from mrs.errors import InputError
 from mrs.progress import tracked
