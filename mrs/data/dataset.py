@@ -239,7 +239,9 @@ def open_dataset(spec: str | Path) -> Dataset:
     """
     spec = str(spec)
     if spec == "demo" or spec.startswith("demo:"):
-        return _open_own(spec, _world().generated_folder(spec, data_home()))
+        from mrs.world.demo import generated_folder  # which imports this module: the one arrow back
+
+        return _open_own(spec, generated_folder(spec, data_home()))
     folder = Path(spec)
     if not folder.is_dir():
         folder = data_home() / spec
@@ -256,16 +258,6 @@ def open_dataset(spec: str | Path) -> Dataset:
     )
 
 
-def _world() -> Any:
-    """The generated world, imported where a generated dataset is opened.
-
-    It is written and read as any dataset, so that it imports this module: the one arrow back.
-    """
-    from mrs.world import demo
-
-    return demo
-
-
 def _open_own(spec: str, folder: Path) -> Dataset:
     path = folder / TRACKS
     checks.read_frame(path, {"track_id": "id"})
@@ -276,7 +268,9 @@ def _open_own(spec: str, folder: Path) -> Dataset:
     info = checks.read_object(folder / INFO)
     renderer = None
     if "generator" in info:
-        info, renderer = _world().complete(info, tracks)
+        from mrs.world.demo import complete
+
+        info, renderer = complete(info, tracks)
     stored = FolderVectors(folder, info, tracks["track_id"])
     return Dataset(spec, folder, info, tracks, pair_files, stored, renderer=renderer)
 

@@ -3,14 +3,13 @@
 import re
 from collections.abc import Callable
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import yaml
 
-_KNOWN = yaml.safe_load((files("mrs.world") / "names.yaml").read_text(encoding="utf-8"))
-_WORDS = {
-    kind: words.split() if isinstance(words, str) else words for kind, words in _KNOWN.items()
-}
+_WORDS: dict[str, Any] = yaml.safe_load((files("mrs.world") / "names.yaml").read_text("utf-8"))
+_WORDS |= {kind: text.split() for kind, text in _WORDS.items() if isinstance(text, str)}
 
 Draw = np.random.Generator
 

@@ -159,12 +159,12 @@ def _music(sound: Sound, step: float, start: float, rng: np.random.Generator) ->
         at = round(i * step - start)
         if i % struck == 0:
             for pitch in triad:
-                _add(out, at, voices.chord(pitch, round(struck * step)))
+                _add(out, at, voices.note("chord", pitch, round(struck * step)))
         if sound.arp_steps and i % (4 // sound.arp_steps) == 0:
             pitch = [*triad, triad[0] + 12][pattern[i % 16]] + 12
-            _add(out, at, voices.arpeggio(pitch, round(8 / sound.arp_steps * step)))
+            _add(out, at, voices.note("arpeggio", pitch, round(8 / sound.arp_steps * step)))
         if i % 4 == 0:
-            _add(out, at, voices.bass(33 + (triad[0] - 33) % 12, round(3.6 * step)))
+            _add(out, at, voices.note("bass", 33 + (triad[0] - 33) % 12, round(3.6 * step)))
     return out
 
 
@@ -179,35 +179,27 @@ class _Voices:
         self._warp = _TIME + sound.vibrato / (2 * np.pi * _VIBRATO_RATE) * np.sin(
             np.float32(2 * np.pi * _VIBRATO_RATE) * _TIME
         )
-        self._chord = 0.3 * rise * (sound.sustain + (1 - sound.sustain) * fall)
-        self._arpeggio = sound.arp * quick * np.exp(-_TIME / np.float32(0.1 + sound.decay / 2))
-        self._bass = sound.bass * quick * np.exp(-_TIME / np.float32(0.5))
+        self._envelopes = {
+            "chord": 0.3 * rise * (sound.sustain + (1 - sound.sustain) * fall),
+            "arpeggio": sound.arp * quick * np.exp(-_TIME / np.float32(0.1 + sound.decay / 2)),
+            "bass": sound.bass * quick * np.exp(-_TIME / np.float32(0.5)),
+        }
         self._made: dict[tuple[str, int], np.ndarray] = {}
 
-    def chord(self, pitch: int, n: int) -> np.ndarray:
-        return self._note("chord", pitch, n, self._chord, self._sound.bell)
-
-    def arpeggio(self, pitch: int, n: int) -> np.ndarray:
-        return self._note("arpeggio", pitch, n, self._arpeggio, self._sound.bell)
-
-    def bass(self, pitch: int, n: int) -> np.ndarray:
-        return self._note("bass", pitch, n, self._bass, 0.0)
-
-    def _note(
-        self, voice: str, pitch: int, n: int, envelope: np.ndarray, bell: float
-    ) -> np.ndarray:
+    def note(self, voice: str, pitch: int, n: int) -> np.ndarray:
         """A note that ends after at most `n` samples; the same `n` for all notes of a voice."""
         if (voice, pitch) not in self._made:
             n = min(n, N_SAMPLES)
             hz = 440 * 2 ** ((pitch - 69) / 12)
             cycles = np.float32(hz) * self._warp[:n]
             wave = self._table(hz)[(cycles * _TABLE).astype(np.int32) % _TABLE]
+            bell = 0.0 if voice == "bass" else self._sound.bell
             if bell > 0.02:
                 index = np.float32(6 * bell) * np.exp(-_TIME[:n] / np.float32(0.35))
                 turn = np.float32(2 * np.pi) * cycles
                 modulated = np.sin(turn + index * np.sin(np.float32(_BELL_RATIO) * turn))
                 wave = (1 - bell) * wave + bell * modulated
-            note = envelope[:n] * wave
+            note = self._envelopes[voice][:n] * wave
             release = min(160, n)
             note[-release:] *= np.linspace(1, 0, release, dtype=np.float32)
             self._made[voice, pitch] = note

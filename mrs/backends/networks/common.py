@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import librosa
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -46,6 +47,42 @@ class TorchModel(Model):
             batch = torch.from_numpy(np.ascontiguousarray(waveforms, dtype=np.float32))
             frames: Tensor = self.network(batch.to(self.device))
             return frames.float().cpu().numpy()
+
+
+class MelSpectrogram(nn.Module):
+    """Power mel spectrogram on the HTK scale up to half the sample rate.
+
+    `norm` is librosa's: None is torchaudio's default, 2.0 gives each band unit length. Frames are
+    centred with reflected ends; the window is a periodic Hann of `n_window` samples (default:
+    `n_fft`).
+    """
+
+    window: Tensor
+    filters: Tensor
+
+    def __init__(
+        self,
+        sample_rate: int,
+        n_fft: int,
+        hop_length: int,
+        n_mels: int,
+        n_window: int | None = None,
+        norm: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.n_fft, self.hop_length, self.n_window = n_fft, hop_length, n_window or n_fft
+        filters = librosa.filters.mel(
+            sr=sample_rate, n_fft=n_fft, n_mels=n_mels, htk=True, norm=norm
+        )
+        self.register_buffer("window", torch.hann_window(self.n_window), persistent=False)
+        self.register_buffer("filters", torch.from_numpy(filters), persistent=False)
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Waveforms [B x n] to mel powers [B x n_mels x 1 + n // hop_length]."""
+        spectrum = torch.stft(
+            waveforms, self.n_fft, self.hop_length, self.n_window, self.window, return_complex=True
+        )
+        return self.filters @ spectrum.abs().square()
 
 
 def named_for(module: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import librosa
 import torch
 from torch import Tensor, nn
 from transformers import Wav2Vec2ConformerConfig
@@ -17,7 +16,7 @@ from transformers.models.wav2vec2_conformer.modeling_wav2vec2_conformer import (
     Wav2Vec2ConformerEncoder,
 )
 
-from mrs.backends.networks.common import below, check_layer, read_json, without
+from mrs.backends.networks.common import MelSpectrogram, below, check_layer, read_json, without
 from mrs.backends.pretrained import MusicFM
 from mrs.backends.weights import load_state, read_tensors
 from mrs.errors import InputError
@@ -33,32 +32,6 @@ class ConformerSize:
     heads: int = 16
     feed_forward: int = 4096
     n_mels: int = 128
-
-
-class MelSpectrogram(nn.Module):
-    """Power mel spectrogram, HTK scale without area normalisation, as torchaudio's default.
-
-    Frames are centred with reflected ends; the window is a periodic Hann of `n_fft` samples.
-    """
-
-    window: Tensor
-    filters: Tensor
-
-    def __init__(self, sample_rate: int, n_fft: int, hop_length: int, n_mels: int) -> None:
-        super().__init__()
-        self.n_fft, self.hop_length = n_fft, hop_length
-        filters = librosa.filters.mel(
-            sr=sample_rate, n_fft=n_fft, n_mels=n_mels, htk=True, norm=None
-        )
-        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
-        self.register_buffer("filters", torch.from_numpy(filters), persistent=False)
-
-    def forward(self, waveforms: Tensor) -> Tensor:
-        """Waveforms [B x n] to mel powers [B x n_mels x 1 + n // hop_length]."""
-        spectrum = torch.stft(
-            waveforms, self.n_fft, self.hop_length, window=self.window, return_complex=True
-        )
-        return self.filters @ spectrum.abs().square()
 
 
 class ResidualConvolutions(nn.Module):

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import librosa
 import torch
 from torch import Tensor, nn
 
-from mrs.backends.networks.common import without
+from mrs.backends.networks.common import MelSpectrogram, without
 from mrs.backends.pretrained import MULE
 from mrs.backends.weights import load_state, read_tensors
 from mrs.errors import InputError
@@ -254,17 +253,10 @@ class Mule(nn.Module):
     where they would stick out, and brought to mean 0 and deviation 1 (at least 0.01 is divided by).
     """
 
-    window: Tensor
-    filters: Tensor
-
     def __init__(self, size: NfnetSize) -> None:
         super().__init__()
         self.backbone = SlowFast(size)
-        filters = librosa.filters.mel(
-            sr=16_000, n_fft=2048, n_mels=BANDS, fmin=0, fmax=8000, htk=True, norm=2.0
-        )
-        self.register_buffer("window", torch.hann_window(400), persistent=False)
-        self.register_buffer("filters", torch.from_numpy(filters), persistent=False)
+        self.mel = MelSpectrogram(16_000, 2048, 160, BANDS, n_window=400, norm=2.0)
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Waveforms [B x n] to vectors [B x slices x embedding_size]."""
@@ -274,8 +266,7 @@ class Mule(nn.Module):
 
     def log_mel(self, waveforms: Tensor) -> Tensor:
         """[B x n] to [B x 96 x 1 + n // 160]."""
-        spectrum = torch.stft(waveforms, 2048, 160, 400, self.window, return_complex=True)
-        return torch.log10(1 + 10_000 * (self.filters @ spectrum.abs().square()))
+        return torch.log10(1 + 10_000 * self.mel(waveforms))
 
     def slices(self, mel: Tensor) -> Tensor:
         """[B x 96 x T] to [B x slices x 96 x 300]."""
