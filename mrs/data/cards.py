@@ -25,7 +25,8 @@ class Statement(BaseModel):
 class DataCard(BaseModel):
     """What is known about a dataset, see `cards.yaml`.
 
-    `dataset` is what this package writes into its dataset.json, but for what its plays decide.
+    `dataset` is what this package writes into its dataset.json, but for what its plays decide,
+    `source` the page and the files that it is fetched from, see `mrs.data.readers.sources`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,6 +39,7 @@ class DataCard(BaseModel):
     skew: tuple[Statement, ...]
     redistribution: tuple[Statement, ...]
     dataset: dict[str, Any] = {}
+    source: dict[str, Any] = {}
 
     def text(self, about: str) -> str:
         """What the card says about one of `ABOUT`, in one line."""

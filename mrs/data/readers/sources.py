@@ -16,7 +16,6 @@ from mrs.data import download
 from mrs.data.cards import DataCard, load
 from mrs.data.dataset import data_home
 from mrs.data.download import gigabytes
-from mrs.data.readers import music4all, yambda
 from mrs.errors import InputError
 
 ZENODO = "https://zenodo.org"
@@ -53,38 +52,9 @@ class Source:
 
 
 SOURCES = {
-    "music4all-onion": Source(
-        page=f"https://zenodo.org/records/{RECORD}",
-        files=(
-            # md5 and size: the record's listing, 2026-11-22
-            File(music4all.LISTENING, True, "md5:dfe82201036765f7463e6f3ce3d0f991", 2_211_449_511),
-            # names: the record's listing; md5 and size are requested
-            *(
-                File(f"id_{name}.tsv.bz2")
-                for name in ("jukebox", "maest", "musicnn", "mfcc_bow", "mfcc_stats", "essentia")
-            ),
-        ),
-    ),
-    "yambda-50m": Source(
-        page="https://huggingface.co/datasets/yandex/yambda",
-        files=(
-            # sha256 of listens and likes: the host's, 2026-11-22
-            File(
-                yambda.LISTENS,
-                True,
-                "sha256:eed9cbd094af1e189507d2f8132a0dc9653b90e65480125c7cdccd601e0592d1",
-            ),
-            File(yambda.ARTISTS, needed=True),
-            File(yambda.EMBEDDINGS, needed=True),
-            File(
-                yambda.LIKES,
-                False,
-                "sha256:694087077dbacfcc1d22a5ca85cc6bd8ab182361933406e60500624c6a422bc4",
-            ),
-            File("flat/50m/dislikes.parquet"),
-            File(yambda.ALBUMS),
-        ),
-    ),
+    name: Source(card.source["page"], tuple(File(**file) for file in card.source["files"]))
+    for name, card in load().items()
+    if card.source
 }
 
 
