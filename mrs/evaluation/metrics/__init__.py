@@ -1,8 +1,8 @@
-"""Ranking metrics by name, one module a metric, with every formula that goes by that name.
+"""Ranking metrics by name, with every formula that goes by that name.
 
 `METRICS` holds the six that the study uses, with what chance would reach. `CLASSES` holds all
-formulas: `CLASSES["map"]["min"]` divides by min(k, |R|) where `METRICS["map"]` divides by |R|. The
-docstring of a class is its definition, `describe` gives its parts.
+formulas: `CLASSES["map"]["min"]` divides by min(k, |R|) where `METRICS["map"]` divides by |R|.
+`formulas.yaml` defines each in words, `describe` gives the parts.
 
 Notation of the definitions: R the user's relevant items, h_i = 1 where rank i holds one of them and
 else 0, P_i = (h_1 + ... + h_i) / i, k the cutoff, r_i the rating of the relevant item at rank i and
@@ -16,25 +16,17 @@ refused.
 """
 
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 
 from mrs.errors import InputError
-from mrs.evaluation.metrics import (
-    auc,
-    coverage,
-    exposure_gini,
-    hitrate,
-    intra_list_diversity,
-    map,
-    mrr,
-    ndcg,
-    novelty,
-    popularity,
-    precision,
-    recall,
-)
+from mrs.evaluation.metrics import accuracy, auc, beyond, ndcg  # noqa: F401 - they enter formulas
 from mrs.evaluation.metrics.base import (
+    ENTERED,
     Accuracy,
     Beyond,
     Definition,
@@ -60,89 +52,58 @@ __all__ = [
     "class_values",
     "describe",
     "evaluate",
+    "label_of",
     "left_out",
 ]
 
 Means = dict[int, dict[str, dict[str, float]]]
 
-_DEFAULTS: tuple[WithChance, ...] = (
-    hitrate.HitRate(),
-    recall.Recall(),
-    ndcg.NDCG(),
-    precision.Precision(),
-    mrr.MRR(),
-    map.MAP(),
-)
-#: The metrics of studies by name, each with a chance level in closed form.
-METRICS: dict[str, WithChance] = {metric.name: metric for metric in _DEFAULTS}
+_NAMES = ("hitrate", "precision", "recall", "mrr", "map", "ndcg", "auc")
+_BEYOND = [one for one in ENTERED.values() if isinstance(one, Beyond)]
+_ACCURACY = [
+    one
+    for name in _NAMES
+    for one in ENTERED.values()
+    if isinstance(one, Metric | Pooled) and one.name == name
+]
 
-_ACCURACY: tuple[Metric | Pooled, ...] = (
-    hitrate.HitRate(),
-    hitrate.HitCount(),
-    precision.Precision(),
-    precision.PrecisionReturned(),
-    precision.PrecisionMin(),
-    precision.PrecisionMicro(),
-    precision.RPrecision(),
-    precision.RPrecisionHit(),
-    recall.Recall(),
-    recall.RecallMin(),
-    recall.RecallListed(),
-    mrr.MRR(),
-    mrr.ARHR(),
-    map.MAP(),
-    map.MAPMin(),
-    map.MAPHits(),
-    map.MAPK(),
-    map.MeanPrecision(),
-    map.MAPNeuRec(),
-    ndcg.NDCG(),
-    ndcg.NDCGIdealK(),
-    ndcg.NDCGUntruncated(),
-    ndcg.NDCGRetrieved(),
-    ndcg.NDCGListed(),
-    ndcg.DCG(),
-    ndcg.NDCGMaxI2(),
-    ndcg.NDCGLinear(),
-    ndcg.NDCGExponential(),
-    ndcg.NDCGExponentialUntruncated(),
-    auc.AUCGlobal(),
-    auc.AUCPerUser(),
-    auc.AUCTiesWon(),
-    auc.AUCWeighted(),
-    auc.AUCElliot(),
-    auc.AUCElliotPerUser(),
-    auc.AUCLimited(),
-    auc.AUCInList(),
-    auc.AUCInListZero(),
-    auc.AUCRestRandom(),
-    auc.AUCPartial(),
-)
-_BEYOND: tuple[Beyond, ...] = (
-    coverage.Coverage(),
-    novelty.Surprisal(),
-    novelty.SurprisalShare(),
-    popularity.PopularityShare(),
-    popularity.PopularityCount(),
-    exposure_gini.GiniCatalogue(),
-    exposure_gini.GiniListed(),
-    intra_list_diversity.CosineDiversity(),
-)
 #: Every formula by metric and variant, as in `CLASSES["map"]["min"]`.
-CLASSES: dict[str, dict[str, Metric | Pooled]] = {}
-for _accuracy in _ACCURACY:
-    CLASSES.setdefault(_accuracy.name, {})[_accuracy.variant] = _accuracy
-BEYOND: dict[str, dict[str, Beyond]] = {}
-for _beyond in _BEYOND:
-    BEYOND.setdefault(_beyond.name, {})[_beyond.variant] = _beyond
+CLASSES = {name: {one.variant: one for one in _ACCURACY if one.name == name} for name in _NAMES}
+BEYOND = {
+    name: {one.variant: one for one in _BEYOND if one.name == name}
+    for name in dict.fromkeys(one.name for one in _BEYOND)
+}
+_WITH_CHANCE = {one.name: one for one in _ACCURACY if isinstance(one, WithChance)}
+#: The metrics of studies by name, each with a chance level in closed form.
+METRICS = {
+    name: _WITH_CHANCE[name] for name in ("hitrate", "recall", "ndcg", "precision", "mrr", "map")
+}
+
+
+@cache
+def _texts() -> dict[str, Any]:
+    path = Path(__file__).with_name("formulas.yaml")
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def label_of(metric: str) -> str:
+    """The metric's name for readers, as in MAP."""
+    return _texts()[metric]["label"]
 
 
 def describe(metric: str, variant: str) -> dict[str, str]:
-    """The definition of a class in parts: Statement, Formula, Source, Libraries, Edge cases.
+    """The definition of a class in parts: Statement, Formula, Source, Edge cases.
 
     Raises InputError for an unknown metric or class.
     """
-    return _find(metric, variant).sections()
+    found = _find(metric, variant)
+    text = _texts()[found.name]["classes"][found.variant]
+    return {
+        "Statement": text["statement"],
+        "Formula": text["formula"],
+        "Source": text["source"],
+        "Edge cases": text["edge cases"],
+    }
 
 
 def class_values(judged: Judged, metric: str, variant: str, ks: Sequence[int]) -> np.ndarray:
@@ -193,9 +154,9 @@ def class_means(
         else:
             values = found.pooled(judged, ks)
         _enter(means, found, ks, values)
-    for beyond in _BEYOND if listed is not None else ():
-        if listed is not None and not beyond.lacks(listed):
-            _enter(means, beyond, ks, beyond.value(listed, ks))
+    for one in _BEYOND if listed is not None else ():
+        if listed is not None and not one.lacks(listed):
+            _enter(means, one, ks, one.value(listed, ks))
     return means
 
 

@@ -1,10 +1,7 @@
-"""What every metric class offers, and the arithmetic that several share."""
+"""What a formula is in code, and the arithmetic that several share."""
 
-import re
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from inspect import cleandoc
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,88 +9,84 @@ from mrs.errors import InputError
 from mrs.evaluation.metrics.judged import Judged
 from mrs.evaluation.metrics.listed import Listed
 
-SECTIONS = ("Formula", "Source", "Libraries", "Edge cases")
-_HEADING = re.compile(rf"^({'|'.join(SECTIONS)}): *", flags=re.MULTILINE)
+OfJudged = Callable[[Judged, Sequence[int]], np.ndarray]
+OfListed = Callable[[Listed, Sequence[int]], np.ndarray]
+Chance = Callable[[np.ndarray, np.ndarray, Sequence[int]], np.ndarray]
 
 
-class Definition(ABC):
+@dataclass(frozen=True)
+class Definition:
     """One formula among those that share a metric's name.
 
-    The docstring of a subclass is its definition: a sentence, then the sections of `SECTIONS`.
-    `name` and `variant` are its short name in text, JSON and code, as in `map` / `min`.
+    `name` and `variant` are its short name in text, JSON and code, as in `map` / `min`. `needs`
+    are the optional parts of the lists that it reads, keys of what `lacks` answers.
     """
 
-    name: ClassVar[str]
-    variant: ClassVar[str]
-    label: ClassVar[str]  # the metric's name for readers, as in MAP
-
-    @classmethod
-    def sections(cls) -> dict[str, str]:
-        """The docstring in parts: "Statement" and each of `SECTIONS`, one line each."""
-        parts = _HEADING.split(cleandoc(cls.__doc__ or ""))
-        names = ["Statement", *parts[1::2]]
-        return {name: " ".join(part.split()) for name, part in zip(names, parts[::2], strict=True)}
+    name: str
+    variant: str
+    needs: tuple[str, ...]
 
 
 class Accuracy(Definition):
-    """A metric that holds lists against the truth.
-
-    `needs` names the optional parts of `Judged` that the formula reads: "n_candidates",
-    "ratings", "scores", and "complete" where the lists must rank every candidate.
-    """
-
-    needs: ClassVar[frozenset[str]] = frozenset()
+    """A metric that holds lists against the truth."""
 
     def lacks(self, judged: Judged) -> str | None:
         """Why the class has no value on these lists, or None where it has one."""
+        best = judged.best_ratings
         reasons = {
             "n_candidates": (judged.n_candidates is None, "the number of candidates is not known"),
-            "ratings": (judged.ratings is None, "the truth has no ratings"),
+            "ratings": (best is None, "the truth has no ratings"),
             "complete": (not judged.complete, "the lists do not rank every candidate"),
             "scores": (judged.scores is None, "the lists have no scores"),
+            "powers": (
+                best is not None and best.max(initial=0) > 500,
+                "a rating is above 500, and 2 to its power is out of range",
+            ),
         }
-        return next(
-            (why for need, (lacking, why) in reasons.items() if lacking and need in self.needs),
-            None,
-        )
+        return next((why for need, (no, why) in reasons.items() if no and need in self.needs), None)
 
 
+@dataclass(frozen=True)
 class Metric(Accuracy):
-    """A metric with one value per user; its mean over users is reported."""
+    """A metric with one value per user; its mean over users is reported.
 
-    @abstractmethod
-    def per_user(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [U x len(ks)]; NaN where the class says a user has none."""
-
-
-class WithChance(Metric):
-    """A metric whose expectation under a random order has a closed form."""
-
-    @abstractmethod
-    def chance(
-        self, n_candidates: np.ndarray, n_relevant: np.ndarray, ks: Sequence[int]
-    ) -> np.ndarray:
-        """Expected values float64 [U x len(ks)] of a uniformly random order.
-
-        From the numbers of candidates and of relevant ones among them, int [U] each.
-        """
-
-
-class Pooled(Accuracy):
-    """A metric with one value for all users together, which is no mean over them."""
-
-    @abstractmethod
-    def pooled(self, judged: Judged, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [len(ks)]; NaN where nothing defines one."""
-
-
-class Beyond(Definition):
-    """A metric of what is listed, whether relevant or not.
-
-    `needs` names the optional parts of `Listed` that the formula reads.
+    `per_user(judged, ks)` gives the values float64 [U x len(ks)]; NaN where a user has none.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset()
+    per_user: OfJudged
+
+
+@dataclass(frozen=True)
+class WithChance(Metric):
+    """A metric whose expectation under a random order has a closed form.
+
+    `chance(n_candidates, n_relevant, ks)` gives it from the numbers of candidates and of relevant
+    ones among them, int [U] each: float64 [U x len(ks)].
+    """
+
+    chance: Chance
+
+
+@dataclass(frozen=True)
+class Pooled(Accuracy):
+    """A metric with one value for all users together, which is no mean over them.
+
+    `pooled(judged, ks)` gives the values float64 [len(ks)]; NaN where nothing defines one.
+    """
+
+    pooled: OfJudged
+
+
+@dataclass(frozen=True)
+class Beyond(Definition):
+    """A metric of what is listed, whether relevant or not: `value(listed, ks)` [len(ks)].
+
+    NaN where nothing defines a value. It is the mean of `per_user` [U x len(ks)] over the users who
+    have one, for a class that gives one to each.
+    """
+
+    value: OfListed
+    per_user: OfListed | None = None
 
     def lacks(self, listed: Listed) -> str | None:
         """Why the class has no value on these lists, or None where it has one."""
@@ -101,14 +94,53 @@ class Beyond(Definition):
             "n_train_users": "the training plays are not given",
             "vectors": "the items' vectors are not given",
         }
-        for need in self.needs:
-            if getattr(listed, need) is None:
-                return reasons[need]
-        return None
+        return next((reasons[n] for n in self.needs if getattr(listed, n) is None), None)
 
-    @abstractmethod
-    def value(self, listed: Listed, ks: Sequence[int]) -> np.ndarray:
-        """Values float64 [len(ks)]; NaN where nothing defines one."""
+
+#: Every formula by metric and variant, as the modules of this package enter them.
+ENTERED: dict[tuple[str, str], Metric | Pooled | Beyond] = {}
+
+
+def per_user(
+    name: str, variant: str, *needs: str, chance: Chance | None = None
+) -> Callable[[OfJudged], OfJudged]:
+    """Enter a function of lists and cutoffs as a `Metric`, or as one with a chance level."""
+
+    def enter(compute: OfJudged) -> OfJudged:
+        ENTERED[name, variant] = (
+            WithChance(name, variant, needs, compute, chance)
+            if chance
+            else Metric(name, variant, needs, compute)
+        )
+        return compute
+
+    return enter
+
+
+def pooled(name: str, variant: str, *needs: str) -> Callable[[OfJudged], OfJudged]:
+    """Enter a function of lists and cutoffs as a `Pooled` metric."""
+
+    def enter(compute: OfJudged) -> OfJudged:
+        ENTERED[name, variant] = Pooled(name, variant, needs, compute)
+        return compute
+
+    return enter
+
+
+def beyond(
+    name: str, variant: str, *needs: str, each: bool = False
+) -> Callable[[OfListed], OfListed]:
+    """Enter a function of listed items and cutoffs as a `Beyond` metric; `each`: a value a user."""
+
+    def enter(compute: OfListed) -> OfListed:
+        def mean(listed: Listed, ks: Sequence[int]) -> np.ndarray:
+            return mean_of_defined(compute(listed, ks))
+
+        of = (mean, compute) if each else (compute, None)
+        ENTERED[name, variant] = Beyond(name, variant, needs, *of)
+        return compute
+
+    return enter
 
 
 def columns(ks: Sequence[int]) -> np.ndarray:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import polars as pl
 
-from mrs.evaluation.metrics import CLASSES
+from mrs.evaluation.metrics import CLASSES, label_of
 from mrs_book.kit.parameters import required
 from mrs_book.papers import metric_population, metrics_audit
 from mrs_book.papers.libraries import audit_2021
 from mrs_book.papers.metrics_audit import TODAY
 
-LABELS = {metric: next(iter(classes.values())).label for metric, classes in CLASSES.items()}
+LABELS = {metric: label_of(metric) for metric in CLASSES}
 LABELS |= {"coverage": "Coverage", "popularity": "Popularity", "novelty": "Novelty"}
 
 # Rules that no class follows as it is defined.

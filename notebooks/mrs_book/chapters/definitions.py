@@ -1,7 +1,6 @@
 """The chapter of definitions: which one for which question, and how each is stated.
 
-The statements are made from the docstrings of the classes, so that what a paper pastes is what the
-code computes.
+The statements are those of `mrs/evaluation/metrics/formulas.yaml`, whose classes the code computes.
 """
 
 from collections.abc import Mapping
@@ -11,12 +10,12 @@ from inspect import cleandoc
 import polars as pl
 
 from mrs.evaluation import metrics
-from mrs.evaluation.metrics import BEYOND, CLASSES, METRICS, describe
+from mrs.evaluation.metrics import BEYOND, CLASSES, METRICS, describe, label_of
 from mrs.evaluation.metrics.base import Accuracy, Beyond, Pooled
-from mrs_book.papers.libraries import libraries
+from mrs_book.papers.libraries import computed_by, libraries
 
 ALL: Mapping[str, Mapping[str, Accuracy | Beyond]] = {**CLASSES, **BEYOND}
-LABELS = {name: next(iter(known.values())).label for name, known in ALL.items()}
+LABELS = {name: label_of(name) for name in ALL}
 
 
 def title(metric: str, variant: str) -> str:
@@ -105,7 +104,7 @@ def block(metric: str, variant: str) -> str:
         "Ties": ties(found),
         "Edge cases": parts["Edge cases"],
         "Source": parts["Source"],
-        "Computed by": parts["Libraries"],
+        "Computed by": computed_by(metric, variant),
     }
     lines = "\n".join(f"- **{name}**: {text}" for name, text in rules.items())
     return (

@@ -9,10 +9,10 @@ import pandas as pd
 import polars as pl
 from scipy.stats import rankdata
 
-from mrs.evaluation.metrics import BEYOND, CLASSES, METRICS
+from mrs.evaluation.metrics import BEYOND, CLASSES, METRICS, label_of
 
 DIGITS = 12  # values that differ beyond are equal but for rounding
-LABELS = {name: next(iter(known.values())).label for name, known in (CLASSES | BEYOND).items()}
+LABELS = {name: label_of(name) for name in (*CLASSES, *BEYOND)}
 ACROSS = "Across names"
 
 Definition = tuple[str, str]  # metric and class, ("map", "min")

@@ -5,6 +5,7 @@ lists of 100, 4,737 relevant items with ratings 1 to 5. The 2021 values are thos
 et al., RecSys 2021 (arXiv 2206.12858), and by their notebooks, on MovieLens-20m.
 """
 
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -12,8 +13,11 @@ import polars as pl
 from mrs.data.tables import read_csv
 
 DATA = Path(__file__).parent / "data"
+# Where one function computes several metrics, the library's metric says which is meant.
+SHARED_FUNCTIONS = ("wrap", "notebook copy", "ranking_metrics_at_k")
 
 
+@cache
 def libraries() -> pl.DataFrame:
     """Rows of library, version, library_metric, function, metric, class, note.
 
@@ -21,6 +25,18 @@ def libraries() -> pl.DataFrame:
     is empty where there is no value to tell it by, and the note says why.
     """
     return _read("libraries.csv")
+
+
+def computed_by(metric: str, variant: str) -> str:
+    """The libraries that compute a class, with version and name, in one line."""
+    names: dict[str, list[str]] = {}
+    for row in libraries().filter(metric=metric, **{"class": variant}).iter_rows(named=True):
+        version = row["version"].split(" ")[0]
+        library = f"{row['library']} {version}" if version[0].isdigit() else row["library"]
+        shared = row["function"] in SHARED_FUNCTIONS
+        names.setdefault(library, []).append(row["library_metric" if shared else "function"])
+    parts = [f"{library} {', '.join(dict.fromkeys(calls))}" for library, calls in names.items()]
+    return "; ".join(parts) or "none of those compared"
 
 
 def library_values() -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""The chapter of definitions holds every class, as its docstring states it."""
+"""The chapter of definitions holds every class, as its definition states it."""
 
 import re
 from pathlib import Path
@@ -23,9 +23,9 @@ def test_every_class_has_one_block() -> None:
 
 
 @pytest.mark.parametrize(("metric", "name"), ALL)
-def test_a_block_is_the_docstring(metric: str, name: str) -> None:
+def test_a_block_is_the_definition(metric: str, name: str) -> None:
     text, parts = definitions.block(metric, name), describe(metric, name)
-    for part in ("Statement", "Formula", "Source", "Libraries", "Edge cases"):
+    for part in ("Statement", "Formula", "Source", "Edge cases"):
         assert parts[part] in text
     assert "$" not in text  # would be read as a formula
     assert f"`{parts['Formula']}`" in text

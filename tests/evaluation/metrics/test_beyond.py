@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from mrs.errors import InputError
-from mrs.evaluation.metrics import BEYOND, Judged, Listed, class_means, left_out
-from mrs.evaluation.metrics import intra_list_diversity as ild
+from mrs.evaluation.metrics import BEYOND, Judged, Listed, beyond, class_means, left_out
 
 # Five items; the third user has no list, the second a short one.
 LISTS = np.array([[0, 1, 2], [0, 3, -1], [-1, -1, -1]])
@@ -48,7 +47,7 @@ def test_diversity_against_loops_and_blocks(monkeypatch):
     vectors = rng.normal(size=(50, 6)).astype(np.float32)
     lists = np.stack([rng.permutation(50)[:8] for _ in range(20)])
     lists[3, 5:] = -1
-    monkeypatch.setattr(ild, "BLOCK_CELLS", 8 * 6 * 3)
+    monkeypatch.setattr(beyond, "BLOCK_CELLS", 8 * 6 * 3)
     found = BEYOND["intra_list_diversity"]["cosine"].per_user(
         Listed(lists, 50, vectors=vectors), [8]
     )
