@@ -73,7 +73,8 @@ def spread_figure(frame: pl.DataFrame) -> Figure:
         hollow=pl.col("block") == "surrogate",
         lane=pl.lit(""),
     )
-    seen_through = {name: {"alpha": 0.7} for name in blocks.values()}  # marks cover each other
+    face = {"surrogate": {"markerfacecolor": "none"}}  # marks cover each other: seen through
+    seen_through = {name: {"alpha": 0.7} | face.get(key, {}) for key, name in blocks.items()}
     return forest(rows, "value", scale="log", styles=seen_through)
 
 

@@ -330,7 +330,7 @@ def _draw(axis: Axes, frame: pl.DataFrame, look: Styles, joined: bool = False) -
         style = {"markersize": 5, "linewidth": 1.5} | dict(look[str(group)])
         style.setdefault("linestyle", ("--" if hollow else "-") if joined else "")
         if hollow:
-            style["markerfacecolor"] = "white"
+            style.setdefault("markerfacecolor", "white")
         if faint:
             style["alpha"] = 0.35
         line = {name: style[name] for name in ("color", "alpha") if name in style}

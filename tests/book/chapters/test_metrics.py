@@ -105,6 +105,9 @@ def test_a_page_shows_every_class_of_every_system(page: StudyMetrics) -> None:
     assert page.scenarios == ["hot", "cold"]
     assert "Recall" in page.spread("cold")["metric"]
     assert isinstance(page.spread_figure("cold"), Figure)
+    marks = [line for line in page.spread_figure("cold").axes[0].lines if line.get_marker() == "o"]
+    assert {mark.get_alpha() for mark in marks} == {0.7}  # none hides what lies below it
+    assert {mark.get_markerfacecolor() for mark in marks if "sim:" in mark.get_label()} == {"none"}
     assert "sim:" in page.intro()
 
 
