@@ -22,7 +22,6 @@ class Deviation:
     """
 
     name: str
-    what: str
     of: tuple[str, ...] = ()
     mixin: type | Mapping[str, type] | None = None
     forced: Mapping[str, Any] = field(default_factory=dict)

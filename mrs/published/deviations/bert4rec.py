@@ -112,21 +112,10 @@ class ShortPrediction(BERT4Rec):
 DEVIATIONS = (
     Deviation(
         "tied_raw_vectors",
-        "raw vectors are the tied, trained item table; the encoder is as wide as they are",
         of=("bert4rec",),
         mixin=TiedRawVectors,
         forced={"n_components": None, "residual": False},
     ),
-    Deviation(
-        "masked_validation",
-        "the masked loss of the held-out pairs, without the history, decides when to stop",
-        of=("bert4rec",),
-        mixin=MaskedValidation,
-    ),
-    Deviation(
-        "short_prediction",
-        "trained on windows of 300, predicts from the last 50 (first paper)",
-        of=("bert4rec",),
-        mixin=ShortPrediction,
-    ),
+    Deviation("masked_validation", of=("bert4rec",), mixin=MaskedValidation),
+    Deviation("short_prediction", of=("bert4rec",), mixin=ShortPrediction),
 )

@@ -126,37 +126,9 @@ class TrainingLossStop(Bimodal):
 
 
 DEVIATIONS = (
-    Deviation(
-        "adcl_one_way",
-        "ADCL and ADCLW are taken for symmetric and trained with content anchors alone",
-        of=BIMODAL,
-        mixin=ADCLOneWay,
-    ),
-    Deviation(
-        "sdclw_one_way",
-        "SDCLW is DCLW with content anchors alone; compare with loss=sdclw",
-        of=BIMODAL,
-        mixin=SDCLWOneWay,
-        forced={"loss": "sdclw"},
-        alone=True,
-    ),
-    Deviation(
-        "raw_inference",
-        "trained on unit vectors, recommends by the branches' outputs of any length",
-        of=BIMODAL,
-        mixin=RawInference,
-    ),
-    Deviation(
-        "raw_backbone",
-        "ELSA's factors before they are scaled to length one are the collaborative input",
-        of=BIMODAL,
-        mixin=RawBackbone,
-        backbone_mixin=("elsa", RawTable),
-    ),
-    Deviation(
-        "training_loss_stop",
-        "the training loss decides when to stop; nothing is held out",
-        of=BIMODAL,
-        mixin=TrainingLossStop,
-    ),
+    Deviation("adcl_one_way", of=BIMODAL, mixin=ADCLOneWay),
+    Deviation("sdclw_one_way", of=BIMODAL, mixin=SDCLWOneWay, forced={"loss": "sdclw"}, alone=True),
+    Deviation("raw_inference", of=BIMODAL, mixin=RawInference),
+    Deviation("raw_backbone", of=BIMODAL, mixin=RawBackbone, backbone_mixin=("elsa", RawTable)),
+    Deviation("training_loss_stop", of=BIMODAL, mixin=TrainingLossStop),
 )

@@ -92,7 +92,6 @@ class ColdInTable(ColdInTraining):
 DEVIATIONS = (
     Deviation(
         "cold_in_training",
-        "cold tracks take part in training, as tracks that nobody plays",
         of=("elsa", "hybrid", "bert4rec"),
         mixin={"elsa": ColdInTraining, "hybrid": ColdInTraining, "bert4rec": ColdInTable},
     ),

@@ -109,33 +109,13 @@ class Blending(HeaterModule):
 DEVIATIONS = (
     Deviation(
         "unordered_factors",
-        "content and factors of different tracks stand in one row",
         of=("acarec",),
         mixin=UnorderedFactors,
         alone=True,  # what it does depends on an order that is not public
     ),
-    Deviation(
-        "targets_trainable",
-        "the factors of train tracks are trained with the network",
-        of=("acarec",),
-        mixin=TargetsTrainable,
-    ),
-    Deviation(
-        "gar_discriminator",
-        "the discriminator's map of tracks is never trained",
-        of=("gar",),
-        mixin=FrozenDiscriminator,
-    ),
-    Deviation(
-        "heater_blend",
-        "a constant blend of content and factor in place of a random replacement",
-        of=("heater",),
-        mixin=FixedBlend,
-    ),
-    Deviation(
-        "clcrec_samples",
-        "content replaces a track's row with probability 0.5 whatever was tuned",
-        of=("clcrec",),
-        forced={"sample_rate": 0.5},
-    ),
+    Deviation("targets_trainable", of=("acarec",), mixin=TargetsTrainable),
+    Deviation("gar_discriminator", of=("gar",), mixin=FrozenDiscriminator),
+    Deviation("heater_blend", of=("heater",), mixin=FixedBlend),
+    # Content replaces a track's row with probability 0.5 whatever was tuned.
+    Deviation("clcrec_samples", of=("clcrec",), forced={"sample_rate": 0.5}),
 )

@@ -59,7 +59,6 @@ class RawTableModule(ELSAModule):
 DEVIATIONS = (
     Deviation(
         "library_defaults",
-        "learning rate 0.1 in place of the 0.01 in the run's name, 10 epochs, users not shuffled",
         of=("elsa",),
         mixin=LibraryDefaults,
         forced={"learning_rate": 0.1, "max_epochs": 10, "patience": 10},

@@ -36,11 +36,4 @@ class SelfValidated(HybridModule):
         return {"minus validation loss": -float(np.mean(losses))}
 
 
-DEVIATIONS = (
-    Deviation(
-        "self_validation",
-        "the reconstruction of held-out pairs from themselves decides when to stop",
-        of=("hybrid",),
-        mixin=SelfValidation,
-    ),
-)
+DEVIATIONS = (Deviation("self_validation", of=("hybrid",), mixin=SelfValidation),)

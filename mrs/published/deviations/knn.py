@@ -44,11 +44,4 @@ class KNNProfiles(KNN):
         return replace(right, user_factors=normalise(profiles))
 
 
-DEVIATIONS = (
-    Deviation(
-        "knn_profiles",
-        "users' profiles average rows numbered by played tracks in a table of all tracks",
-        of=("knn",),
-        mixin=KNNProfiles,
-    ),
-)
+DEVIATIONS = (Deviation("knn_profiles", of=("knn",), mixin=KNNProfiles),)

@@ -19,7 +19,6 @@ class RawVectors:
 DEVIATIONS = (
     Deviation(
         "raw_vectors",
-        "vectors are read raw, neither standardised nor reduced to components",
         of=(
             "shallow",
             "bimodal_content",

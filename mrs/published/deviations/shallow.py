@@ -76,35 +76,15 @@ class FrozenRandomSide(ShallowIds):
 
 
 DEVIATIONS = (
-    Deviation(
-        "frozen_flags",
-        "the flags that freeze a table train it: tracks are trained, users are not",
-        of=("shallow",),
-        forced={"train_users": False, "train_items": True},
-    ),
+    # The flags that freeze a table train it: tracks are trained, users are not.
+    Deviation("frozen_flags", of=("shallow",), forced={"train_users": False, "train_items": True}),
     Deviation(
         "negatives_range",
-        "negative users are drawn from the first 17,052 alone, 81 % of them",
         of=("shallow",),
         mixin=NegativesRange,
         forced={"negatives": "users"},
     ),
-    Deviation(
-        "negatives_unchecked",
-        "a negative may be a user who played the track",
-        of=("shallow",),
-        mixin=NegativesUnchecked,
-    ),
-    Deviation(
-        "hinge_validation",
-        "the held-out pairs' hinge loss decides when to stop",
-        of=("shallow",),
-        mixin=HingeValidation,
-    ),
-    Deviation(
-        "frozen_random_side",
-        "users are random and frozen, tracks alone are trained",
-        of=("shallow_ids",),
-        mixin=FrozenRandomSide,
-    ),
+    Deviation("negatives_unchecked", of=("shallow",), mixin=NegativesUnchecked),
+    Deviation("hinge_validation", of=("shallow",), mixin=HingeValidation),
+    Deviation("frozen_random_side", of=("shallow_ids",), mixin=FrozenRandomSide),
 )
