@@ -1,7 +1,7 @@
 """The chapter of published results: tables and figures of the numbers of arXiv 2604.23077.
 
 Beside the printed values stand runs on the tables' own data where the store has them: real plays
-with the models' own vectors (`mrs_book.papers.beside_ours`).
+with the models' own vectors.
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from mrs.study.store import Store
 from mrs_book.kit.figures import forest, heat_map, scatter
 from mrs_book.kit.parameters import required, words
 from mrs_book.kit.style import Source
-from mrs_book.papers import beside_ours, claims, results
-from mrs_book.papers.beside_ours import KEY
+from mrs_book.papers import claims, results
 from mrs_book.papers.evidence import own_data
 from mrs_book.papers.results import (
     BACKEND_LABELS,
+    KEY,
     METRIC_LABELS,
     RECOMMENDER_LABELS,
     SCENARIOS,
@@ -47,7 +47,7 @@ class Page:
         self.store = Store(required("store", store))
         (self.metric,) = _known("metric", [required("metric", metric)])
         self.metrics = _known("metrics", words("metrics", metrics))
-        (self.claim,) = claims.find(beside_ours.CLAIM)
+        (self.claim,) = claims.find("p2-values")  # sets the tolerance
 
     # In words
 
@@ -86,9 +86,9 @@ class Page:
 
     @cached_property
     def on_own_data(self) -> pl.DataFrame:
-        """Every published value beside the store's runs: `beside_ours.beside` with within."""
-        rows = beside_ours.beside(own_data(self.store))
-        return rows.with_columns(within=beside_ours.within(self.claim.tolerance))
+        """Every published value beside the store's runs: `results.beside_own` with within."""
+        rows = results.beside_own(own_data(self.store))
+        return rows.with_columns(within=results.agrees(self.claim.tolerance))
 
     def own_text(self) -> str:
         """How many values of the base tables have a run on the same data, and come out again."""
@@ -121,7 +121,7 @@ class Page:
         for scenario in SCENARIOS:
             mine = found.filter(scenario=scenario)
             protocols = mine["protocol"].unique()
-            caption = f"{scenario.capitalize()}, @{beside_ours.K}: {results.SOURCE}, and computed "
+            caption = f"{scenario.capitalize()}, @{results.K}: {results.SOURCE}, and computed "
             caption += "here on real plays"
             if len(protocols) == 1:
                 caption += f", protocol {protocols[0]}"

@@ -16,7 +16,7 @@ import polars as pl
 from mrs.backends import BACKENDS
 from mrs.data.tables import read_parquet
 from mrs.evaluation.bootstrap import spread, t_interval
-from mrs_book.papers import beside_ours, cold_at_20, forensics, metrics_audit, mir, results
+from mrs_book.papers import cold_at_20, forensics, metrics_audit, mir, results
 from mrs_book.papers.claims import Evidence, Listening
 from mrs_book.papers.libraries import audit_2021
 from mrs_book.papers.results import SCENARIOS
@@ -79,7 +79,7 @@ FRAMES: dict[str, Callable[[Evidence], pl.DataFrame]] = {
     "audit": lambda _: audit_2021(),
     "names": _names,
     "validation": _validation,
-    "on_own_data": lambda evidence: beside_ours.beside(evidence.own),
+    "on_own_data": lambda evidence: results.beside_own(evidence.own),
 }
 
 

@@ -17,6 +17,7 @@ import polars as pl
 
 from mrs.backends import BACKENDS
 from mrs.data.tables import read_csv
+from mrs_book.papers.claims import OWN_CELLS
 
 SOURCE = "published, arXiv 2604.23077"
 
@@ -39,14 +40,18 @@ SCENARIOS = ("hot", "cold")
 # in the train year, `stats.csv` of the same repository.
 N_TRAIN_TRACKS = 55_262
 
+K = 50  # at which every value was computed
+HALF_DIGIT = 0.00005  # four digits are printed
 COMPLETE_CELL = 6
 TABLE = ["scenario", "recommender", "variant"]
 VALUE = [*TABLE, "backend", "metric"]
+CELL = ["scenario", "recommender", "backend", "vectors", "metric"]
+KEY = [*CELL, "variant"]
 
 
 @cache
 def load() -> pl.DataFrame:
-    """Return all printed numbers, one row each.
+    """All printed numbers, one row each.
 
     Columns: backend ("none" for ELSA, which reads no audio), recommender, variant ("base", or
     "100" for the bimodal runs of 100 epochs), embeddings ("real" or "shuffled"), scenario, metric,
@@ -59,7 +64,7 @@ def load() -> pl.DataFrame:
 
 
 def tables() -> pl.DataFrame:
-    """Return the complete tables (source cell 6): one row for each value printed there."""
+    """The complete tables (source cell 6): one row for each value printed there."""
     return load().filter(pl.col("source_cell") == COMPLETE_CELL)
 
 
@@ -71,7 +76,7 @@ def table_labels() -> pl.Expr:
 
 
 def repeats() -> pl.DataFrame:
-    """Return the values printed again in later cells beside those of the complete tables.
+    """The values printed again in later cells beside those of the complete tables.
 
     Columns of `load` with `mean_complete`, `ci95_complete`, `improvement_complete`, and `agrees`:
     whether all that is printed again is equal.
@@ -99,99 +104,64 @@ def repeats() -> pl.DataFrame:
 
 
 def real_and_shuffled() -> pl.DataFrame:
-    """Return the complete tables with real and shuffled embeddings side by side.
+    """The complete tables with real and shuffled embeddings side by side.
 
     Columns: scenario, recommender, variant, backend, metric, k_printed, k_computed, real,
     real_ci95, shuffled, shuffled_ci95, improvement_over_shuffle_pct. KNN, ELSA and the variant
     "100" have no shuffled values: null.
     """
-    complete = tables()
-    real = complete.filter(pl.col("embeddings") == "real").select(
-        *VALUE,
-        "k_printed",
-        "k_computed",
-        "improvement_over_shuffle_pct",
-        real="mean",
-        real_ci95="ci95",
+    complete, gain = tables(), "improvement_over_shuffle_pct"
+    real = complete.filter(embeddings="real").select(
+        *VALUE, "k_printed", "k_computed", gain, real="mean", real_ci95="ci95"
     )
-    shuffled = complete.filter(pl.col("embeddings") == "shuffled").select(
+    shuffled = complete.filter(embeddings="shuffled").select(
         *VALUE, shuffled="mean", shuffled_ci95="ci95"
     )
-    order = [
-        pl.col(name).cast(pl.Enum(levels))
-        for name, levels in (
-            ("scenario", SCENARIOS),
-            ("recommender", list(RECOMMENDER_LABELS)),
-            ("variant", ("base", "100")),
-            ("metric", list(METRIC_LABELS)),
-        )
-    ]
-    return (
-        real.join(shuffled, on=VALUE, how="left")
-        .sort([order[0], order[1], order[2], pl.col("backend"), order[3]])
-        .select(
-            *VALUE,
-            "k_printed",
-            "k_computed",
-            "real",
-            "real_ci95",
-            "shuffled",
-            "shuffled_ci95",
-            "improvement_over_shuffle_pct",
-        )
-    )
+    levels = {"scenario": SCENARIOS, "recommender": RECOMMENDER_LABELS, "variant": ("base", "100")}
+    order = [pl.col(name).cast(pl.Enum(list(values))) for name, values in levels.items()]
+    metric = pl.col("metric").cast(pl.Enum(list(METRIC_LABELS)))
+    both = real.join(shuffled, on=VALUE, how="left").sort(*order, "backend", metric)
+    return both.select(pl.exclude(gain), gain)
 
 
 def ranks(metric: str) -> pl.DataFrame:
-    """Return the rank of each backend within each table, for real embeddings and one metric.
+    """The rank of each backend within each table, for real embeddings and one metric.
 
     Rank 1 is the highest mean; equal means share the mean of their ranks. The tables print four
     decimals, so ties are frequent where all values are small. Columns: scenario, recommender,
     variant, backend, mean, rank.
     """
-    return (
-        _real(metric)
-        .with_columns(rank=pl.col("mean").rank("average", descending=True).over(TABLE))
-        .select(*TABLE, "backend", "mean", "rank")
-    )
+    rows = real_and_shuffled().filter(pl.col("backend") != "none", metric=metric)
+    rank = pl.col("real").rank("average", descending=True).over(TABLE)
+    return rows.select(*TABLE, "backend", mean="real", rank=rank)
 
 
 def hot_and_cold(metric: str) -> pl.DataFrame:
-    """Return each backend's mean and rank in both scenarios, where a recommender has both.
+    """Each backend's mean and rank in both scenarios, where a recommender has both.
 
     Columns: recommender, variant, backend, mean_hot, rank_hot, mean_cold, rank_cold.
     """
-    ranked = ranks(metric)
-    sides = [
-        ranked.filter(pl.col("scenario") == scenario).select(
-            "recommender",
-            "variant",
-            "backend",
-            pl.col("mean").alias(f"mean_{scenario}"),
-            pl.col("rank").alias(f"rank_{scenario}"),
-        )
+    key = ["recommender", "variant", "backend"]
+    hot, cold = (
+        ranks(metric).filter(scenario=scenario).select(*key, "mean", "rank")
         for scenario in SCENARIOS
-    ]
-    return sides[0].join(sides[1], on=["recommender", "variant", "backend"], maintain_order="left")
+    )
+    both = hot.join(cold, on=key, suffix="_cold", maintain_order="left")
+    return both.rename({"mean": "mean_hot", "rank": "rank_hot"})
 
 
 def improvements_from_base() -> pl.DataFrame:
-    """Return every printed improvement beside the one recomputed from the printed means.
+    """Every printed improvement beside the one recomputed from the printed means.
 
     Recomputed: 100 * (real - shuffled) / shuffled, rounded, with the shuffled mean of the same
     recommender's *base* variant, for "100" too. Columns: those of the key, real, shuffled (of the
     base variant), improvement, recomputed.
     """
-    base = real_and_shuffled().filter(pl.col("variant") == "base").drop("variant")
-    key = [name for name in VALUE if name != "variant"]
-    printed = (
-        real_and_shuffled()
-        .drop("shuffled")
-        .filter(pl.col("improvement_over_shuffle_pct").is_not_null())
-    )
+    rows, key = real_and_shuffled(), [name for name in VALUE if name != "variant"]
+    base = rows.filter(variant="base").select(*key, "shuffled")
+    printed = rows.drop("shuffled").filter(pl.col("improvement_over_shuffle_pct").is_not_null())
     ratio = (pl.col("real") - pl.col("shuffled")) / pl.col("shuffled")
-    joined = printed.join(base.select(*key, "shuffled"), on=key, how="left", maintain_order="left")
-    return joined.select(
+    return printed.join(base, on=key, how="left", maintain_order="left").select(
         *VALUE,
         "real",
         "shuffled",
@@ -200,6 +170,54 @@ def improvements_from_base() -> pl.DataFrame:
     )
 
 
-def _real(metric: str) -> pl.DataFrame:
-    chosen = (pl.col("metric") == metric) & (pl.col("backend") != "none")
-    return real_and_shuffled().filter(chosen).rename({"real": "mean"})
+# Beside what was computed here on the same data: real plays of the tables' split and vectors from
+# audio or files, no others.
+
+
+def comparable() -> pl.DataFrame:
+    """The values of the tables: `KEY`, published, ± (95 % half-width over runs).
+
+    The variant is "base", or "100" for the second tables of the projections, of runs of 100 epochs.
+    """
+    return (
+        tables()
+        .filter(pl.col("k_computed") == K)
+        .select(
+            "scenario",
+            "recommender",
+            "backend",
+            pl.col("embeddings").alias("vectors"),
+            "metric",
+            "variant",
+            pl.col("mean").alias("published"),
+            pl.col("ci95").alias("±"),
+        )
+    )
+
+
+def agrees(tolerance: float) -> pl.Expr:
+    """Whether `difference` is within that share of the published value, and half a digit."""
+    return pl.col("difference").abs() <= tolerance * pl.col("published") + HALF_DIGIT
+
+
+def beside_own(own: pl.DataFrame) -> pl.DataFrame:
+    """One row per published value and protocol: `KEY`, published, ±, protocol, here, runs,
+    difference.
+
+    `own` has the columns `OWN_CELLS`. A value that nothing was computed for has one row, with
+    nulls from `protocol` on. Both variants of a value stand beside the same runs.
+    """
+    metric = pl.col("metric").str.split("@").list
+    ours = own.cast(OWN_CELLS).filter(metric.last() == str(K))  # type: ignore[arg-type]
+    ours = ours.select(
+        "scenario",
+        "recommender",
+        pl.col("backend").replace("", "none"),
+        pl.when("shuffled").then(pl.lit("shuffled")).otherwise(pl.lit("real")).alias("vectors"),
+        metric.first().alias("metric"),
+        "protocol",
+        pl.col("mean").alias("here"),
+        "runs",
+    )
+    both = comparable().join(ours, on=CELL, how="left", maintain_order="left")
+    return both.with_columns(difference=pl.col("here") - pl.col("published"))

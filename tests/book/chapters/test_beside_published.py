@@ -7,19 +7,19 @@ import pytest
 
 from mrs.study.store import Store
 from mrs_book.chapters.published import Page
-from mrs_book.papers import beside_ours, claims
+from mrs_book.papers import claims, results
 from mrs_book.papers.claims import HELD_AGAINST, NOT_TESTABLE, PARTLY
 from mrs_book.papers.evidence import gather
 from mrs_book.papers.judge import judge
 
 
 def base() -> pl.DataFrame:
-    return beside_ours.published().filter(variant="base")
+    return results.comparable().filter(variant="base")
 
 
 def plant(store: Store, off: int, name: str = "music4all-onion") -> None:
     """A record a published cell; of the first `off` the values are a tenth too high."""
-    cells = base().partition_by(beside_ours.CELL[:-1], maintain_order=True)
+    cells = base().partition_by(results.CELL[:-1], maintain_order=True)
     for place, cell in enumerate(cells):
         row = cell.row(0, named=True)
         factor = 1.1 if place < off else 1.0
@@ -68,7 +68,7 @@ def test_without_a_run_the_command_is_named(store: Store) -> None:
 def test_every_value_with_its_difference_and_verdict(store: Store) -> None:
     plant(store, 5)
     found = page(store).on_own_data
-    assert len(found) == len(beside_ours.published())
+    assert len(found) == len(results.comparable())
     rows, n = found.filter(variant="base"), len(base())
     assert len(rows) == n < len(found)
     # The first cells are KNN's in hot, whose values are so small that the last digit decides.
@@ -76,7 +76,7 @@ def test_every_value_with_its_difference_and_verdict(store: Store) -> None:
     wrong = rows.filter(~pl.col("within"))
     assert 0 < len(wrong) <= 15
     assert wrong["difference"].to_list() == pytest.approx((wrong["published"] * 0.1).to_list())
-    assert set(wrong.select(beside_ours.KEY).rows()) <= set(too_high.select(beside_ours.KEY).rows())
+    assert set(wrong.select(results.KEY).rows()) <= set(too_high.select(results.KEY).rows())
     text = page(store).own_text()
     assert f"{n - len(wrong)} of {n} with protocol corrected" in text
     assert "p2-values" in text
@@ -92,7 +92,7 @@ def test_ours_and_theirs_have_columns_of_their_own(store: Store) -> None:
     plant(store, 0)
     shown = page(store).own_tables()
     assert [caption[:5] for caption in shown] == ["Hot, ", "Cold,"]
-    assert sum(map(len, shown.values())) == len(beside_ours.published())
+    assert sum(map(len, shown.values())) == len(results.comparable())
     for caption, table in shown.items():
         assert "computed here on real plays" in caption
         assert caption.endswith("protocol corrected")

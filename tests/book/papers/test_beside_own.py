@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from mrs_book.papers import beside_ours
+from mrs_book.papers import results
 from mrs_book.papers.claims import OWN_CELLS
 
 TOLERANCE = 0.05
@@ -16,14 +16,14 @@ def ours(metric: str, mean: float, **changes: object) -> dict:
 
 
 def beside(*rows: dict) -> pl.DataFrame:
-    found = beside_ours.beside(pl.DataFrame(rows, schema=OWN_CELLS))
-    found = found.with_columns(within=beside_ours.within(TOLERANCE))
+    found = results.beside_own(pl.DataFrame(rows, schema=OWN_CELLS))
+    found = found.with_columns(within=results.agrees(TOLERANCE))
     return found.filter(pl.col("protocol").is_not_null())
 
 
 def test_without_runs_every_value_stands_alone() -> None:
-    found = beside_ours.beside(pl.DataFrame(schema=OWN_CELLS))
-    assert len(found) == len(beside_ours.published()) == found.select(beside_ours.KEY).n_unique()
+    found = results.beside_own(pl.DataFrame(schema=OWN_CELLS))
+    assert len(found) == len(results.comparable()) == found.select(results.KEY).n_unique()
     assert found["here"].is_null().all()
 
 
@@ -48,7 +48,7 @@ def test_both_variants_stand_beside_the_same_run() -> None:
 
 
 def test_only_the_same_value_stands_beside() -> None:
-    published = beside_ours.published()
+    published = results.comparable()
     chosen = {"scenario": "cold", "recommender": "hybrid", "backend": "mert", "metric": "ndcg"}
     theirs = dict(published.filter(**chosen).select("vectors", "published").iter_rows())
     mert = {"scenario": "cold", "recommender": "hybrid", "backend": "mert", "label": "MERT"}
