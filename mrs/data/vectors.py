@@ -5,7 +5,7 @@ import unicodedata
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -19,7 +19,6 @@ from mrs.models import MODELS
 from mrs.settings import Settings
 
 Origin = Literal["audio", "file", "surrogate"]
-ORIGINS: tuple[Origin, ...] = get_args(Origin)
 # Names of vectors become names of pages and parts of their addresses.
 NAME = re.compile(r"[\w .,+=()\[\]@-]+")
 

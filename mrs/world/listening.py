@@ -197,7 +197,8 @@ def _tracks(
 
     def cumulative(logit: np.ndarray) -> np.ndarray:
         """Of each row in the train year, then of each row in the test month; [2 rows, T + 1]."""
-        both = [_train_logit(catalogue, logit), _test_logit(params, catalogue, logit)]
+        train = np.where(catalogue.cold, -np.inf, logit)
+        both = [train, _test_logit(params, catalogue, logit)]
         probabilities = _softmax(np.concatenate(both)[:, order])
         return np.pad(np.cumsum(probabilities, 1), ((0, 0), (1, 0)))
 
@@ -277,10 +278,6 @@ def _mix(given_taste: np.ndarray, listeners: Listeners, users: slice, tastes: sl
     weight = (1 - share) * listeners.weight_start[tastes] + share * listeners.weight_end[tastes]
     starts = listeners.first[users] - tastes.start
     return np.add.reduceat(given_taste * weight[:, None], starts, axis=0)
-
-
-def _train_logit(catalogue: Catalogue, logit: np.ndarray) -> np.ndarray:
-    return np.where(catalogue.cold, -np.inf, logit)
 
 
 def _test_logit(params: Params, catalogue: Catalogue, logit: np.ndarray) -> np.ndarray:

@@ -133,7 +133,8 @@ def render(sound: Sound, rng: np.random.Generator) -> np.ndarray:
     """Synthesise a clip; float32 [N_SAMPLES] at `SAMPLE_RATE`, its peak at 0.9."""
     step = 15 * SAMPLE_RATE / sound.bpm  # samples of a sixteenth
     start = rng.random() * 16 * step  # the clip begins anywhere in a bar
-    music = _in_room(sound, _saturated(sound, _music(sound, step, start, rng)), rng)
+    saturated = np.tanh(np.float32(0.3 * sound.drive) * _unit(_music(sound, step, start, rng)))
+    music = _in_room(sound, saturated, rng)
     clip = 0.1 * _unit(music) + sound.drum_gain * _drums(sound, step, start, rng)
     clip += (2e-4 + sound.noise) * rng.standard_normal(N_SAMPLES, np.float32)
     return clip * np.float32(0.9 / np.abs(clip).max())
@@ -215,10 +216,6 @@ class _Voices:
 
 
 # Colour and room
-
-
-def _saturated(sound: Sound, music: np.ndarray) -> np.ndarray:
-    return np.tanh(np.float32(0.3 * sound.drive) * _unit(music))
 
 
 def _in_room(sound: Sound, music: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -12,18 +12,17 @@ from mrs.backends.pretrained import Jukebox as JukeboxBackend
 from mrs.errors import InputError
 
 SIZE = JukeboxSize(
-    width=32,
-    depth=5,
-    heads=2,
-    context=64,
-    blocks=8,
-    timing_bins=16,
-    genres=5,
-    artists=7,
-    codes=16,
-    code_width=8,
-    conv_width=4,
-    conv_depth=2,
+    {
+        "hidden_size": 32,
+        "num_layers": 5,
+        "n_heads": 2,
+        "n_ctx": 64,
+        "blocks": 8,
+        "timing_dims": 16,
+        "metadata_dims": [5, 7],
+        "music_vocab_size": 16,
+    },
+    {"nb_discrete_codes": 16, "embed_dim": 8, "res_conv_width": 4, "res_conv_depth": 2},
 )
 HOP = 128  # samples a code
 SECONDS = 40 * HOP / 44_100
@@ -45,7 +44,7 @@ def vqvae():
 
 def prior():
     """The whole prior."""
-    return randomise(JukeboxPrior(SIZE.prior(SIZE.depth)))
+    return randomise(JukeboxPrior(SIZE.prior()))
 
 
 def published_vqvae(network):
@@ -60,7 +59,7 @@ def published_vqvae(network):
             return f".model.{int(found[1]) // 2}.{int(found[1]) % 2}."
 
         downs = int(re.search(r"level_blocks\.(\d)", name)[1])
-        name = name.replace(".proj_out.", f".model.{SIZE.downs[downs]}.")
+        name = name.replace(".proj_out.", f".model.{SIZE.vqvae().res_downs_t[downs]}.")
         name = re.sub(r"\.downsample_block\.(\d+)\.", pair, name)
         name = re.sub(r"resnet_block\.(\d+)\.conv1d_1\.", r"model.\1.model.1.", name)
         name = re.sub(r"resnet_block\.(\d+)\.conv1d_2\.", r"model.\1.model.3.", name)
@@ -196,14 +195,14 @@ class TestJukebox(PublishedWeights):
 def test_parameters_of_the_published_size():
     # arXiv 2005.00341: a top prior of 5 billion parameters.
     with torch.device("meta"):
-        whole = JukeboxPrior(JukeboxSize().prior(72))
+        whole = JukeboxPrior(JukeboxSize().prior())
         used = Jukebox(JukeboxSize(), 36)
     assert sum(tensor.numel() for tensor in whole.parameters()) == pytest.approx(5e9, rel=0.015)
     n_parameters = sum(tensor.numel() for tensor in used.parameters())
     assert n_parameters == JukeboxBackend.card.n_parameters
-    assert used.size.width == JukeboxBackend.embedding_size
+    assert used.size.hidden_size == JukeboxBackend.embedding_size
 
 
 def test_the_context_is_23_8_seconds():
-    assert JukeboxSize().context * HOP / 44_100 == pytest.approx(23.78, abs=0.01)
+    assert JukeboxSize().prior().n_ctx * HOP / 44_100 == pytest.approx(23.78, abs=0.01)
     assert make_backend("jukebox").clip_seconds == 24.0

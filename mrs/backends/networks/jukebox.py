@@ -5,8 +5,9 @@ the tensors of the published checkpoints their names there.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,57 +29,39 @@ SAMPLE_RATE = 44_100
 DESCRIBED_SECONDS = 62  # the song's length that the prior is given; it knows none below 60
 
 
+# The published 5B model without lyrics, where it departs from transformers' configuration.
+PUBLISHED = {
+    "attention_pattern": "raw_column_previous_row_attention",  # these three in turn
+    "blocks": 128,
+    "hidden_size": 4800,
+    "is_encoder_decoder": False,
+    "level": 0,  # transformers counts from the top
+    "mask": True,
+    "max_nb_genres": 5,
+    "metadata_dims": [120, 4111],  # genres, artists
+    "min_duration": 60,
+    "n_ctx": 8192,
+    "n_heads": 8,
+    "nb_relevant_lyric_tokens": 0,
+    "num_layers": 72,
+    "timing_dims": 128,
+}
+
+
 @dataclass(frozen=True)
 class JukeboxSize:
-    """Widths and depths; the defaults are the published 5B model's without lyrics."""
+    """What departs from the published prior and VQ-VAE, by the names of transformers."""
 
-    width: int = 4800
-    depth: int = 72
-    heads: int = 8
-    context: int = 8192
-    blocks: int = 128
-    timing_bins: int = 128
-    genres: int = 120
-    artists: int = 4111
-    codes: int = 2048
-    code_width: int = 64
-    conv_width: int = 32
-    conv_depth: int = 4
-    downs: tuple[int, ...] = (3, 2, 2)
+    of_prior: dict[str, Any] = field(default_factory=dict)
+    of_vqvae: dict[str, Any] = field(default_factory=dict)
 
-    def prior(self, depth: int) -> JukeboxPriorConfig:
-        """The prior with its first layers; attention alternates row, column, previous row."""
-        return JukeboxPriorConfig(
-            level=0,  # transformers counts from the top
-            attention_pattern="raw_column_previous_row_attention",
-            blocks=self.blocks,
-            hidden_size=self.width,
-            is_encoder_decoder=False,
-            mask=True,
-            max_duration=600,
-            min_duration=60,
-            max_nb_genres=5,
-            merged_decoder=True,
-            metadata_dims=[self.genres, self.artists],
-            music_vocab_size=self.codes,
-            n_ctx=self.context,
-            n_heads=self.heads,
-            nb_relevant_lyric_tokens=0,
-            num_layers=depth,
-            res_downs_t=list(self.downs),
-            sampling_rate=SAMPLE_RATE,
-            timing_dims=self.timing_bins,
-        )
+    def prior(self, **depth: int) -> JukeboxPriorConfig:
+        """The prior, of which `num_layers` takes the first ones."""
+        return JukeboxPriorConfig(**(PUBLISHED | self.of_prior | depth))
 
     def vqvae(self) -> JukeboxVQVAEConfig:
         """The VQ-VAE of which the top level's encoder is used."""
-        return JukeboxVQVAEConfig(
-            embed_dim=self.code_width,
-            nb_discrete_codes=self.codes,
-            res_conv_width=self.conv_width,
-            res_conv_depth=self.conv_depth,
-            res_downs_t=list(self.downs),
-        )
+        return JukeboxVQVAEConfig(**self.of_vqvae)
 
 
 class Codes(nn.Module):
@@ -91,7 +74,7 @@ class Codes(nn.Module):
             config,
             config.res_conv_width,
             config.res_conv_depth,
-            len(size.downs),
+            config.levels,
             config.res_downs_t,
             config.res_strides_t,
         )
@@ -112,18 +95,18 @@ class Jukebox(nn.Module):
 
     def __init__(self, size: JukeboxSize, depth: int) -> None:
         super().__init__()
-        self.size = size
+        self.size = size.prior(num_layers=depth)
         self.codes = Codes(size)
-        self.prior = JukeboxPrior(size.prior(depth))
+        self.prior = JukeboxPrior(self.size)
         del self.prior.prior.fc_proj_out  # logits of the next code, which nothing asks for
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """[B x n] to [B x codes x width]."""
         peak = waveforms.abs().amax(dim=1, keepdim=True)
-        codes = self.codes(waveforms / torch.where(peak > 0, peak, 1.0))[:, : self.size.context]
+        codes = self.codes(waveforms / torch.where(peak > 0, peak, 1.0))[:, : self.size.n_ctx]
         n_codes = codes.shape[1]
         # Attention works on whole rows of the context; later codes do not reach earlier frames.
-        row = self.size.context // self.size.blocks
+        row = self.size.n_ctx // self.size.blocks
         codes = nn.functional.pad(codes, (0, -n_codes % row))
         start, timing = self._conditions()
         core = self.prior.prior
@@ -139,7 +122,7 @@ class Jukebox(nn.Module):
         hop = int(self.prior.raw_to_tokens)
         described = DESCRIBED_SECONDS * SAMPLE_RATE // hop * hop
         unknown = [0, 0, -1, -1, -1, -1]  # artist, then genres, of which -1 is none
-        labels = [described, 0, self.size.context * hop, *unknown]
+        labels = [described, 0, self.size.n_ctx * hop, *unknown]
         device = self.prior.prior.embed_tokens.weight.device
         timing, start, _ = self.prior.get_cond(None, torch.tensor([labels], device=device))
         return start, timing
@@ -152,13 +135,13 @@ def load_jukebox(backend: JukeboxBackend, folder: Path) -> Jukebox:
     """
     vqvae, prior = (folder / file.name for file in backend.weights)
     size, layer = backend.size or JukeboxSize(), backend.layer
-    check_layer(backend, size.depth, prior)
+    check_layer(backend, size.prior().num_layers, prior)
     with torch.device("meta"):  # no memory is filled with numbers that are then replaced
         network = Jukebox(size, layer)
         if backend.precision == "float16":
             network.prior.half()
     network.to_empty(device="cpu")
-    tensors = {_code_name(n, len(size.downs) - 1): t for n, t in read_tensors(vqvae).items()}
+    tensors = {_code_name(n, size.vqvae().levels - 1): t for n, t in read_tensors(vqvae).items()}
     load_state(network.codes, below(tensors, "encoder.", "bottleneck.codebook"), vqvae)
     tensors = {_prior_name(n): t for n, t in read_tensors(prior).items()}
     load_state(network.prior, {n: t for n, t in tensors.items() if _used(n, layer)}, prior)

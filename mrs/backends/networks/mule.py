@@ -161,14 +161,11 @@ class Block(nn.Module):
         y = gelu(x) / self.deviation
         shortcut = x
         if self.first:
-            shortcut = self.skip_conv(self._fewer_bands(y))
+            step = (self.downsample, 1)
+            shortcut = self.skip_conv(nn.functional.avg_pool2d(y, step, step))
         for place, convolution in enumerate(self.convs):
             y = convolution(gelu(y) if place else y)
         return shortcut + ALPHA * self.skip_gain * self.se(y)
-
-    def _fewer_bands(self, x: Tensor) -> Tensor:
-        step = (self.downsample, 1)
-        return nn.functional.avg_pool2d(x, step, step) if step != (1, 1) else x
 
 
 class Stage(nn.Module):
