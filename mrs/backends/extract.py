@@ -34,6 +34,7 @@ from mrs.backends.audio import Reason, UnusableAudioError
 from mrs.backends.base import Backend, Model
 from mrs.backends.sources import Source, source_of
 from mrs.data import filled_rows
+from mrs.data.checks import read_object
 from mrs.data.dataset import Dataset, open_dataset
 from mrs.data.filled_rows import Filled
 from mrs.data.tables import read_csv
@@ -190,17 +191,13 @@ def _inputs(backend: Backend, place: Path) -> dict[str, Any]:
 
 def _finished(path: Path, inputs: dict[str, Any], dataset: Dataset) -> Filled | None:
     """An earlier extraction with the same inputs, if it is there and untouched."""
-    card, report = path.with_suffix(".json"), filled_rows.report_file(path)
-    if not (path.is_file() and card.is_file() and report.is_file()):
-        return None
     try:
-        details = dict(json.loads(card.read_text(encoding="utf-8")))
-        skipped = read_csv(report)
-    except (ValueError, TypeError, InputError):
-        return None  # damaged
-    if details.get("inputs") != json.loads(json.dumps(inputs)):
-        return None
-    if details.get("sha256") != Digests().of_file(path):
+        details = read_object(path.with_suffix(".json"))
+        skipped = read_csv(filled_rows.report_file(path))
+    except InputError:
+        return None  # damaged, or none
+    same = path.is_file() and details.get("inputs") == json.loads(json.dumps(inputs))
+    if not same or details.get("sha256") != Digests().of_file(path):
         return None
     return Filled(path, len(dataset.tracks), skipped)
 

@@ -17,7 +17,6 @@ from mrs.data.splits import (
     TemporalRule,
     divide,
     parts_of_window,
-    temporal_split,
     train_and_test,
 )
 from mrs.errors import InputError
@@ -63,38 +62,23 @@ class CatalogueRule(TemporalRule):
 
     @override
     def cut(self, plays: Plays) -> dict[str, pl.DataFrame]:
-        return catalogue_split(plays, self)
-
-
-def catalogue_split(plays: Plays, rule: CatalogueRule) -> dict[str, pl.DataFrame]:
-    """Cut plays (user_id, track_id, timestamp; one row per play) by the rule.
-
-    Returns the frames of `temporal_split`, `cold_val` where the rule has cold validation, and
-    `cold`: the track_id column of the cold candidates.
-    """
-    before, after = parts_of_window(plays, rule)
-    late = None
-    if rule.cold_validation_start is not None:
-        released = before.group_by("track_id").agg(pl.col("timestamp").min())
-        late = released.filter(pl.col("timestamp") >= rule.cold_validation_start)
-    parts, hot, new = train_and_test(before, after, rule, late)
-    held = _drawn(new, rule)
-    cold = new.join(held, on="track_id", how="anti")
-    parts |= divide(hot, cold, rule) | {"cold": cold.select("track_id").unique()}
-    if rule.cold_validation_share:
-        parts["cold_val"] = new.join(held, on="track_id", how="semi")
-    elif late is not None:
-        pairs = before.join(late, on="track_id", how="semi")
-        parts["cold_val"] = pairs.join(parts["train"], on="user_id", how="semi")
-    return parts
-
-
-def _drawn(new: pl.DataFrame, rule: CatalogueRule) -> pl.DataFrame:
-    """The share of the new tracks that is for validation, as a track_id column."""
-    tracks = new.select("track_id").unique().sort("track_id")
-    n_held = int(rule.cold_validation_share * len(tracks))
-    order = np.random.default_rng([rule.seed, 1]).permutation(len(tracks))
-    return tracks[np.sort(order[:n_held])]
+        before, after = parts_of_window(plays, self)
+        late = None
+        if self.cold_validation_start is not None:
+            released = before.group_by("track_id").agg(pl.col("timestamp").min())
+            late = released.filter(pl.col("timestamp") >= self.cold_validation_start)
+        parts, hot, new = train_and_test(before, after, self, late)
+        tracks = new.select("track_id").unique().sort("track_id")
+        order = np.random.default_rng([self.seed, 1]).permutation(len(tracks))
+        held = tracks[np.sort(order[: int(self.cold_validation_share * len(tracks))])]
+        cold = new.join(held, on="track_id", how="anti")
+        parts |= divide(hot, cold, self) | {"cold": cold.select("track_id").unique()}
+        if self.cold_validation_share:
+            parts["cold_val"] = new.join(held, on="track_id", how="semi")
+        elif late is not None:
+            pairs = before.join(late, on="track_id", how="semi")
+            parts["cold_val"] = pairs.join(parts["train"], on="user_id", how="semi")
+        return parts
 
 
 @dataclass(frozen=True)
@@ -109,7 +93,7 @@ class PlayedRule(TemporalRule):
 
     @override
     def cut(self, plays: Plays) -> dict[str, pl.DataFrame]:
-        parts = temporal_split(plays, self)
+        parts = super().cut(plays)
         return parts | {"cold": parts["cold_test"].select("track_id").unique()}
 
 

@@ -208,8 +208,15 @@ class TemporalRule(Settings):
         return False
 
     def cut(self, plays: Plays) -> dict[str, pl.DataFrame]:
-        """Cut plays by the rule into what `to_split` takes."""
-        return temporal_split(plays, self)
+        """Cut plays (user_id, track_id, timestamp; one row per play) into what `to_split` takes.
+
+        Frames of pairs (user_id, track_id, timestamp, count) for train, val, hot_test and
+        cold_test, and `dropped`: the track_id column of tracks that only the core removed. Some
+        rules add `cold_val`, and `cold`: the track_id column of the cold candidates.
+        """
+        before, after = parts_of_window(plays, self)
+        parts, hot, cold = train_and_test(before, after, self)
+        return parts | divide(hot, cold, self)
 
 
 # Rules by name for files of a known layout that carry no dataset.json of their own.
@@ -247,17 +254,6 @@ def core(pairs: pl.DataFrame, k: int) -> pl.DataFrame:
         if len(kept) == len(pairs):
             return kept
         pairs = kept
-
-
-def temporal_split(plays: Plays, rule: TemporalRule) -> dict[str, pl.DataFrame]:
-    """Cut plays (user_id, track_id, timestamp; one row per play) by the rule.
-
-    Returns frames of pairs (user_id, track_id, timestamp, count) for train, val, hot_test and
-    cold_test, and `dropped`: the track_id column of tracks that only the core removed.
-    """
-    before, after = parts_of_window(plays, rule)
-    parts, hot, cold = train_and_test(before, after, rule)
-    return parts | divide(hot, cold, rule)
 
 
 def train_and_test(

@@ -15,13 +15,16 @@ from mrs.data.splits import (
     TemporalRule,
     compress,
     core,
-    temporal_split,
     to_split,
 )
 from mrs.errors import InputError
 
 CUT = datetime(2019, 2, 1)
 MUSIC4ALL = Path(__file__).resolve().parents[3] / "shared" / "data" / "music4all"
+
+
+def temporal_split(frame: pl.DataFrame, rule: TemporalRule) -> dict[str, pl.DataFrame]:
+    return rule.cut(frame)
 
 
 def plays(*rows: tuple[str, str, float]) -> pl.DataFrame:
