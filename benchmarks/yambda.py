@@ -20,6 +20,7 @@ import polars as pl
 import sizes
 from measure import Line, report, run_command
 
+from mrs.data.cards import load
 from mrs.data.dataset import open_dataset
 from mrs.data.readers.yambda import (
     ARTISTS,
@@ -27,12 +28,12 @@ from mrs.data.readers.yambda import (
     EMBEDDINGS,
     LEAST_PLAYED,
     LISTENS,
-    RULE,
     TEST_PERIOD,
 )
 
 PLAYS, USERS, ITEMS = 46_467_212, 9_238, 877_168
 MAPPING_ROWS, MAPPED_ITEMS, N_ARTISTS = 9_271_906, 7_720_000, 1_290_000
+RULE = load()["yambda-50m"].dataset["splits"]["catalogue"]
 LAST = 26_000_000  # the last listen, in seconds from the origin
 CUT = LAST - int(TEST_PERIOD.total_seconds())
 NEW, WITHOUT_VECTOR, UNHEARD = 0.05, 0.05, 0.2  # shares of the items
