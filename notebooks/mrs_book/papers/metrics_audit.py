@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -116,15 +117,10 @@ def values(store: Path) -> pl.DataFrame:
     library gave none), note, measured ("live, 2026-11-22", "frozen, 2026-11-22").
     """
     columns = ["library", "version", "metric", "function", "k", "value", "note", "measured"]
-    frozen = library_values().select(
-        "library",
-        "version",
-        pl.col("library_metric").alias("metric"),
-        "function",
-        "k",
-        "value",
-        "note",
-        measured=pl.format("frozen, {}", pl.col("measured").str.head(10)),
+    frozen = (
+        library_values()
+        .rename({"library_metric": "metric"})
+        .with_columns(measured=pl.format("frozen, {}", pl.col("measured").str.head(10)))
     )
     rows = live(store)
     if rows is None:
@@ -132,13 +128,9 @@ def values(store: Path) -> pl.DataFrame:
     fresh = rows.filter(pl.col("input") == "A", pl.col("metric") != "").with_columns(
         measured=pl.format("live, {}", "date")
     )
-    answered = fresh.filter(pl.col("value").is_not_null())["library"].unique()
-    return pl.concat(
-        [
-            fresh.filter(pl.col("library").is_in(answered.implode())).select(columns),
-            frozen.filter(~pl.col("library").is_in(answered.implode())).select(columns),
-        ]
-    )
+    fresh = fresh.filter(pl.col("value").is_not_null().any().over("library"))
+    older = frozen.join(fresh, on="library", how="anti", maintain_order="left")
+    return pl.concat([fresh.select(columns), older.select(columns)])
 
 
 def not_run(store: Path) -> pl.DataFrame:
@@ -146,9 +138,10 @@ def not_run(store: Path) -> pl.DataFrame:
     rows = live(store)
     if rows is None:
         return pl.DataFrame(schema={"library": pl.String, "note": pl.String})
-    answered = rows.filter(pl.col("value").is_not_null())["library"].unique()
-    failed = rows.filter(~pl.col("library").is_in(answered.implode()))
-    return failed.group_by("library", maintain_order=True).agg(pl.col("note").first())
+    asked = rows.group_by("library", maintain_order=True).agg(
+        pl.col("note").first(), silent=pl.col("value").is_null().all()
+    )
+    return asked.filter("silent").drop("silent")
 
 
 def judge(case: Case, lists: Sequence[Sequence[int]]) -> Judged:
@@ -219,27 +212,35 @@ def fits(rows: pl.DataFrame) -> pl.DataFrame:
 
     Both are null where the library gave no value.
     """
-    known = class_values()
     by_key = {
-        key: dict(zip(group["class"], group["value"], strict=True))
-        for key, group in known.partition_by("metric", "k", as_dict=True).items()
+        key: dict(group.select("class", "value").iter_rows())
+        for key, group in class_values().partition_by("metric", "k", as_dict=True).items()
     }
-    found: list[list[str] | None] = []
-    nearest: list[float | None] = []
-    for row in rows.iter_rows(named=True):
+
+    def fit(row: dict[str, Any]) -> tuple[list[str] | None, float | None]:
         if row["value"] is None:
-            found.append(None)
-            nearest.append(None)
-            continue
+            return None, None
         classes = by_key.get((METRICS[row["metric"]], row["k"]), {})
         tolerance = TOLERANCES.get(row["library"], TOLERANCE)
         far = {name: abs(value - row["value"]) for name, value in classes.items()}
-        found.append([name for name, distance in far.items() if distance <= tolerance])
-        nearest.append(min(far.values(), default=float("inf")))
-    return rows.with_columns(
-        pl.Series("class", found, dtype=pl.List(pl.String)),
-        pl.Series("difference", nearest, dtype=pl.Float64),
-    )
+        return [name for name, d in far.items() if d <= tolerance], min(
+            far.values(), default=np.inf
+        )
+
+    found = [fit(row) for row in rows.iter_rows(named=True)]
+    schema: dict[str, Any] = {"class": pl.List(pl.String), "difference": pl.Float64}
+    return rows.hstack(pl.DataFrame(found, schema=schema, orient="row"))
+
+
+TODAY_SCHEMA: dict[str, Any] = {
+    **dict.fromkeys(("library", "version", "metric", "library_metric", "function"), pl.String),
+    **dict.fromkeys(("fitted", "classes"), pl.List(pl.String)),
+    "verdict": pl.String,
+    "k": pl.String,
+    "value": pl.Float64,
+    "measured": pl.String,
+    "note": pl.String,
+}
 
 
 def today(store: Path) -> pl.DataFrame:
@@ -260,9 +261,9 @@ def today(store: Path) -> pl.DataFrame:
     case = next(case for case in cases() if case.name == "short list")
     (k,) = case.ks
     expected = defaultdict(dict, class_means(judged_case(case), [k])[k])
-    read: dict[tuple[str, str], set[str]] = {}
-    for row in libraries().iter_rows(named=True):
-        read.setdefault((row["library"], row["library_metric"]), set()).add(row["class"])
+    read: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for *called, name in libraries().select("library", "library_metric", "class").iter_rows():
+        read[tuple(called)].add(name)
     keys = ["library", "version", "metric", "function"]
     result = []
     for (library, version, metric, function), group in rows.partition_by(
@@ -273,38 +274,18 @@ def today(store: Path) -> pl.DataFrame:
         classes: list[str] | None = None
         if len(answered):
             common = set.intersection(*map(set, answered["class"]))
-            fitted = [name for name in answered["class"][0] if name in common]
+            classes = fitted = [name for name in answered["class"][0] if name in common]
             value, means = short.get((library, metric, function)), expected[METRICS[metric]]
-            classes = fitted
             if value is not None:
                 same = {name for name, mean in means.items() if abs(mean - value) <= 1e-6}
-                classes = _narrowed(fitted, same)
-            classes = _narrowed(classes, read.get((library, metric), set()))
+                classes = _narrowed(classes, same)
+            classes = _narrowed(classes, read[library, metric])
         shown = answered if len(answered) else group
         at = shown.filter(pl.col("k") == "20")
-        row = (at if len(at) else shown).row(0, named=True)
-        result.append(
-            {
-                "library": library,
-                "version": version,
-                "metric": METRICS[metric],
-                "library_metric": metric,
-                "function": function,
-                "fitted": fitted,
-                "classes": classes,
-                "verdict": _verdict(classes),
-                "k": row["k"],
-                "value": row["value"],
-                "measured": row["measured"],
-                "note": row["note"],
-            }
-        )
-    schema: dict[str, pl.DataType] = {
-        "fitted": pl.List(pl.String()),
-        "classes": pl.List(pl.String()),
-        "value": pl.Float64(),
-    }
-    return pl.DataFrame(result, schema_overrides=schema, infer_schema_length=None)
+        names = (library, version, METRICS[metric], metric, function)
+        kept = (at if len(at) else shown).select("k", "value", "measured", "note").row(0)
+        result.append((*names, fitted, classes, _verdict(classes), *kept))
+    return pl.DataFrame(result, schema=TODAY_SCHEMA, orient="row")
 
 
 def _narrowed(classes: list[str], among: set[str]) -> list[str]:
@@ -346,34 +327,26 @@ def changes(now: pl.DataFrame) -> pl.DataFrame:
             verdict = "stands"
         else:
             verdict = "changed" if classes else "fits none"
-        evidence = ""
+        reasons = []
         if verdict == "changed":
             reasons = [impossible(old, row["metric"], row["value"], name) for name in classes]
-            same = pl.col("fitted").list.contains(row["class"])
-            reasons += [
-                f"Today's {name} is {row['class']}." for name in every.filter(same)["function"]
-            ]
-            evidence = " ".join(filter(None, reasons))
-        result.append(
-            {
-                "library": row["library"],
-                "version_2021": row["version"],
-                "version_today": measured["version"][0] if len(measured) else "",
-                "metric": row["metric"],
-                "library_metric": row["library_metric"],
-                "k": row["k"],
-                "value_2021": row["value"],
-                "class_2021": row["class"],
-                "classes_today": classes,
-                "verdict": verdict,
-                "evidence": evidence,
-            }
-        )
-    schema: dict[str, pl.DataType] = {
-        "classes_today": pl.List(pl.String()),
-        "value_2021": pl.Float64(),
+            same = every.filter(pl.col("fitted").list.contains(row["class"]))
+            reasons += [f"Today's {name} is {row['class']}." for name in same["function"]]
+        version = measured["version"][0] if len(measured) else ""
+        result.append((version, classes, verdict, " ".join(filter(None, reasons))))
+    schema: dict[str, Any] = {
+        "version_today": pl.String,
+        "classes_today": pl.List(pl.String),
+        "verdict": pl.String,
+        "evidence": pl.String,
     }
-    return pl.DataFrame(result, schema_overrides=schema, infer_schema_length=None)
+    now_and_then = old.rename({n: f"{n}_2021" for n in ("version", "value", "class")}).hstack(
+        pl.DataFrame(result, schema=schema, orient="row")
+    )
+    return now_and_then.select(
+        "library", "version_2021", "version_today", "metric", "library_metric", "k",
+        "value_2021", "class_2021", "classes_today", "verdict", "evidence",
+    )  # fmt: skip
 
 
 def impossible(old: pl.DataFrame, metric: str, value: float, name: str) -> str:
@@ -381,18 +354,17 @@ def impossible(old: pl.DataFrame, metric: str, value: float, name: str) -> str:
 
     Uses `AT_LEAST`: all values of a metric in the paper's table come from the same lists.
     """
-    same = old.filter(pl.col("metric") == metric, pl.col("k") == "20")
-    for row in same.filter(pl.col("value").is_not_null()).iter_rows(named=True):
-        if (metric, name, row["class"]) in AT_LEAST and value < row["value"] - 1e-6:
-            return (
-                f"Not {name} in 2021: {name} is never below {row['class']}, "
-                f"and {value:.5f} is below its {row['value']:.5f}."
-            )
-        if (metric, row["class"], name) in AT_LEAST and value > row["value"] + 1e-6:
-            return (
-                f"Not {name} in 2021: {name} is never above {row['class']}, "
-                f"and {value:.5f} is above its {row['value']:.5f}."
-            )
+    same = old.filter(
+        pl.col("metric") == metric, pl.col("k") == "20", pl.col("value").is_not_null()
+    )
+    for other, found in same.select("class", "value").iter_rows():
+        for above, below, side in ((name, other, "below"), (other, name, "above")):
+            gap = found - value if side == "below" else value - found
+            if (metric, above, below) in AT_LEAST and gap > 1e-6:
+                return (
+                    f"Not {name} in 2021: {name} is never {side} {other}, "
+                    f"and {value:.5f} is {side} its {found:.5f}."
+                )
     return ""
 
 
@@ -449,22 +421,18 @@ def _at_cutoff() -> pl.Expr:
 
 
 def _agreement(rows: pl.DataFrame) -> pl.DataFrame:
-    result = []
-    for metric in NAMES:
-        mine = rows.filter(pl.col("metric") == metric).sort("value")
-        if not len(mine):
-            continue
-        value = mine["value"].to_numpy()
-        result.append(
-            {
-                "metric": metric,
-                "libraries": mine["library"].n_unique(),
-                "values": int(1 + (np.diff(value) > 5e-5).sum()),
-                "lowest": float(value[0]),
-                "highest": float(value[-1]),
-            }
+    value = pl.col("value").sort()
+    return (
+        rows.group_by("metric")
+        .agg(
+            libraries=pl.col("library").n_unique().cast(pl.Int64),
+            values=1 + (value.diff() > 5e-5).sum().cast(pl.Int64),
+            lowest=value.first(),
+            highest=value.last(),
         )
-    return pl.DataFrame(result)
+        .filter(pl.col("metric").is_in(list(NAMES)))
+        .sort(pl.col("metric").cast(pl.Enum(list(NAMES))))
+    )
 
 
 def unexplained(now: pl.DataFrame) -> list[str]:
