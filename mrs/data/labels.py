@@ -26,15 +26,17 @@ def one_value_each(path: Path, tracks: pl.DataFrame) -> pl.DataFrame:
         column = tracks[name]
         if isinstance(column.dtype, pl.Array):
             column = column.arr.to_list()
-        if isinstance(column.dtype, pl.List):
-            inner = column.dtype.inner
-            if inner.is_nested() or inner.is_object():
-                raise _unusable(path, column)
-            column = column.cast(pl.List(pl.String)) if name == TAGS else column.list.first()
-        elif column.dtype.is_nested() or column.dtype.is_object():
-            raise _unusable(path, column)
-        elif name == TAGS:
-            column = column.cast(pl.String)
+        listed = isinstance(column.dtype, pl.List)
+        held = column.dtype.inner if listed else column.dtype  # type: ignore[attr-defined]
+        if held.is_nested() or held.is_object():
+            raise InputError(
+                f"{path}: column {name!r} holds {column.dtype}; "
+                "write text, numbers or lists of these"
+            )
+        if name == TAGS:
+            column = column.cast(pl.List(pl.String) if listed else pl.String)
+        elif listed:
+            column = column.list.first()
         if column.dtype.is_float():
             column = column.fill_nan(None)
         columns.append(_numbers(path, column) if name in NUMBERS else column)
@@ -46,10 +48,3 @@ def _numbers(path: Path, column: pl.Series) -> pl.Series:
     said = f"{column.name} {{!r}} is no number; write one or null"
     refuse_rows(path, values.is_null() & column.is_not_null(), column, said)
     return values
-
-
-def _unusable(path: Path, column: pl.Series) -> InputError:
-    return InputError(
-        f"{path}: column {column.name!r} holds {column.dtype}; "
-        "write text, numbers or lists of these"
-    )

@@ -53,10 +53,6 @@ class World:
     track: np.ndarray
     timestamp: np.ndarray
 
-    def traits(self) -> np.ndarray:
-        """Audible traits as one standardised matrix; float [T, 16]."""
-        return self.catalogue.traits()
-
     def oracle(self) -> np.ndarray:
         """P(track | listener) in the test month; float32 [U, T], rows sum to 1."""
         return probability(self.params, self.catalogue, self.listeners)
@@ -128,7 +124,7 @@ def _write(folder: Path, world: World) -> None:
     np.save(folder / "truth" / "oracle_content.npy", world.oracle_content()[active])
     (folder / "embeddings").mkdir()
     seed = int(_stream(world.params, _SURROGATES).integers(2**32))
-    for card, vectors in draw_surrogates(world.traits(), world.catalogue.artist, seed):
+    for card, vectors in draw_surrogates(world.catalogue.traits(), world.catalogue.artist, seed):
         name = folder / "embeddings" / str(card["backend"])
         np.save(name.with_suffix(".npy"), vectors)
         write_json(name.with_suffix(".json"), card)

@@ -141,13 +141,7 @@ def load_encodecmae(backend: EncodecMAE, folder: Path) -> EncodecMae:
     checkpoint, size = folder / backend.weights[0].name, backend.size or MaeSize()
     check_layer(backend, size.depth, checkpoint)
     network = EncodecMae(size, backend.layer, PIECE_SECONDS * backend.sample_rate)
-    tensors = below(
-        read_tensors(checkpoint),
-        "wav_encoder.",
-        "feat_projector.",
-        "positional_encoder.",
-        "visible_encoder.",
-    )
+    tensors = below(read_tensors(checkpoint), *(f"{part}." for part, _ in network.named_children()))
     renamed = {_renamed(name): tensor for name, tensor in tensors.items()}
     load_state(network, named_for(network, renamed), checkpoint)
     for name, tensor in network.state_dict().items():
