@@ -384,19 +384,8 @@ def _finish(
             f"{dataset.folder}: none of the {len(dataset.tracks)} tracks can be used; the first, "
             f"{source.name(row) or 'without a file'}, is {reason}: {detail}"
         )
-    schema = {"row": pl.Int64, "reason": pl.String, "detail": pl.String}
-    frame = pl.DataFrame(skipped, schema=schema, orient="row")
-    rows = frame["row"].to_list()
-    drawn = filled_rows.draw(usable, rows)
-    frame = frame.select(
-        "row",
-        dataset.tracks["track_id"][rows],
-        pl.Series("audio", [source.name(row) for row in rows], dtype=pl.String),
-        "reason",
-        "detail",
-        pl.Series("stand_in", list(drawn.values()), dtype=pl.Int64),
-    )
-    done = Filled(path, len(dataset.tracks), frame)
+    drawn = filled_rows.draw(usable, [row for row, _, _ in skipped])
+    done = Filled(path, len(dataset.tracks), _listed(dataset, source, skipped, drawn))
     with replacing(path) as part:  # renamed last: from then on the dataset has these vectors
         _write_vectors(part, shards, width, drawn)
         done.write_report()
@@ -408,6 +397,23 @@ def _finish(
         }
         write_json(path.with_suffix(".json"), card)
     return done
+
+
+def _listed(
+    dataset: Dataset, source: Source, skipped: list[Skip], drawn: dict[int, int]
+) -> pl.DataFrame:
+    """The skipped tracks as `Filled` has them."""
+    schema = {"row": pl.Int64, "reason": pl.String, "detail": pl.String}
+    frame = pl.DataFrame(skipped, schema=schema, orient="row")
+    names = [source.name(row) for row in drawn]
+    return frame.select(
+        "row",
+        dataset.tracks["track_id"][list(drawn)],
+        pl.Series("audio", names, dtype=pl.String),
+        "reason",
+        "detail",
+        pl.Series("stand_in", list(drawn.values()), dtype=pl.Int64),
+    )
 
 
 def _write_vectors(part: Path, shards: list[Shard], width: int, drawn: dict[int, int]) -> None:
