@@ -86,6 +86,7 @@ class FrozenDiscriminator(GAR):
     @override
     def module(self, material: Material, seed: int) -> GARModule:
         made = super().module(material, seed)
+        assert isinstance(made, GARModule)
         made.network.of_tracks.requires_grad_(False)
         return made
 

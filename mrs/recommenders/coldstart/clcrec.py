@@ -27,15 +27,10 @@ class CLCRecNetwork(ContentNetwork):
     """Linear, leaky ReLU, Linear: [B x n_inputs] -> [B x n_factors]."""
 
     def __init__(self, n_inputs: int, n_factors: int) -> None:
-        super().__init__()
-        self.sizes = {"n_inputs": n_inputs, "n_factors": n_factors}
+        super().__init__(n_inputs=n_inputs, n_factors=n_factors)
         self.layers = nn.Sequential(
             nn.Linear(n_inputs, HIDDEN_SIZE), nn.LeakyReLU(), nn.Linear(HIDDEN_SIZE, n_factors)
         )
-
-    @override
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        return self.layers(inputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +143,7 @@ class CLCRec(ContentMap):
     name: ClassVar[str] = "clcrec"
     label: ClassVar[str] = "CLCRec"
     fitted_kind: ClassVar[type[FittedContentMap]] = FittedCLCRec
+    module_kind: ClassVar[type[ContentModule]] = CLCRecModule
 
     embedding_size: Width = 128  #: dimensions of a factor
     lambda_: Share = 0.2  #: weight of a track's contrast with its own content
@@ -157,7 +153,3 @@ class CLCRec(ContentMap):
     regularization: Penalty = 1e-4  #: weight of the mean lengths of rows
     batch_size: Count = 2048  #: train pairs per batch
     patience: Count = 5  #: epochs without a better validation before training stops
-
-    @override
-    def module(self, material: Material, seed: int) -> CLCRecModule:
-        return CLCRecModule(material, self, seed)

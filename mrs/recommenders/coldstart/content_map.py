@@ -1,6 +1,5 @@
 """Models that map content, and optionally the artist's mean factors, to factors."""
 
-from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -26,7 +25,15 @@ from mrs.recommenders.pca import Components
 class ContentNetwork(nn.Module):
     """A network from inputs [B x c] to factors [B x d]; `sizes` make another of the same shape."""
 
-    sizes: dict[str, Any]
+    layers: nn.Module
+
+    def __init__(self, **sizes: int) -> None:
+        super().__init__()
+        self.sizes = sizes
+
+    @override
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.layers(inputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +109,9 @@ class ContentModule(ColdStartModule):
         self.register_buffer("targets", targets, persistent=False)
         self.network = self.make_network(inputs.shape[1], material.factors.shape[1])
 
-    @abstractmethod
     def make_network(self, n_inputs: int, n_factors: int) -> ContentNetwork:
         """An untrained network of these widths."""
+        return self.settings.fitted_kind.network_kind(n_inputs=n_inputs, n_factors=n_factors)
 
     @override
     def new_tracks(self, content: np.ndarray, artists: np.ndarray) -> np.ndarray:
@@ -125,6 +132,7 @@ class ContentMap(TrainedColdStart):
 
     version: ClassVar[int] = 2
     fitted_kind: ClassVar[type[FittedContentMap]]
+    module_kind: ClassVar[type[ContentModule]]
 
     use_artist: bool = False  #: whether the artist's mean factors are a further input
 
@@ -132,6 +140,10 @@ class ContentMap(TrainedColdStart):
     @override
     def needs_artists(self) -> bool:
         return self.use_artist
+
+    @override
+    def module(self, material: Material, seed: int) -> ContentModule:
+        return self.module_kind(material, self, seed)
 
     @override
     def fitted(

@@ -8,7 +8,6 @@ from torch import nn
 from torch.nn import functional
 from typing_extensions import override
 
-from mrs.recommenders.coldstart.base import Material
 from mrs.recommenders.coldstart.content_map import (
     ContentMap,
     ContentModule,
@@ -22,15 +21,10 @@ class DeepMusicNetwork(ContentNetwork):
     """Linear, ReLU, Linear: [B x n_inputs] -> [B x n_factors], as wide inside as its input."""
 
     def __init__(self, n_inputs: int, n_factors: int) -> None:
-        super().__init__()
-        self.sizes = {"n_inputs": n_inputs, "n_factors": n_factors}
+        super().__init__(n_inputs=n_inputs, n_factors=n_factors)
         self.layers = nn.Sequential(
             nn.Linear(n_inputs, n_inputs), nn.ReLU(), nn.Linear(n_inputs, n_factors)
         )
-
-    @override
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        return self.layers(inputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +36,6 @@ class FittedDeepMusic(FittedContentMap):
 
 class DeepMusicModule(ContentModule):
     """The network, trained on batches of tracks."""
-
-    @override
-    def make_network(self, n_inputs: int, n_factors: int) -> ContentNetwork:
-        return DeepMusicNetwork(n_inputs, n_factors)
 
     @override
     def loss(self, batch: torch.Tensor) -> torch.Tensor:
@@ -65,9 +55,6 @@ class DeepMusic(ContentMap):
     name: ClassVar[str] = "deepmusic"
     label: ClassVar[str] = "DeepMusic"
     fitted_kind: ClassVar[type[FittedContentMap]] = FittedDeepMusic
+    module_kind: ClassVar[type[ContentModule]] = DeepMusicModule
 
     batch_size: Count = 2048  #: train tracks per batch
-
-    @override
-    def module(self, material: Material, seed: int) -> DeepMusicModule:
-        return DeepMusicModule(material, self, seed)

@@ -32,8 +32,7 @@ class GARNetwork(ContentNetwork):
     """
 
     def __init__(self, n_inputs: int, n_factors: int) -> None:
-        super().__init__()
-        self.sizes = {"n_inputs": n_inputs, "n_factors": n_factors}
+        super().__init__(n_inputs=n_inputs, n_factors=n_factors)
         self.generator = nn.Sequential(
             nn.Linear(n_inputs, n_inputs),
             nn.BatchNorm1d(n_inputs),
@@ -69,10 +68,6 @@ class GARModule(ContentModule):
         super().__init__(material, settings, seed)
         self.register_buffer("users", torch.from_numpy(material.users), persistent=False)
         self.pairs = PairBatches(settings.label, material)
-
-    @override
-    def make_network(self, n_inputs: int, n_factors: int) -> ContentNetwork:
-        return GARNetwork(n_inputs, n_factors)
 
     @override
     def batches(self, epoch: int) -> Iterator[Pairs]:
@@ -130,13 +125,10 @@ class GAR(ContentMap):
     name: ClassVar[str] = "gar"
     label: ClassVar[str] = "GAR"
     fitted_kind: ClassVar[type[FittedContentMap]] = FittedGAR
+    module_kind: ClassVar[type[ContentModule]] = GARModule
 
     alpha: Share = 0.9  #: weight of the generator's distance from real factors
     beta: Share = 0.6  #: weight of tracks not played in the loss of the discriminator
     learning_rate: LearningRate = 0.001  #: step size of Adam
     batch_size: Batch = 1024  #: train pairs per batch, which is normalised by itself
     regularization: Penalty = 1e-6  #: weight decay of Adam
-
-    @override
-    def module(self, material: Material, seed: int) -> GARModule:
-        return GARModule(material, self, seed)

@@ -32,8 +32,7 @@ class HeaterNetwork(ContentNetwork):
     """
 
     def __init__(self, n_inputs: int, n_factors: int, n_experts: int) -> None:
-        super().__init__()
-        self.sizes = {"n_inputs": n_inputs, "n_factors": n_factors, "n_experts": n_experts}
+        super().__init__(n_inputs=n_inputs, n_factors=n_factors, n_experts=n_experts)
         self.gates = nn.Linear(n_inputs, n_experts)
         self.experts = nn.Linear(n_inputs, n_experts * n_factors)
         self.user_tower, self.track_tower = _tower(n_factors), _tower(n_factors)
@@ -135,6 +134,7 @@ class Heater(ContentMap):
     name: ClassVar[str] = "heater"
     label: ClassVar[str] = "Heater"
     fitted_kind: ClassVar[type[FittedContentMap]] = FittedHeater
+    module_kind: ClassVar[type[ContentModule]] = HeaterModule
 
     n_experts: Few = 7  #: experts in the mixture
     dropout: Share = 0.5  #: probability that content replaces a track's factor
@@ -142,7 +142,3 @@ class Heater(ContentMap):
     learning_rate: LearningRate = 0.001  #: step size of Adam
     batch_size: Batch = 1024  #: train pairs per batch, which is normalised by itself
     regularization: Penalty = 1e-5  #: weight decay of Adam
-
-    @override
-    def module(self, material: Material, seed: int) -> HeaterModule:
-        return HeaterModule(material, self, seed)
