@@ -162,6 +162,9 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, host: Host) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="file: cannot be written"):
         fetch(f"{host.address}/model.bin", tmp_path / "file" / "model.bin", MD5)
+    (tmp_path / "model.bin").mkdir()
+    with pytest.raises(InputError, match=r"cannot be written \(Is a directory\)"):
+        fetch(f"{host.address}/model.bin", tmp_path / "model.bin", MD5)
 
 
 def test_what_the_host_does_not_have(tmp_path: Path, host: Host) -> None:
