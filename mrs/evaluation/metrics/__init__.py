@@ -24,9 +24,10 @@ import numpy as np
 import yaml
 
 from mrs.errors import InputError
-from mrs.evaluation.metrics import accuracy, auc, beyond, ndcg  # noqa: F401 - they enter formulas
+from mrs.evaluation.metrics import beyond
+from mrs.evaluation.metrics.accuracy import ACCURACY
+from mrs.evaluation.metrics.auc import AUC
 from mrs.evaluation.metrics.base import (
-    ENTERED,
     Accuracy,
     Beyond,
     Definition,
@@ -38,6 +39,7 @@ from mrs.evaluation.metrics.base import (
 )
 from mrs.evaluation.metrics.judged import Judged
 from mrs.evaluation.metrics.listed import Listed
+from mrs.evaluation.metrics.ndcg import NDCG
 
 __all__ = [
     "BEYOND",
@@ -58,21 +60,14 @@ __all__ = [
 
 Means = dict[int, dict[str, dict[str, float]]]
 
-_NAMES = ("hitrate", "precision", "recall", "mrr", "map", "ndcg", "auc")
-_BEYOND = [one for one in ENTERED.values() if isinstance(one, Beyond)]
-_ACCURACY = [
-    one
-    for name in _NAMES
-    for one in ENTERED.values()
-    if isinstance(one, Metric | Pooled) and one.name == name
-]
-
+_ACCURACY = (*ACCURACY, *NDCG, *AUC)
 #: Every formula by metric and variant, as in `CLASSES["map"]["min"]`.
-CLASSES = {name: {one.variant: one for one in _ACCURACY if one.name == name} for name in _NAMES}
-BEYOND = {
-    name: {one.variant: one for one in _BEYOND if one.name == name}
-    for name in dict.fromkeys(one.name for one in _BEYOND)
-}
+CLASSES: dict[str, dict[str, Metric | Pooled]] = {}
+for _one in _ACCURACY:
+    CLASSES.setdefault(_one.name, {})[_one.variant] = _one
+BEYOND: dict[str, dict[str, Beyond]] = {}
+for _other in beyond.BEYOND:
+    BEYOND.setdefault(_other.name, {})[_other.variant] = _other
 _WITH_CHANCE = {one.name: one for one in _ACCURACY if isinstance(one, WithChance)}
 #: The metrics of studies by name, each with a chance level in closed form.
 METRICS = {
@@ -154,7 +149,7 @@ def class_means(
         else:
             values = found.pooled(judged, ks)
         _enter(means, found, ks, values)
-    for one in _BEYOND if listed is not None else ():
+    for one in beyond.BEYOND if listed is not None else ():
         if listed is not None and not one.lacks(listed):
             _enter(means, one, ks, one.value(listed, ks))
     return means
@@ -164,7 +159,7 @@ def left_out(judged: Judged, listed: Listed | None = None) -> dict[str, list[str
     """Classes without a value on these lists, by the reason: {reason: ["auc global", ...]}."""
     reasons: dict[str, list[str]] = {}
     lacking: list[tuple[Definition, str | None]] = [(a, a.lacks(judged)) for a in _ACCURACY]
-    lacking += [(b, b.lacks(listed)) for b in _BEYOND if listed is not None]
+    lacking += [(b, b.lacks(listed)) for b in beyond.BEYOND if listed is not None]
     for found, reason in lacking:
         if reason:
             reasons.setdefault(reason, []).append(f"{found.name} {found.variant}")

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mrs.evaluation.metrics.base import columns, per_user, pooled, ratio
+from mrs.evaluation.metrics.base import Metric, Pooled, columns, ratio
 from mrs.evaluation.metrics.judged import Judged
 
 COMPLETE = ("n_candidates", "complete")  # classes without a cutoff: the same value at each
 
 
-@pooled("auc", "global", *COMPLETE, "scores")
 def _global(judged: Judged, ks: Sequence[int]) -> np.ndarray:
     from scipy.stats import rankdata  # a second to import, for every run of whatever else
 
@@ -25,17 +24,6 @@ def _global(judged: Judged, ks: Sequence[int]) -> np.ndarray:
     return np.full(len(ks), won / (n_hits * n_others))
 
 
-@per_user("auc", "per_user", *COMPLETE)
-def _of_each(judged: Judged, ks: Sequence[int]) -> np.ndarray:
-    return np.repeat(_whole(judged)[:, None], len(ks), axis=1)
-
-
-@per_user("auc", "ties_won", *COMPLETE)
-def _ties_won(judged: Judged, ks: Sequence[int]) -> np.ndarray:
-    return np.repeat(_whole(judged, ties_won=True)[:, None], len(ks), axis=1)
-
-
-@pooled("auc", "weighted", *COMPLETE)
 def _weighted(judged: Judged, ks: Sequence[int]) -> np.ndarray:
     values = _whole(judged)
     defined = ~np.isnan(values)
@@ -44,37 +32,17 @@ def _weighted(judged: Judged, ks: Sequence[int]) -> np.ndarray:
     return np.full(len(ks), np.average(values[defined], weights=judged.n_relevant[defined]))
 
 
-@pooled("auc", "elliot", *COMPLETE)
-def _elliot(judged: Judged, ks: Sequence[int]) -> np.ndarray:
-    won = _of_first(judged, [judged.depth]).sum()
-    return np.full(len(ks), won / judged.n_relevant.sum())
-
-
-@per_user("auc", "elliot_per_user", *COMPLETE)
-def _elliot_of_each(judged: Judged, ks: Sequence[int]) -> np.ndarray:
-    values = _of_first(judged, [judged.depth]) / judged.n_relevant[:, None]
-    return np.repeat(values, len(ks), axis=1)
-
-
-@per_user("auc", "limited", "n_candidates")
-def _limited(judged: Judged, ks: Sequence[int]) -> np.ndarray:
-    return _of_first(judged, ks) / np.minimum(ks, judged.n_relevant[:, None])
-
-
-@per_user("auc", "in_list")
 def _in_list(judged: Judged, ks: Sequence[int]) -> np.ndarray:
     n_hits = judged.n_hits[:, columns(ks)]
     all_hits = (n_hits > 0) & (n_hits == np.minimum(ks, judged.n_listed[:, None]))
     return np.where(all_hits, 1.0, _in_list_zero(judged, ks))
 
 
-@per_user("auc", "in_list_zero")
 def _in_list_zero(judged: Judged, ks: Sequence[int]) -> np.ndarray:
     at = columns(ks)
     return ratio(_won(judged)[:, at], judged.n_hits[:, at] * _n_misses(judged)[:, at])
 
 
-@per_user("auc", "rest_random", "n_candidates")
 def _rest_random(judged: Judged, ks: Sequence[int]) -> np.ndarray:
     n_relevant = judged.n_relevant[:, None]
     n_others = _candidates(judged)[:, None] - n_relevant
@@ -83,7 +51,6 @@ def _rest_random(judged: Judged, ks: Sequence[int]) -> np.ndarray:
     return np.where(n_others > 0, ratio(won, n_relevant * n_others), np.nan)
 
 
-@per_user("auc", "partial")
 def _partial(judged: Judged, ks: Sequence[int]) -> np.ndarray:
     above = _n_misses(judged)
     won = [(judged.hits * np.maximum(k - above, 0)).sum(axis=1) for k in ks]
@@ -133,3 +100,44 @@ def _whole(judged: Judged, *, ties_won: bool = False) -> np.ndarray:
     won = (judged.hits * place).sum(axis=1) - n_hits * after - n_hits * (n_hits + 1) / 2
     values = np.divide(won, n_hits * n_others, out=np.full(len(won), np.nan), where=n_others > 0)
     return np.where(judged.n_listed > 0, values, 0.0)
+
+
+def _at_each(values: np.ndarray, ks: Sequence[int]) -> np.ndarray:
+    """Values [U] of classes without a cutoff, the same at each: [U x len(ks)]."""
+    return np.repeat(values[:, None], len(ks), axis=1)
+
+
+def _all(judged: Judged) -> np.ndarray:
+    """`_of_first` of the whole lists [U]."""
+    return _of_first(judged, [judged.depth])[:, 0]
+
+
+# j are the lists held against the truth, ks the cutoffs.
+AUC: tuple[Metric | Pooled, ...] = (
+    Pooled("auc", "global", _global, needs=(*COMPLETE, "scores")),
+    Metric("auc", "per_user", lambda j, ks: _at_each(_whole(j), ks), needs=COMPLETE),
+    Metric("auc", "ties_won", lambda j, ks: _at_each(_whole(j, ties_won=True), ks), needs=COMPLETE),
+    Pooled("auc", "weighted", _weighted, needs=COMPLETE),
+    Pooled(
+        "auc",
+        "elliot",
+        lambda j, ks: np.full(len(ks), _all(j).sum() / j.n_relevant.sum()),
+        needs=COMPLETE,
+    ),
+    Metric(
+        "auc",
+        "elliot_per_user",
+        lambda j, ks: _at_each(_all(j) / j.n_relevant, ks),
+        needs=COMPLETE,
+    ),
+    Metric(
+        "auc",
+        "limited",
+        lambda j, ks: _of_first(j, ks) / np.minimum(ks, j.n_relevant[:, None]),
+        needs=("n_candidates",),
+    ),
+    Metric("auc", "in_list", _in_list),
+    Metric("auc", "in_list_zero", _in_list_zero),
+    Metric("auc", "rest_random", _rest_random, needs=("n_candidates",)),
+    Metric("auc", "partial", _partial),
+)

@@ -1,7 +1,7 @@
 """What a formula is in code, and the arithmetic that several share."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class Definition:
 
     name: str
     variant: str
-    needs: tuple[str, ...]
+    needs: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 class Accuracy(Definition):
@@ -79,14 +79,19 @@ class Pooled(Accuracy):
 
 @dataclass(frozen=True)
 class Beyond(Definition):
-    """A metric of what is listed, whether relevant or not: `value(listed, ks)` [len(ks)].
+    """A metric of what is listed, whether relevant or not.
 
-    NaN where nothing defines a value. It is the mean of `per_user` [U x len(ks)] over the users who
-    have one, for a class that gives one to each.
+    `of(listed, ks)` gives the values float64 [len(ks)], NaN where nothing defines one; or where
+    `each`, one per user [U x len(ks)], NaN where a user has none.
     """
 
-    value: OfListed
-    per_user: OfListed | None = None
+    of: OfListed
+    each: bool = False
+
+    def value(self, listed: Listed, ks: Sequence[int]) -> np.ndarray:
+        """Values float64 [len(ks)]; the mean over users who have one where there is one each."""
+        values = self.of(listed, ks)
+        return mean_of_defined(values) if self.each else values
 
     def lacks(self, listed: Listed) -> str | None:
         """Why the class has no value on these lists, or None where it has one."""
@@ -95,52 +100,6 @@ class Beyond(Definition):
             "vectors": "the items' vectors are not given",
         }
         return next((reasons[n] for n in self.needs if getattr(listed, n) is None), None)
-
-
-#: Every formula by metric and variant, as the modules of this package enter them.
-ENTERED: dict[tuple[str, str], Metric | Pooled | Beyond] = {}
-
-
-def per_user(
-    name: str, variant: str, *needs: str, chance: Chance | None = None
-) -> Callable[[OfJudged], OfJudged]:
-    """Enter a function of lists and cutoffs as a `Metric`, or as one with a chance level."""
-
-    def enter(compute: OfJudged) -> OfJudged:
-        ENTERED[name, variant] = (
-            WithChance(name, variant, needs, compute, chance)
-            if chance
-            else Metric(name, variant, needs, compute)
-        )
-        return compute
-
-    return enter
-
-
-def pooled(name: str, variant: str, *needs: str) -> Callable[[OfJudged], OfJudged]:
-    """Enter a function of lists and cutoffs as a `Pooled` metric."""
-
-    def enter(compute: OfJudged) -> OfJudged:
-        ENTERED[name, variant] = Pooled(name, variant, needs, compute)
-        return compute
-
-    return enter
-
-
-def beyond(
-    name: str, variant: str, *needs: str, each: bool = False
-) -> Callable[[OfListed], OfListed]:
-    """Enter a function of listed items and cutoffs as a `Beyond` metric; `each`: a value a user."""
-
-    def enter(compute: OfListed) -> OfListed:
-        def mean(listed: Listed, ks: Sequence[int]) -> np.ndarray:
-            return mean_of_defined(compute(listed, ks))
-
-        of = (mean, compute) if each else (compute, None)
-        ENTERED[name, variant] = Beyond(name, variant, needs, *of)
-        return compute
-
-    return enter
 
 
 def columns(ks: Sequence[int]) -> np.ndarray:

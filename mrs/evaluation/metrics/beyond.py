@@ -4,15 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mrs.evaluation.metrics.base import beyond, columns
+from mrs.evaluation.metrics.base import Beyond, columns
 from mrs.evaluation.metrics.listed import Listed
 
 BLOCK_CELLS = 1 << 22  # users x ranks x embedding size at a time: 32 MiB
-
-
-@beyond("coverage", "share")
-def _coverage(listed: Listed, ks: Sequence[int]) -> np.ndarray:
-    return (listed.counts(ks) > 0).sum(axis=1) / listed.n_items
 
 
 def _bits(listed: Listed) -> np.ndarray:
@@ -22,36 +17,18 @@ def _bits(listed: Listed) -> np.ndarray:
     return np.log2(listed.n_train_users) - np.log2(np.maximum(listed.train_counts, 1))
 
 
-@beyond("novelty", "surprisal", "n_train_users", each=True)
-def _surprisal(listed: Listed, ks: Sequence[int]) -> np.ndarray:
-    return listed.mean_of(_bits(listed), ks)
-
-
-@beyond("novelty", "surprisal_share", "n_train_users", each=True)
 def _surprisal_share(listed: Listed, ks: Sequence[int]) -> np.ndarray:
     most = np.log2(listed.n_train_users or 1)
     return listed.mean_of(_bits(listed) / most if most else _bits(listed) * np.nan, ks)
 
 
-@beyond("popularity", "share", "n_train_users", each=True)
 def _popularity_share(listed: Listed, ks: Sequence[int]) -> np.ndarray:
     return _popularity_count(listed, ks) / (listed.n_train_users or np.nan)
 
 
-@beyond("popularity", "count", "n_train_users", each=True)
 def _popularity_count(listed: Listed, ks: Sequence[int]) -> np.ndarray:
     assert listed.train_counts is not None
     return listed.mean_of(listed.train_counts, ks)
-
-
-@beyond("exposure_gini", "catalogue")
-def _gini_of_catalogue(listed: Listed, ks: Sequence[int]) -> np.ndarray:
-    return np.array([_gini(counts) for counts in listed.counts(ks)])
-
-
-@beyond("exposure_gini", "listed")
-def _gini_of_listed(listed: Listed, ks: Sequence[int]) -> np.ndarray:
-    return np.array([_gini(counts[counts > 0]) for counts in listed.counts(ks)])
 
 
 def _gini(counts: np.ndarray) -> float:
@@ -62,7 +39,6 @@ def _gini(counts: np.ndarray) -> float:
     return float(weights @ np.sort(counts) / (n * counts.sum()))
 
 
-@beyond("intra_list_diversity", "cosine", "vectors", each=True)
 def _diversity(listed: Listed, ks: Sequence[int]) -> np.ndarray:
     assert listed.vectors is not None
     lists = listed.lists[:, : max(ks)]
@@ -86,3 +62,31 @@ def _diversity(listed: Listed, ks: Sequence[int]) -> np.ndarray:
 def _units(vectors: np.ndarray) -> np.ndarray:
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
+
+
+TRAIN = ("n_train_users",)
+# ks are the cutoffs.
+BEYOND: tuple[Beyond, ...] = (
+    Beyond(
+        "coverage", "share", lambda lists, ks: (lists.counts(ks) > 0).sum(axis=1) / lists.n_items
+    ),
+    Beyond(
+        "novelty",
+        "surprisal",
+        lambda lists, ks: lists.mean_of(_bits(lists), ks),
+        each=True,
+        needs=TRAIN,
+    ),
+    Beyond("novelty", "surprisal_share", _surprisal_share, each=True, needs=TRAIN),
+    Beyond("popularity", "share", _popularity_share, each=True, needs=TRAIN),
+    Beyond("popularity", "count", _popularity_count, each=True, needs=TRAIN),
+    Beyond(
+        "exposure_gini", "catalogue", lambda lists, ks: np.array([*map(_gini, lists.counts(ks))])
+    ),
+    Beyond(
+        "exposure_gini",
+        "listed",
+        lambda lists, ks: np.array([_gini(n[n > 0]) for n in lists.counts(ks)]),
+    ),
+    Beyond("intra_list_diversity", "cosine", _diversity, each=True, needs=("vectors",)),
+)

@@ -1,10 +1,18 @@
 """NDCG: hits weighted by how high they stand, over an ideal that libraries choose differently."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
-from mrs.evaluation.metrics.base import columns, log_discounts, per_user, ratio, within
+from mrs.evaluation.metrics.base import (
+    Metric,
+    WithChance,
+    columns,
+    log_discounts,
+    ratio,
+    within,
+)
 from mrs.evaluation.metrics.judged import Judged
 
 
@@ -26,37 +34,6 @@ def _by_chance(n: np.ndarray, n_relevant: np.ndarray, ks: Sequence[int]) -> np.n
     return dcg / _best(np.minimum(ks, n_relevant[:, None]))
 
 
-@per_user("ndcg", "min", chance=_by_chance)
-def _ndcg(judged: Judged, ks: Sequence[int]) -> np.ndarray:
-    return _dcg(judged.hits, ks) / _best(np.minimum(ks, judged.n_relevant[:, None]))
-
-
-@per_user("ndcg", "k_ideal")
-def _ideal_of_k(judged: Judged, ks: Sequence[int]) -> np.ndarray:
-    return _dcg(judged.hits, ks) / _best(np.asarray(ks))
-
-
-@per_user("ndcg", "untruncated")
-def _untruncated(judged: Judged, ks: Sequence[int]) -> np.ndarray:
-    return _dcg(judged.hits, ks) / _best(judged.n_relevant)[:, None]
-
-
-@per_user("ndcg", "retrieved")
-def _retrieved(judged: Judged, ks: Sequence[int]) -> np.ndarray:
-    return ratio(_dcg(judged.hits, ks), _best(judged.n_hits[:, columns(ks)]))
-
-
-@per_user("ndcg", "listed")
-def _listed(judged: Judged, ks: Sequence[int]) -> np.ndarray:
-    return ratio(_dcg(judged.hits, ks), _best(np.minimum(ks, judged.n_hits[:, -1:])))
-
-
-@per_user("ndcg", "none")
-def _of_hits(judged: Judged, ks: Sequence[int]) -> np.ndarray:
-    return _dcg(judged.hits, ks)
-
-
-@per_user("ndcg", "max_i_2")
 def _max_i_2(judged: Judged, ks: Sequence[int]) -> np.ndarray:
     discounts = 1.0 / np.log2(np.maximum(np.arange(1.0, max(ks) + 1), 2))
     dcg = np.cumsum(judged.hits[:, : max(ks)] * discounts, axis=1)[:, columns(ks)]
@@ -78,16 +55,32 @@ def _graded(judged: Judged, ks: Sequence[int], *, power: bool, whole: bool = Fal
     return _dcg(gains, ks) / _dcg(best, [n_best] if whole else [min(k, n_best) for k in ks])
 
 
-@per_user("ndcg", "linear", "ratings")
-def _linear(judged: Judged, ks: Sequence[int]) -> np.ndarray:
-    return _graded(judged, ks, power=False)
-
-
-@per_user("ndcg", "exponential", "ratings", "powers")
-def _exponential(judged: Judged, ks: Sequence[int]) -> np.ndarray:
-    return _graded(judged, ks, power=True)
-
-
-@per_user("ndcg", "exponential_untruncated", "ratings", "powers")
-def _exponential_untruncated(judged: Judged, ks: Sequence[int]) -> np.ndarray:
-    return _graded(judged, ks, power=True, whole=True)
+POWERS = ("ratings", "powers")
+# j are the lists held against the truth, ks the cutoffs.
+NDCG: tuple[Metric, ...] = (
+    WithChance(
+        "ndcg",
+        "min",
+        lambda j, ks: _dcg(j.hits, ks) / _best(np.minimum(ks, j.n_relevant[:, None])),
+        _by_chance,
+    ),
+    Metric("ndcg", "k_ideal", lambda j, ks: _dcg(j.hits, ks) / _best(np.array(ks))),
+    Metric("ndcg", "untruncated", lambda j, ks: _dcg(j.hits, ks) / _best(j.n_relevant)[:, None]),
+    Metric(
+        "ndcg",
+        "retrieved",
+        lambda j, ks: ratio(_dcg(j.hits, ks), _best(j.n_hits[:, columns(ks)])),
+    ),
+    Metric(
+        "ndcg",
+        "listed",
+        lambda j, ks: ratio(_dcg(j.hits, ks), _best(np.minimum(ks, j.n_hits[:, -1:]))),
+    ),
+    Metric("ndcg", "none", lambda j, ks: _dcg(j.hits, ks)),
+    Metric("ndcg", "max_i_2", _max_i_2),
+    Metric("ndcg", "linear", partial(_graded, power=False), needs=("ratings",)),
+    Metric("ndcg", "exponential", partial(_graded, power=True), needs=POWERS),
+    Metric(
+        "ndcg", "exponential_untruncated", partial(_graded, power=True, whole=True), needs=POWERS
+    ),
+)

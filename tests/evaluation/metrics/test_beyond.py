@@ -48,9 +48,7 @@ def test_diversity_against_loops_and_blocks(monkeypatch):
     lists = np.stack([rng.permutation(50)[:8] for _ in range(20)])
     lists[3, 5:] = -1
     monkeypatch.setattr(beyond, "BLOCK_CELLS", 8 * 6 * 3)
-    found = BEYOND["intra_list_diversity"]["cosine"].per_user(
-        Listed(lists, 50, vectors=vectors), [8]
-    )
+    found = BEYOND["intra_list_diversity"]["cosine"].of(Listed(lists, 50, vectors=vectors), [8])
     for user, row in enumerate(lists):
         pairs = combinations(vectors[row[row >= 0]].astype(float), 2)
         distances = [1 - a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in pairs]
