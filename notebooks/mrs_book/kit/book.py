@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from rich.console import Console
 
 from mrs.errors import InputError
 from mrs.progress import progress_bar
+from mrs.study.results import Results
 from mrs.study.store import Store
 from mrs.study.study import load_study
 from mrs_book.kit import execute
@@ -38,6 +40,20 @@ from mrs_book.kit.warm import socket_home
 
 MATHJAX = Path(".cache/assets/mathjax/tex-svg.js")
 LOG = Path("build/book.log")
+FIRST_PAGE = Path("book/_build/html/index.html")
+# Pages that read no run of the study. Where its runs take long, a first book shows these before.
+RUNLESS = {
+    "reading",
+    "coldstart",
+    "validity",
+    "cold_at_20",
+    "forensics",
+    "deviations",
+    "audit",
+    "definitions",
+    "reference",
+}
+LONG_SECONDS = 180  # of runs, from which on they do
 EXECUTOR = Path(execute.__file__)  # decides what is left of an executed notebook
 
 
@@ -63,9 +79,37 @@ def build_book(
     from mrs.study.grid import run_grid
     from mrs_book.chapters.mir_records import compute_probes
 
+    if not strict:
+        build_early(str(study_file), store, root, workers)
     results = run_grid(load_study(study_file), store, workers)
     compute_probes(results.dataset, results.backends(), store, workers)
     return build(pages(str(study_file), results), root, workers=workers, strict=strict)
+
+
+def build_early(study_file: str, store: Store, root: Path, workers: int | None) -> None:
+    """Build a first book of the pages that read no run, where the runs will take minutes."""
+    if (root / FIRST_PAGE).is_file():
+        return
+    from mrs.study.costs import estimate
+    from mrs.study.grid import make_plan
+
+    results = Results(load_study(study_file), store)
+    seconds = estimate(results, make_plan(results).fits).seconds
+    if seconds / (workers or os.cpu_count() or 1) < LONG_SECONDS:
+        return
+    console = Console(stderr=True)
+    parts = [
+        replace(part, pages=tuple(page for page in part.pages if page.path in RUNLESS))
+        for part in pages(study_file, results)
+    ]
+    everything = [page for part in parts for page in part.pages]
+    execute_pages(everything, root, workers, console)
+    write_toc([part for part in parts if part.pages], root)
+    install_mathjax(root, console)
+    build_html(root, False, console)
+    console.print(
+        f"{len(everything)} pages that need no run can already be read: {root / FIRST_PAGE}"
+    )
 
 
 def build(parts: Sequence[Part], root: Path, *, workers: int | None, strict: bool) -> Path:
@@ -73,6 +117,7 @@ def build(parts: Sequence[Part], root: Path, *, workers: int | None, strict: boo
     console = Console(stderr=True)
     everything = [page for part in parts for top in part.pages for page in walk(top)]
     execute_pages(everything, root, workers, console)
+    prune({page.path for page in everything if page.template}, root)
     write_toc(parts, root)
     install_mathjax(root, console)
     return build_html(root, strict, console)
@@ -91,7 +136,7 @@ def walk(page: Page) -> Iterator[Page]:
 def execute_pages(
     everything: Sequence[Page], root: Path, workers: int | None, console: Console
 ) -> list[str]:
-    """Execute the pages whose stamp changed and remove the notebooks of pages that are gone.
+    """Execute the pages whose stamp changed.
 
     Returns the paths of the executed pages. Raises `BookError` after all others are done if pages
     failed; what their templates printed last is in build/book.log.
@@ -106,7 +151,6 @@ def execute_pages(
         task = _task(page, root, sources)
         if read_stamp(task.output) != task.stamp:
             tasks[page.path] = task
-    _prune({page.path for page in everything if page.template}, root)
     kept = sum(page.template is not None for page in everything) - len(tasks)
     if not tasks:
         console.print(f"Pages: all {kept} are up to date")
@@ -152,7 +196,8 @@ def _task(page: Page, root: Path, sources: dict[Path, str]) -> Task:
     return Task(template, output, page.heading, page.parameters, stamp, root)
 
 
-def _prune(paths: set[str], root: Path) -> None:
+def prune(paths: set[str], root: Path) -> None:
+    """Remove the executed notebooks of pages that the book no longer has."""
     book = root / "book"
     for notebook in sorted(book.rglob("*.ipynb")):
         name = notebook.relative_to(book)
@@ -220,7 +265,7 @@ def build_html(root: Path, strict: bool, console: Console) -> Path:
     The output is kept in build/book.log. Raises `BookError`.
     """
     book, target, log = root / "book", root / "book/_build", root / LOG
-    page, memory = target / "html/index.html", target / "built.json"
+    page, memory = root / FIRST_PAGE, target / "built.json"
     frame_files = [root / "_config.yml", book / "_toc.yml", *_files(book / "_static")]
     frame_files += _files(book / "assets")
     sources = [*book.rglob("*.md"), *book.rglob("*.ipynb")]

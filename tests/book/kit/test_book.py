@@ -2,6 +2,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -14,7 +15,15 @@ from rich.console import Console
 from mrs.errors import InputError
 from mrs.study.store import Store
 from mrs_book.kit import book
-from mrs_book.kit.book import build_book, build_html, execute_pages, install_mathjax, write_toc
+from mrs_book.kit.book import (
+    build_book,
+    build_early,
+    build_html,
+    execute_pages,
+    install_mathjax,
+    prune,
+    write_toc,
+)
 from mrs_book.kit.execute import BookError, Task
 from mrs_book.kit.pages import Page, Part
 
@@ -89,9 +98,39 @@ def test_a_changed_module_executes_the_pages_that_reach_it(
 def test_pages_that_are_gone_are_removed(root: Path) -> None:
     execute(root, INDEX, READING, KNN)
     (root / "book/mine.ipynb").write_text("{}")
-    execute(root, INDEX, READING)
+    prune({"index", "reading"}, root)
     left = {path.relative_to(root / "book").as_posix() for path in (root / "book").glob("*")}
     assert left == {"_static", "index.ipynb", "mine.ipynb", "reading.md"}
+
+
+@pytest.mark.parametrize("minutes", [2, 20])
+def test_pages_that_need_no_run_are_shown_before_long_runs(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], minutes: int
+) -> None:
+    forensics = Page("forensics", "What the printed numbers say", "run")
+    built: list[str] = []
+
+    def listed(root: Path, strict: bool, console: Console) -> Path:
+        table = yaml.safe_load((root / "book/_toc.yml").read_text())
+        chapters = [entry["file"] for part in table["parts"] for entry in part["chapters"]]
+        built.extend([table["root"], *chapters])
+        return root / book.FIRST_PAGE
+
+    monkeypatch.setattr(
+        book, "pages", lambda *_: [Part("", (INDEX,)), Part("A", (READING, KNN, forensics))]
+    )
+    monkeypatch.setattr(book, "build_html", listed)
+    monkeypatch.setattr(
+        "mrs.study.costs.estimate", lambda *_: SimpleNamespace(seconds=60 * minutes)
+    )
+    monkeypatch.chdir(root)  # where the generated world goes
+    study = Path(__file__).parents[3] / "studies/small.yaml"
+    build_early(str(study), Store(root / "results"), root, workers=1)
+    assert built == (["reading", "forensics"] if minutes == 20 else [])
+    assert not (root / "book/runs").exists()
+    assert ("2 pages that need no run can already be read" in capsys.readouterr().err) == bool(
+        built
+    )
 
 
 def test_a_failed_page_is_named_after_the_others_are_done(root: Path) -> None:
