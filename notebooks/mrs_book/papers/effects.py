@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -25,7 +26,7 @@ from mrs.study.grid import by_fit, run_fits
 from mrs.study.spec import PRIMARY, RunSpec, make_spec, run_key
 from mrs.study.store import Record, Store
 from mrs.study.study import Study, load_study
-from mrs_book.papers.deviation_table import DeviationRow, deviations
+from mrs_book.papers.deviation_table import deviations
 
 COMMAND = "python studies/make_effects.py"
 
@@ -85,8 +86,10 @@ def pairs(study: Study, dataset: Dataset) -> list[Pair]:
             kind = RECOMMENDERS[name]
             split = CATALOGUE if issubclass(kind, ColdStart) else None
             for scenario in kind.scenarios:
-                if row.measured == "list length" and scenario not in LONGER_LISTS:
+                longer = row.measured == "list length"
+                if longer and scenario not in LONGER_LISTS:
                     continue
+                metric = PRIMARY[scenario]
                 for backend in BACKENDS if "vectors" in kind.needs else (None,):
                     for seed in SEEDS if kind.stochastic else (0,):
                         corrected, published = (
@@ -100,31 +103,11 @@ def pairs(study: Study, dataset: Dataset) -> list[Pair]:
                                 split=split,
                                 seed=seed,
                             )
-                            for protocol in ("corrected", _protocol(row))
+                            for protocol in ("corrected", "corrected" if longer else row.protocol)
                         )
-                        found.append(_pair(row, corrected, published))
+                        other = LONGER_LISTS[scenario] if longer else metric
+                        found.append(Pair(row.name, corrected, published, metric, other))
     return found
-
-
-def _protocol(row: DeviationRow) -> str:
-    return "corrected" if row.measured == "list length" else row.protocol
-
-
-def _pair(row: DeviationRow, corrected: RunSpec, published: RunSpec) -> Pair:
-    metric = PRIMARY[corrected.scenario]
-    other = LONGER_LISTS[corrected.scenario] if row.measured == "list length" else metric
-    return Pair(row.name, corrected, published, metric, other)
-
-
-@dataclass(frozen=True)
-class _Sides:
-    """One effect's per-user values, averaged over backends: [S seeds x U users] each."""
-
-    pair: Pair
-    backends: list[str]
-    chance: float
-    corrected: np.ndarray
-    published: np.ndarray
 
 
 def effects(wanted: Sequence[Pair], read: Reader) -> pl.DataFrame:
@@ -135,38 +118,38 @@ def effects(wanted: Sequence[Pair], read: Reader) -> pl.DataFrame:
     deviation of the seeds' differences (null for one seed). Seeds of which a run is missing are
     left out, and an effect without a whole seed has no row.
     """
-    sides = [found for group in _by_key(wanted).values() if (found := _sides(group, read))]
+    groups: dict[tuple[str, str, str], list[Pair]] = defaultdict(list)
+    for pair in wanted:
+        groups[pair.key].append(pair)
+    rows, alike = [], defaultdict(list)
+    for (deviation, recommender, scenario), group in groups.items():
+        sides = _sides(group, read)
+        if sides is None:
+            continue
+        corrected, published, chance = sides
+        by_seed = (published - corrected).mean(axis=1)
+        row: dict[str, Any] = {
+            "deviation": deviation,
+            "recommender": recommender,
+            "scenario": scenario,
+            "metric": group[0].metric,
+            "backends": [backend for backend in _backends(group) if backend],
+            "n_seeds": len(by_seed),
+            "n_users": corrected.shape[1],
+            "chance": chance,
+            "corrected": float(corrected.mean()),
+            "published": float(published.mean()),
+            "seed_sd": float(by_seed.std(ddof=1)) if len(by_seed) > 1 else None,
+        }
+        rows.append(row)
+        alike[scenario, corrected.shape].append((row, corrected, published))
     # Effects over as many seeds and users share the draws of the bootstrap.
-    groups: dict[tuple, list[int]] = defaultdict(list)
-    for place, one in enumerate(sides):
-        groups[one.pair.key[2], one.corrected.shape].append(place)
-    rows = {}
-    for places in groups.values():
-        bounds = difference(
-            np.stack([sides[place].published for place in places], axis=-1),
-            np.stack([sides[place].corrected for place in places], axis=-1),
-        )
-        for place, (mean, low, high) in zip(places, bounds.rows(), strict=True):
-            one = sides[place]
-            deviation, recommender, scenario = one.pair.key
-            by_seed = (one.published - one.corrected).mean(axis=1)
-            rows[place] = {
-                "deviation": deviation,
-                "recommender": recommender,
-                "scenario": scenario,
-                "metric": one.pair.metric,
-                "backends": one.backends,
-                "n_seeds": len(by_seed),
-                "n_users": one.corrected.shape[1],
-                "chance": one.chance,
-                "corrected": float(one.corrected.mean()),
-                "published": float(one.published.mean()),
-                "difference": mean,
-                "low": low,
-                "high": high,
-                "seed_sd": float(by_seed.std(ddof=1)) if len(by_seed) > 1 else None,
-            }
-    return pl.DataFrame([rows[place] for place in sorted(rows)], schema=SCHEMA)
+    for found in alike.values():
+        mine, corrected, published = zip(*found, strict=True)
+        bounds = difference(np.stack(published, axis=-1), np.stack(corrected, axis=-1))
+        for row, ends in zip(mine, bounds.rows(), strict=True):
+            row |= dict(zip(("difference", "low", "high"), ends, strict=True))
+    return pl.DataFrame(rows, schema=SCHEMA)
 
 
 def missing(wanted: Sequence[Pair], read: Reader) -> list[RunSpec]:
@@ -180,37 +163,30 @@ def _specs(wanted: Iterable[Pair]) -> list[RunSpec]:
     return sorted(specs, key=lambda spec: spec.seed)
 
 
-def _by_key(wanted: Iterable[Pair]) -> dict[tuple[str, str, str], list[Pair]]:
-    groups: dict[tuple[str, str, str], list[Pair]] = defaultdict(list)
-    for pair in wanted:
-        groups[pair.key].append(pair)
-    return groups
+def _backends(group: Sequence[Pair]) -> list[str | None]:
+    return list(dict.fromkeys(pair.corrected.backend for pair in group))
 
 
-def _sides(group: Sequence[Pair], read: Reader) -> _Sides | None:
+def _sides(group: Sequence[Pair], read: Reader) -> tuple[np.ndarray, np.ndarray, float] | None:
+    """An effect's values without and with the deviation [S seeds x U users], and chance.
+
+    They are averaged over backends. None without a whole seed.
+    """
     by_seed: dict[int, list[tuple[Record, Record]]] = defaultdict(list)
     for pair in group:
         corrected, published = read(pair.corrected), read(pair.published)
         if corrected is not None and published is not None:
             by_seed[pair.corrected.seed].append((corrected, published))
-    backends = list(dict.fromkeys(pair.corrected.backend for pair in group))
-    whole = [by_seed[seed] for seed in sorted(by_seed) if len(by_seed[seed]) == len(backends)]
+    n_backends = len(_backends(group))
+    whole = [by_seed[seed] for seed in sorted(by_seed) if len(by_seed[seed]) == n_backends]
     if not whole:
         return None
-    pair = group[0]
-
-    def values(side: int, metric: str) -> np.ndarray:
-        return np.array(
-            [np.mean([both[side].values(metric) for both in seed], axis=0) for seed in whole]
-        )
-
-    return _Sides(
-        pair=pair,
-        backends=[backend for backend in backends if backend],
-        chance=whole[0][0][0].chance(pair.metric),
-        corrected=values(0, pair.metric),
-        published=values(1, pair.published_metric),
+    metrics = group[0].metric, group[0].published_metric
+    without, with_it = (
+        np.array([np.mean([both[n].values(metric) for both in seed], axis=0) for seed in whole])
+        for n, metric in enumerate(metrics)
     )
+    return without, with_it, whole[0][0][0].chance(metrics[0])
 
 
 def study_file(archive: str | Path) -> Path:
