@@ -167,7 +167,8 @@ def _listening(rows: pl.DataFrame, record: Callable[[str, str], Record]) -> List
     surrogate = pl.col("label").str.starts_with("sim:")
     real = mine.filter(~surrogate)["backend"].unique()  # a surrogate gives way to the model itself
     mine = mine.filter(~(surrogate & pl.col("backend").is_in(real.implode())))
-    mine = mine.join(_splits(mine), on=["recommender", "split"], how="semi")
+    splits = _foremost(mine.group_by("recommender", "split").len(), "split")
+    mine = mine.join(splits, on=["recommender", "split"], how="semi")
     mine = _with_variants(mine)
     return Listening(name, _cells(mine), _semi_cold(name), _scores(mine, record))
 
@@ -206,14 +207,10 @@ def _with_variants(rows: pl.DataFrame) -> pl.DataFrame:
     return both.join(pairs, on=["settings", "chosen"], maintain_order="left").drop("chosen")
 
 
-def _splits(rows: pl.DataFrame) -> pl.DataFrame:
-    """The split of each recommender that counts: recommender, split."""
-    return (
-        rows.group_by("recommender", "split")
-        .len()
-        .sort("len", "split", descending=[True, False])
-        .unique("recommender", keep="first", maintain_order=True)
-    )
+def _foremost(rows: pl.DataFrame, *sort: str) -> pl.DataFrame:
+    """The first row of each recommender: of the highest `len`, then by the columns `sort`."""
+    order = rows.sort("len", *sort, descending=[True, *[False] * len(sort)])
+    return order.unique("recommender", keep="first", maintain_order=True)
 
 
 def _variant(settings: str, chosen: str) -> str:
@@ -226,12 +223,8 @@ def _settings(rows: pl.DataFrame) -> pl.DataFrame:
     """The settings of each recommender that count: recommender, chosen."""
     pairs = rows.group_by("recommender", "settings").len()
     off = [_changes(name, text) for name, text in pairs.select("recommender", "settings").rows()]
-    return (
-        pairs.with_columns(off=pl.Series(off, dtype=pl.Int64))
-        .sort("len", "off", "settings", descending=[True, False, False])
-        .unique("recommender", keep="first", maintain_order=True)
-        .select("recommender", chosen="settings")
-    )
+    chosen = _foremost(pairs.with_columns(off=pl.Series(off, dtype=pl.Int64)), "off", "settings")
+    return chosen.select("recommender", chosen="settings")
 
 
 def _changes(recommender: str, settings: str) -> int:
