@@ -82,11 +82,7 @@ class ArchivedRecord(Record):
         relevant, candidates = (
             users[name].to_numpy().astype(np.int64) for name in ("n_relevant", "n_candidates")
         )
-        ranks = users["hit_ranks"].explode(empty_as_null=False).to_numpy().astype(np.int64)
-        hits = np.zeros((len(relevant), max(k)), dtype=bool)
-        row = np.repeat(np.arange(len(relevant)), users["hit_ranks"].list.len().to_numpy())
-        hits[row, ranks - 1] = True
-        judged = Judged(hits, relevant, np.minimum(max(k), candidates), candidates)
+        judged = Judged.from_ranks(users["hit_ranks"], relevant, candidates, max(k))
         by_chance = _chance(candidates.tobytes(), relevant.tobytes(), tuple(k))
         return pl.DataFrame(
             {

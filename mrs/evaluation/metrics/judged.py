@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import polars as pl
 import scipy.sparse as sp
 
 from mrs.errors import InputError
@@ -84,6 +85,16 @@ class Judged:
     def n_hits(self) -> np.ndarray:
         """int32 [U x depth], hits in the first j + 1 ranks."""
         return np.cumsum(self.hits, axis=1, dtype=np.int32)
+
+    @classmethod
+    def from_ranks(
+        cls, ranks: pl.Series, n_relevant: np.ndarray, n_candidates: np.ndarray, depth: int
+    ) -> "Judged":
+        """From the ranks of each user's hits in a list of `depth` candidates, or of all."""
+        hits = np.zeros((len(ranks), depth), dtype=bool)
+        row = np.repeat(np.arange(len(ranks)), ranks.list.len().to_numpy())
+        hits[row, ranks.explode(empty_as_null=False).to_numpy().astype(np.int64) - 1] = True
+        return cls(hits, n_relevant, np.minimum(depth, n_candidates), n_candidates)
 
     @classmethod
     def from_lists(

@@ -36,18 +36,11 @@ SCHEMA = {
 def judged(record: Record) -> Judged:
     """The lists of a record's users, held against the truth: [U x depth] of its hit ranks."""
     users = record.users
-    n_candidates = users["n_candidates"].to_numpy().astype(np.int64)
-    depth = max(DEPTH, *record.info["k"])
-    ranks = users["hit_ranks"]
-    row = np.repeat(np.arange(len(users)), ranks.list.len().to_numpy())
-    hits = np.zeros((len(users), depth), dtype=bool)
-    hits[row, ranks.explode(empty_as_null=False).to_numpy().astype(np.int64) - 1] = True
-    return Judged(
-        hits=hits,
-        n_relevant=users["n_relevant"].to_numpy().astype(np.int64),
-        n_listed=np.minimum(depth, n_candidates),
-        n_candidates=n_candidates,
+    relevant, candidates = (
+        users[name].to_numpy().astype(np.int64) for name in ("n_relevant", "n_candidates")
     )
+    depth = max(DEPTH, *record.info["k"])
+    return Judged.from_ranks(users["hit_ranks"], relevant, candidates, depth)
 
 
 def study_classes(results: Results, scenario: str | None = None) -> pl.DataFrame:

@@ -1,4 +1,5 @@
 import numpy as np
+import polars as pl
 import pytest
 import scipy.sparse as sp
 
@@ -60,3 +61,10 @@ def test_mistakes(lists, rows, message):
 def test_wrong_number_of_users():
     with pytest.raises(ValueError, match="the truth has 2 users"):
         Judged.from_lists(np.array([[0]]), truth([[1], [1]]))
+
+
+def test_ranks_of_hits_are_lists():
+    ranks = pl.Series([[1, 3], [], [2]], dtype=pl.List(pl.UInt16))
+    found = Judged.from_ranks(ranks, np.array([2, 1, 1]), np.array([9, 2, 9]), 3)
+    assert found.hits.tolist() == [[True, False, True], [False] * 3, [False, True, False]]
+    assert found.n_listed.tolist() == [3, 2, 3]  # the second has two candidates
