@@ -7,8 +7,10 @@ A; the reading whose value of that class equals the library's is the library's r
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -139,44 +141,36 @@ def effects(store: Path, now: pl.DataFrame) -> pl.DataFrame:
         # Frozen values name a function of several metrics otherwise.
         classes.setdefault((library, metric), row["classes"])
     by_name = {case.name: case for case in cases() if case.name in QUESTIONS}
-    known: dict[tuple[str, str, str, int, bool], list[Outcome]] = {}
-    result = []
-    for row in rows.filter(pl.col("input").is_in(list(QUESTIONS))).iter_rows(named=True):
-        if row["metric"] not in ("", *_RANKED):
-            continue
+
+    @cache
+    def outcomes(name: str, metric: str, variant: str, k: int, missed: str) -> list[Outcome]:
+        read = readings(by_name[name], missed)
+        return [(one.name, one.value(metric, variant, k), one.special) for one in read]
+
+    def rule_of(row: dict[str, Any]) -> str | None:
         if row["value"] is None:
-            result.append(row | {"rule": row["note"]})
-            continue
+            return row["note"]
         if np.isnan(row["value"]):
-            result.append(row | {"rule": "NaN"})
-            continue
+            return "NaN"
         key = (row["library"], row["metric"], row["function"])
-        metric = METRICS[row["metric"]]
         variants = classes.get(key) or classes.get(key[:2])
         if not variants:
-            continue
-        k, case = _cutoff(row["k"]), by_name[row["input"]]
-        tolerance = TOLERANCES.get(row["library"], TOLERANCE)
-        outcomes: list[Outcome] = []
-        for variant in variants:
-            memo = (case.name, metric, variant, k, "missed" in row["function"])
-            if memo not in known:
-                known[memo] = [
-                    (reading.name, reading.value(metric, variant, k), reading.special)
-                    for reading in readings(case, row["function"])
-                ]
-            outcomes += known[memo]
-        result.append(row | {"rule": rule(row["value"], outcomes, tolerance)})
-    return pl.DataFrame(result, infer_schema_length=None).select(
-        "library",
-        "version",
-        "metric",
-        "function",
-        "k",
-        "input",
-        "value",
-        "rule",
-        measured=pl.format(f"{kind}, {{}}", "date"),
+            return None
+        k, missed = _cutoff(row["k"]), "missed" if "missed" in row["function"] else ""
+        metric = METRICS[row["metric"]]
+        found = [one for v in variants for one in outcomes(row["input"], metric, v, k, missed)]
+        return rule(row["value"], found, TOLERANCES.get(row["library"], TOLERANCE))
+
+    asked = rows.filter(
+        pl.col("input").is_in(list(QUESTIONS)), pl.col("metric").is_in(["", *_RANKED])
+    )
+    rules = pl.Series([rule_of(row) for row in asked.iter_rows(named=True)], dtype=pl.String)
+    return (
+        asked.with_columns(rule=rules, measured=pl.format(f"{kind}, {{}}", "date"))
+        .filter(pl.col("rule").is_not_null())
+        .select(
+            "library", "version", "metric", "function", "k", "input", "value", "rule", "measured"
+        )
     )
 
 
