@@ -102,14 +102,39 @@ def as_torch(rows: sp.csr_matrix) -> torch.Tensor:
 
 def reconstruction_loss(history: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
     """Mean squared distance of x A A^T - x and x as unit vectors; history x is sparse [B x N]."""
-    profile = history @ items
-    played = history.crow_indices().diff().to(profile.dtype)
-    square = (profile**2).sum(dim=1)
-    inner = square - played
-    if len(profile) < items.shape[1]:  # |p A^T|^2 in the cheaper order, at most A's own size
-        whole = (profile @ items.T).square().sum(dim=1)
-    else:
+    played = history.crow_indices().diff().to(items.dtype)
+    if len(history) < items.shape[1]:
+        square, whole = _Squares.apply(history, items)
+    else:  # the cheaper order of |p A^T|^2 for p = x A
+        profile = history @ items
+        square = (profile**2).sum(dim=1)
         whole = ((profile @ (items.T @ items)) * profile).sum(dim=1)
     length = whole - 2 * square + played
-    cosine = inner / (length.clamp_min(1e-12) * played.clamp_min(1e-12)).sqrt()
+    cosine = (square - played) / (length.clamp_min(1e-12) * played.clamp_min(1e-12)).sqrt()
     return (2 - 2 * cosine).mean()
+
+
+class _Squares(torch.autograd.Function):
+    """|p|^2 and |p A^T|^2 [B] of p = x A for fewer users than dimensions.
+
+    A is then far larger than all else, and its gradient is added up in one array: an array for
+    each use of A, made and added, takes as long as the products.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, history: torch.Tensor, items: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        profile = history @ items
+        image = profile @ items.T
+        ctx.history = history
+        ctx.save_for_backward(items, profile, image)
+        return profile.square().sum(dim=1), image.square().sum(dim=1)
+
+    @staticmethod
+    def backward(ctx: Any, by_square: torch.Tensor, by_whole: torch.Tensor) -> Any:
+        items, profile, image = ctx.saved_tensors
+        slope = image * (2 * by_whole[:, None])
+        of_profile = (slope @ items).addcmul_(profile, by_square[:, None], value=2)
+        played = ctx.history.t().to_sparse_csr()
+        return None, (slope.T @ profile).addmm_(played, of_profile)

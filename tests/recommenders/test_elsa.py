@@ -11,9 +11,9 @@ class TestELSA(Conformance):
     recommender = ELSA(embedding_size=4, learning_rate=0.1, max_epochs=300, patience=30)
 
 
-@pytest.fixture
-def toy() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    matrix = checkerboard().matrix
+@pytest.fixture(params=[None, 3], ids=["all users", "fewer users than dimensions"])
+def toy(request: pytest.FixtureRequest) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    matrix = checkerboard().matrix[: request.param]
     items = normalize(torch.randn(16, 5, generator=torch.Generator().manual_seed(0)))
     return as_torch(matrix), torch.from_numpy(matrix.toarray()), items
 
