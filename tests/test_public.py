@@ -1,10 +1,13 @@
 """The public interface: names that come from `mrs` itself."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 import mrs
 
@@ -25,6 +28,16 @@ def test_importing_mrs_loads_nothing_heavy() -> None:
     code = "import mrs, sys; print([m for m in ('torch', 'polars', 'typer') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("given", "found"), [({}, "1"), ({"THP_MEM_ALLOC_ENABLE": "0"}, "0")])
+def test_torch_is_asked_for_huge_pages_unless_the_user_decides(given: dict, found: str) -> None:
+    code = "import mrs, os; print(os.environ['THP_MEM_ALLOC_ENABLE'])"
+    environment = {k: v for k, v in os.environ.items() if k != "THP_MEM_ALLOC_ENABLE"} | given
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.strip() == found
 
 
 def test_the_page_on_the_api_needs_the_public_interface_alone() -> None:
