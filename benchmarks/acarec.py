@@ -35,10 +35,10 @@ def drawn(n_tracks: int) -> Material:
     content, factors = (
         rng.standard_normal((n_tracks, d), dtype=np.float32) for d in (CONTENT, FACTORS)
     )
-    nothing = HeldOut(content[:0], artist[:0], np.empty(0, int), sp.csr_matrix((0, 0)))
+    nothing = HeldOut(content[:0], np.empty(0, int), sp.csr_matrix((0, 0)))
     matrix = sp.csr_matrix((1, n_tracks), dtype=np.float32)
     trained = np.arange(n_tracks)
-    return Material(content, factors, factors[:1], artist, trained, matrix, nothing)
+    return Material(content, factors, factors[:1], artist, trained, matrix, nothing, artist[:0])
 
 
 def epoch_operations(n_tracks: int, n_catalogue: int, batch_size: int) -> float:
